@@ -1,0 +1,1 @@
+"""Read NWB recordings into the response array."""

@@ -1,0 +1,1 @@
+"""Probe torch networks into the response array."""
