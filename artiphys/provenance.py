@@ -58,7 +58,7 @@ def provenance(
 
 
 def dropped(what: str, reason: str, count: int, **where: Any) -> dict[str, Any]:
-    """Return a record of something left out: ``dropped("row", "onset is NaN", 4, session="s1")``."""
+    """Return a record of what was left out, ``dropped("row", "onset is NaN", 4, session="s1")``."""
     return {"what": what, "reason": reason, "count": int(count), **where}
 
 
