@@ -1,8 +1,8 @@
 """Integration: what a unit that sums rectified inputs makes of their invariance.
 
-A downstream unit answers ``w · y`` to an image and ``w · y'`` to the shifted image, where ``y`` holds
-its rectified inputs. Its invariance is the correlation of the two across images, and hangs on nothing
-but its weights and the covariances of the inputs, whatever their distribution.
+A downstream unit answers ``w · y`` to an image and ``w · y'`` to the shifted image, where ``y``
+holds its rectified inputs. Its invariance is the correlation of the two across images, and hangs on
+nothing but its weights and the covariances of the inputs, whatever their distribution.
 """
 
 import warnings
@@ -13,7 +13,140 @@ import xarray as xr
 
 from artiphys.errors import ArtiphysWarning, InputError
 
-__all__ = ["weight_share"]
+__all__ = ["diagonal_invariance", "output_invariance", "variance_share", "weight_share"]
+
+
+def output_invariance(weights: Any, cov_reference: Any, cov_shifted: Any, cov_cross: Any) -> Any:
+    r"""Return the invariance of units that sum their inputs, exact for any inputs.
+
+    .. math:: \tilde\rho' = \frac{w^T C_\times w}{\sqrt{w^T C_0 w \cdot w^T C_1 w}}
+
+    Parameters
+    ----------
+    weights : array_like or xarray.DataArray, (n) or (output, n)
+        Weights on the n inputs; a convolution's kernel flattened, inputs at all its positions.
+    cov_reference, cov_shifted : array_like, (n, n)
+        Covariance across images of the inputs, to the images and to the shifted images.
+    cov_cross : array_like, (n, n)
+        Covariance across images between the inputs to the images (rows) and to the shifted ones.
+
+    Returns
+    -------
+    float, numpy.ndarray or xarray.DataArray, () or (output)
+        Labelled where `weights` is; NaN for a unit whose answers do not vary.
+
+    Raises
+    ------
+    InputError
+        If shapes do not fit or values are not finite.
+
+    Warns
+    -----
+    ArtiphysWarning
+        If some units' answers do not vary.
+
+    Notes
+    -----
+    An identity, not a model: with the sample covariances of measured inputs it is the measured
+    invariance to rounding.
+
+    References
+    ----------
+    Pospisil & Bair (2019), NeurIPS 32.
+
+    Examples
+    --------
+    Two uncorrelated inputs; the one of three times the variance keeps all of its answer, the other
+    none:
+
+    >>> variance, cross = np.diag([3.0, 1.0]), np.diag([3.0, 0.0])
+    >>> round(output_invariance([1.0, 1.0], variance, variance, cross), 4)
+    0.75
+    """
+    rows = _rows(weights)
+    n = rows.shape[1]
+    shared = _quadratic(rows, _square(cov_cross, n, "cov_cross"))
+    reference = _quadratic(rows, _square(cov_reference, n, "cov_reference"))
+    shifted = _quadratic(rows, _square(cov_shifted, n, "cov_shifted"))
+    varies = (reference > 0) & (shifted > 0)
+    if not varies.all():
+        msg = f"{int((~varies).sum())} of {varies.size} output units do not vary: their invariance is NaN"
+        warnings.warn(msg, ArtiphysWarning, stacklevel=2)
+    scale = np.sqrt(np.where(varies, reference, np.nan)) * np.sqrt(
+        np.where(varies, shifted, np.nan)
+    )
+    return _along_output(shared / scale, weights, "output_invariance")
+
+
+def variance_share(weights: Any, variance: Any) -> Any:
+    r"""Return the share of each input in the variance of a unit that sums uncorrelated inputs.
+
+    .. math:: c_i = \frac{w_i^2 \tilde\sigma_i^2}{\sum_j w_j^2 \tilde\sigma_j^2}
+
+    Parameters
+    ----------
+    weights : array_like or xarray.DataArray, (n) or (output, n)
+    variance : array_like, (n)
+        Variance of each input across images.
+
+    Returns
+    -------
+    numpy.ndarray or xarray.DataArray, (n) or (output, n)
+        Labelled where `weights` is. Shares sum to 1; NaN for a unit that no varying input reaches.
+
+    Raises
+    ------
+    InputError
+        If shapes do not fit, values are not finite, or a variance is negative.
+
+    Examples
+    --------
+    >>> variance_share([1.0, 2.0], [4.0, 1.0])
+    array([0.5, 0.5])
+    """
+    rows = _rows(weights)
+    parts = rows**2 * _variances(variance, rows.shape[1])
+    total = parts.sum(axis=1, keepdims=True)
+    share = np.divide(parts, total, out=np.full_like(parts, np.nan), where=total > 0)
+    share = share.reshape(np.shape(weights))
+    return weights.copy(data=share) if isinstance(weights, xr.DataArray) else share
+
+
+def diagonal_invariance(weights: Any, variance: Any, invariance: Any) -> Any:
+    r"""Return the paper's approximation of :func:`output_invariance`, as if inputs were uncorrelated.
+
+    .. math:: \tilde\rho' \approx \sum_i c_i \tilde\rho_i
+
+    with the shares `c` of :func:`variance_share`: inputs of large variance, which rectification makes
+    the more invariant ones, weigh more.
+
+    Parameters
+    ----------
+    weights : array_like or xarray.DataArray, (n) or (output, n)
+    variance : array_like, (n)
+        Variance of each input across images.
+    invariance : array_like, (n)
+        Invariance of each input; not looked at where the variance is 0.
+
+    Returns
+    -------
+    float, numpy.ndarray or xarray.DataArray, () or (output)
+        Labelled where `weights` is; NaN for a unit that no varying input reaches.
+
+    Raises
+    ------
+    InputError
+        If shapes do not fit, values are not finite, or a variance is negative.
+
+    Examples
+    --------
+    >>> round(diagonal_invariance([1.0, 1.0], [3.0, 1.0], [1.0, 0.0]), 4)
+    0.75
+    """
+    share = np.atleast_2d(np.asarray(variance_share(weights, variance)))
+    values = np.where(np.asarray(variance) > 0, np.asarray(invariance, dtype=float), 0.0)
+    values = _finite(values, "invariance, where variance is above 0,")
+    return _along_output(share @ values, weights, "diagonal_invariance")
 
 
 def weight_share(weights: Any) -> Any:
@@ -63,7 +196,7 @@ def weight_share(weights: Any) -> Any:
     total = magnitude.sum(axis=1)
     n_empty = int((total == 0).sum())
     if n_empty == total.size:
-        msg = f"weights must not all be zero: shares are of their sum; got {n_empty} zero output units"
+        msg = f"weights must not all be zero; got {n_empty} output units without any"
         raise InputError(msg)
     if n_empty:
         msg = (
@@ -72,6 +205,37 @@ def weight_share(weights: Any) -> Any:
         warnings.warn(msg, ArtiphysWarning, stacklevel=2)
     share = (magnitude[total > 0] / total[total > 0, np.newaxis]).mean(axis=0)
     return _along_input(share, weights, "weight_share")
+
+
+def _rows(weights: Any) -> np.ndarray:
+    rows = _finite(weights, "weights")
+    if rows.ndim > 2:
+        msg = f"weights must be (n) or (output, n); got shape {rows.shape}; flatten the kernels"
+        raise InputError(msg)
+    return np.atleast_2d(rows)
+
+
+def _square(cov: Any, n: int, name: str) -> np.ndarray:
+    matrix = _finite(cov, name)
+    if matrix.shape != (n, n):
+        msg = f"{name} must be (n, n), n = {n} as in weights; got shape {matrix.shape}"
+        raise InputError(msg)
+    return matrix
+
+
+def _variances(variance: Any, n: int) -> np.ndarray:
+    values = _finite(variance, "variance")
+    if values.shape != (n,):
+        msg = f"variance must be (n), n = {n} as in weights; got shape {values.shape}"
+        raise InputError(msg)
+    if values.min() < 0:
+        msg = f"variance must be at least 0; got {values.min():g}; drop those inputs"
+        raise InputError(msg)
+    return values
+
+
+def _quadratic(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    return np.einsum("on,on->o", rows @ matrix, rows)
 
 
 def _finite(values: Any, name: str) -> np.ndarray:
@@ -87,6 +251,17 @@ def _finite(values: Any, name: str) -> np.ndarray:
         )
         raise InputError(msg)
     return array
+
+
+def _along_output(values: np.ndarray, weights: Any, name: str) -> Any:
+    """Label `values`, one an output unit, as the output dim of `weights` is labelled, if it is."""
+    if np.ndim(weights) == 1:
+        return float(values[0])
+    if not isinstance(weights, xr.DataArray):
+        return values
+    dim = weights.dims[0]
+    coords = {key: c for key, c in weights.coords.items() if c.dims == (dim,)}
+    return xr.DataArray(values, coords=coords, dims=(dim,), name=name)
 
 
 def _along_input(values: np.ndarray, weights: Any, name: str) -> Any:
