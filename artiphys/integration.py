@@ -70,12 +70,13 @@ def output_invariance(weights: Any, cov_reference: Any, cov_shifted: Any, cov_cr
     shifted = _quadratic(rows, _square(cov_shifted, n, "cov_shifted"))
     varies = (reference > 0) & (shifted > 0)
     if not varies.all():
-        msg = f"{int((~varies).sum())} of {varies.size} output units do not vary: their invariance is NaN"
+        n_still = int((~varies).sum())
+        msg = f"{n_still} of {varies.size} output units do not vary: their invariance is NaN"
         warnings.warn(msg, ArtiphysWarning, stacklevel=2)
-    scale = np.sqrt(np.where(varies, reference, np.nan)) * np.sqrt(
-        np.where(varies, shifted, np.nan)
+    shared[~varies] = reference[~varies] = shifted[~varies] = np.nan
+    return _along_output(
+        shared / np.sqrt(reference) / np.sqrt(shifted), weights, "output_invariance"
     )
-    return _along_output(shared / scale, weights, "output_invariance")
 
 
 def variance_share(weights: Any, variance: Any) -> Any:
@@ -113,12 +114,12 @@ def variance_share(weights: Any, variance: Any) -> Any:
 
 
 def diagonal_invariance(weights: Any, variance: Any, invariance: Any) -> Any:
-    r"""Return the paper's approximation of :func:`output_invariance`, as if inputs were uncorrelated.
+    r"""Return the paper's approximation of :func:`output_invariance`, for uncorrelated inputs.
 
     .. math:: \tilde\rho' \approx \sum_i c_i \tilde\rho_i
 
-    with the shares `c` of :func:`variance_share`: inputs of large variance, which rectification makes
-    the more invariant ones, weigh more.
+    with the shares `c` of :func:`variance_share`: inputs of large variance, which rectification
+    makes the more invariant ones, weigh more.
 
     Parameters
     ----------
