@@ -1,1 +1,36 @@
-"""artiphys."""
+"""Translation invariance against dynamic range, in deep nets and in visual cortex.
+
+One response array, ``unit × image × position``, holds what a network answers and what a recording
+holds; one set of estimators serves both. Networks are probed by ``artiphys_torch``, recordings are
+read by ``artiphys_nwb``.
+"""
+
+from importlib.metadata import version
+
+from artiphys.errors import ArtiphysError, ArtiphysWarning, InputError, SchemaError
+from artiphys.estimators import dynamic_range, invariance
+from artiphys.integration import output_invariance, weight_share
+from artiphys.rank_correlation import fisher_z, spearman
+from artiphys.schema import response_array, validate
+from artiphys.signatures import signature
+from artiphys.storage import open_responses, save_responses
+
+__all__ = [
+    "ArtiphysError",
+    "ArtiphysWarning",
+    "InputError",
+    "SchemaError",
+    "dynamic_range",
+    "fisher_z",
+    "invariance",
+    "open_responses",
+    "output_invariance",
+    "response_array",
+    "save_responses",
+    "signature",
+    "spearman",
+    "validate",
+    "weight_share",
+]
+
+__version__ = version("artiphys")

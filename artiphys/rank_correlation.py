@@ -51,12 +51,10 @@ def fisher_z(r: Any) -> Any:
     >>> round(float(fisher_z(0.5)), 4)
     0.5493
     """
-    values = r if isinstance(r, xr.DataArray) else np.asarray(r, dtype=float)
     with np.errstate(divide="ignore", invalid="ignore"):
-        z = np.arctanh(values)
-    if isinstance(r, xr.DataArray):
-        z.attrs = {**r.attrs, "scale": "Fisher z"}
-    return z
+        if isinstance(r, xr.DataArray):
+            return xr.apply_ufunc(np.arctanh, r).assign_attrs(r.attrs | {"scale": "Fisher z"})
+        return np.arctanh(np.asarray(r, dtype=float))
 
 
 def spearman(

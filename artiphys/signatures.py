@@ -146,19 +146,25 @@ def _interval_over_images(
         for column, position in enumerate(others):
             y = np.take_along_axis(carried[:, :, position], units, axis=1)
             resamples[rows, column] = _row_spearman(x, y)
-    interval = result["interval"].copy()
-    for column in range(len(others)):
-        r = float(result["spearman"][column])
-        interval[{"position": column}] = bootstrap_interval(
-            r, resamples[:, column], level, "percentile"
-        )
-    return interval
+    bounds = [
+        bootstrap_interval(float(r), column, level, "percentile")
+        for r, column in zip(result["spearman"].values, resamples.T, strict=True)
+    ]
+    return result["interval"].copy(data=np.array(bounds))
 
 
 def _row_spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    x, y = np.where(np.isnan(y), np.nan, x), np.where(np.isnan(x), np.nan, y)
-    a, b = (stats.rankdata(values, axis=1, nan_policy="omit") for values in (x, y))
-    a -= np.nanmean(a, axis=1, keepdims=True)
-    b -= np.nanmean(b, axis=1, keepdims=True)
+    undefined = np.isnan(x) | np.isnan(y)
+    if undefined.any():  # a resample can leave a unit constant; such rows are few
+        whole = ~undefined.any(axis=1)
+        r = np.full(len(x), np.nan)
+        r[whole] = _row_spearman(x[whole], y[whole])
+        for row in np.flatnonzero(~whole):
+            pair = ~undefined[row]
+            r[row] = _row_spearman(x[[row]][:, pair], y[[row]][:, pair])[0]
+        return r
+    a, b = stats.rankdata(x, axis=1), stats.rankdata(y, axis=1)
+    a -= a.mean(axis=1, keepdims=True)
+    b -= b.mean(axis=1, keepdims=True)
     with np.errstate(invalid="ignore"):
-        return np.nansum(a * b, 1) / np.sqrt(np.nansum(a**2, 1) * np.nansum(b**2, 1))
+        return np.sum(a * b, axis=1) / np.sqrt(np.sum(a**2, axis=1) * np.sum(b**2, axis=1))

@@ -1,0 +1,36 @@
+# The two commands of the README. Both first make .venv, with everything in it.
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+SUDO := $(shell test "$$(id -u)" = 0 || echo sudo)
+
+.PHONY: reproduce test lint clean
+
+reproduce: $(VENV)/complete
+	$(BIN)/artiphys reproduce --out results $(ARGS)
+
+test: $(VENV)/complete
+	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+lint: $(VENV)/complete
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) results
+
+$(VENV)/complete: pyproject.toml | $(VENV)/bin/pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all,dev]'
+	touch $@
+
+# Debian splits the part of Python that makes environments off into a package of its own, which a
+# fresh machine lacks.
+$(VENV)/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..." >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
+	  || { echo "python3-venv is missing; installing it"; \
+	       $(SUDO) apt-get update --quiet=2 && $(SUDO) apt-get install --yes --quiet=2 python3-venv; }
+	$(PYTHON) -m venv --clear $(VENV)

@@ -1,0 +1,97 @@
+"""The ``artiphys`` command: parse, one public call, write.
+
+Each subcommand is a module with ``add_parser(subparsers)`` and ``run(args)``. Bad input, Ctrl-C
+among it, ends in one line on standard error and exit code 2; a traceback is a bug of ours.
+"""
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from typing import Any, NoReturn
+
+from artiphys.command import describe, ingest, probe, reproduce, signature
+from artiphys.errors import ArtiphysError
+
+__all__ = ["main"]
+
+COMMANDS = (reproduce, probe, describe, ingest, signature)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code: 0 on success, 2 on bad input."""
+    try:
+        with _interruptible(), _one_line_warnings():
+            args = _parser().parse_args(argv)
+            args.progress = False if args.quiet else None
+            args.run(args)
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        return _refuse("interrupted; what was half-written is removed")
+    except BrokenPipeError:  # the reader of our output, `head` say, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except MemoryError:
+        return _refuse("out of memory; use fewer images or a smaller batch")
+    except (ArtiphysError, OSError, ImportError) as error:
+        return _refuse(str(error) or type(error).__name__)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="artiphys",
+        description="Translation invariance against dynamic range, in deep nets and in cortex.",
+    )
+    parser.add_argument("--version", action="version", version=version("artiphys"))
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add_parser(subparsers)
+    for subparser in set(subparsers.choices.values()):
+        subparser.add_argument("--quiet", action="store_true", help="no progress bars, no tables")
+    return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with the arguments in one line; the usage is a ``--help`` away."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(_refuse(f"{message}; see {self.prog} --help"))
+
+
+def _refuse(message: str) -> int:
+    with contextlib.suppress(OSError):
+        print(f"artiphys: error: {' '.join(message.split())}", file=sys.stderr)
+    return 2
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Treat a polite kill like Ctrl-C, so that it too leaves nothing half-written."""
+
+    def interrupt(*_: Any) -> NoReturn:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not in the main thread: the host of that thread minds its signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _one_line_warnings() -> Iterator[None]:
+    def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+        print(f"artiphys: warning: {' '.join(str(message).split())}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield

@@ -1,0 +1,82 @@
+"""What the commands print and write: readable tables, and files that are whole or not there."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from tabulate import tabulate
+
+from artiphys.files import written_whole
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "add_resampling_arguments",
+    "p_text",
+    "print_table",
+    "say",
+    "signature_frame",
+    "write_csv",
+    "write_figure",
+]
+
+
+def add_resampling_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of every command that gives an interval."""
+    parser.add_argument(
+        "--n-resamples", type=int, default=10_000, metavar="N", help="bootstrap resamples"
+    )
+    parser.add_argument(
+        "--level", type=float, default=0.95, help="coverage of the intervals (default: 0.95)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of all that is random (default: 0)")
+
+
+def signature_frame(result: xr.Dataset) -> pd.DataFrame:
+    """Return a signature as a table, a row for each group and position."""
+    rows = result.drop_vars("interval").to_dataframe().reset_index()
+    interval = result["interval"].transpose(*result["spearman"].dims, "ci_bound").values
+    rows["ci_lower"], rows["ci_upper"] = interval.reshape(-1, 2).T
+    first = [*result["spearman"].dims, "spearman", "ci_lower", "ci_upper", "p_value", "n_units"]
+    return rows[[*first, *(name for name in rows.columns if name not in first)]]
+
+
+def print_table(frame: pd.DataFrame, *, quiet: bool = False) -> None:
+    """Print a table on the terminal; nothing when `quiet`."""
+    if not quiet:
+        print(tabulate(frame, headers="keys", showindex=False, floatfmt=".2f", missingval="-"))
+
+
+def p_text(p_value: float) -> str:
+    """Return a p-value as a paper prints it."""
+    if np.isnan(p_value):
+        return "-"
+    return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
+
+
+def interval_text(lower: float, upper: float) -> str:
+    """Return an interval as ``[0.61, 0.74]``."""
+    return "-" if np.isnan(lower) else f"[{lower:.2f}, {upper:.2f}]"
+
+
+def say(line: str, *, quiet: bool = False) -> None:
+    """Print a line that is not a result, so that results can be piped on; nothing when `quiet`."""
+    if not quiet:
+        print(line, file=sys.stderr)
+
+
+def write_csv(frame: pd.DataFrame, path: Path) -> None:
+    """Write a table as CSV."""
+    with written_whole(path) as partial:
+        frame.to_csv(partial, index=False)
+
+
+def write_figure(figure: "Figure", path: Path) -> None:
+    """Write a figure in the format that the suffix of `path` names."""
+    with written_whole(path) as partial:
+        figure.savefig(partial, format=path.suffix.removeprefix("."))

@@ -1,0 +1,122 @@
+"""``artiphys signature``: how invariance goes with dynamic range, from files of responses."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from artiphys.command.output import (
+    add_resampling_arguments,
+    interval_text,
+    p_text,
+    print_table,
+    signature_frame,
+    write_csv,
+    write_figure,
+)
+from artiphys.errors import InputError
+from artiphys.estimators import dynamic_range, invariance
+from artiphys.files import writable_folder
+from artiphys.rank_correlation import fisher_z
+from artiphys.signatures import signature
+from artiphys.storage import open_responses
+
+__all__ = ["add_parser", "run"]
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Add the subcommand."""
+    parser = subparsers.add_parser(
+        "signature",
+        help="how invariance goes with dynamic range, from files of responses",
+        description="Spearman's correlation of units' invariance with their dynamic range.",
+    )
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="response arrays")
+    parser.add_argument("--by", default="area", help="unit coordinate to group by (default: area)")
+    parser.add_argument("--reference", metavar="LABEL", help="the reference position")
+    parser.add_argument(
+        "--noise",
+        choices=("auto", "none", "corrected", "split"),
+        default="auto",
+        help="how trial noise is dealt with (default: auto)",
+    )
+    parser.add_argument(
+        "--resample",
+        nargs="+",
+        default=["unit"],
+        metavar="DIM",
+        help="what the bootstrap draws, e.g. image unit (default: unit)",
+    )
+    add_resampling_arguments(parser)
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="write signature.csv and the figures here"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print the table of each file; with ``--out``, write it and a figure a file."""
+    if args.out is not None:
+        writable_folder(args.out)
+    noise = None if args.noise == "none" else args.noise
+    frames = []
+    for path in args.files:
+        responses = open_responses(path)
+        reference = _label(args.reference, responses["position"].values.tolist())
+        result = signature(
+            responses,
+            by=args.by,
+            reference=reference,
+            noise=noise,
+            resample=tuple(args.resample),
+            n_resamples=args.n_resamples,
+            level=args.level,
+            rng=args.seed,
+        )
+        frames.append(signature_frame(result).assign(file=str(path)))
+        if args.out is not None:
+            from artiphys.plotting.signature import plot_signature
+
+            spread = dynamic_range(responses, reference=reference, noise=noise)
+            z = fisher_z(invariance(responses, reference=reference, noise=noise))
+            figure = plot_signature(spread, z, result)
+            write_figure(figure, args.out / f"signature-{path.stem}.png")
+    frame = pd.concat(frames, ignore_index=True)
+    print_table(_for_reading(frame, args.by, several=len(args.files) > 1), quiet=args.quiet)
+    if args.out is not None:
+        write_csv(frame, args.out / "signature.csv")
+
+
+def _label(text: str | None, labels: list) -> object:
+    """Return the position label that was typed; numbers and strings are typed alike."""
+    if text is None:
+        return None
+    for label in labels:
+        if str(label) == text or (isinstance(label, int | float) and _number(text) == label):
+            return label
+    msg = f"--reference {text} is not among the positions; they are {labels}"
+    raise InputError(msg)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _for_reading(frame: pd.DataFrame, by: str, *, several: bool) -> pd.DataFrame:
+    intervals = zip(frame["ci_lower"], frame["ci_upper"], strict=True)
+    table = pd.DataFrame(
+        {
+            by: frame[by],
+            "position": [str(label) for label in frame["position"]],
+            "r_s": frame["spearman"],
+            "interval": [interval_text(*bounds) for bounds in intervals],
+            "p": frame["p_value"].map(p_text),
+            "units": frame["n_units"],
+        }
+    )
+    if several:
+        table.insert(0, "file", frame["file"])
+    return table

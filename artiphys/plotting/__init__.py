@@ -1,0 +1,1 @@
+"""Figures: each function takes results and draws them; none computes."""
