@@ -51,7 +51,7 @@ def dynamic_range(
     References
     ----------
     Pospisil, D. A. & Bair, W. (2019). The natural tendency of feed forward neural networks to favor
-    invariant units. NeurIPS. https://doi.org/10.1101/2019.12.17.879973
+    invariant units. Advances in Neural Information Processing Systems 32.
 
     Examples
     --------
@@ -113,7 +113,7 @@ def invariance(
     References
     ----------
     Pospisil, D. A. & Bair, W. (2019). The natural tendency of feed forward neural networks to favor
-    invariant units. NeurIPS. https://doi.org/10.1101/2019.12.17.879973
+    invariant units. Advances in Neural Information Processing Systems 32.
 
     Examples
     --------

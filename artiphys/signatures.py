@@ -72,7 +72,7 @@ def signature(
     References
     ----------
     Pospisil, D. A. & Bair, W. (2019). The natural tendency of feed forward neural networks to favor
-    invariant units. NeurIPS. https://doi.org/10.1101/2019.12.17.879973
+    invariant units. Advances in Neural Information Processing Systems 32.
     """
     check_resampling(n_resamples, level)
     resample = _checked_resample(resample)
