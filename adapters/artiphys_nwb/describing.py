@@ -1,0 +1,324 @@
+"""What a recording holds, and the layout that would read it where one fits.
+
+Only the first few values of each column are fetched, so that a file can be looked at over HTTP.
+"""
+
+import dataclasses
+import re
+from typing import Any
+
+import h5py
+import numpy as np
+from tabulate import tabulate
+
+from artiphys.errors import InputError
+from artiphys_nwb.errors import RecordingError
+from artiphys_nwb.labels import one_label
+from artiphys_nwb.layout import LAYOUTS, Layout
+from artiphys_nwb.opening import opened, sources
+from artiphys_nwb.sessions import session_name
+from artiphys_nwb.tables import (
+    Column,
+    Table,
+    attribute_text,
+    column_names,
+    find,
+    n_rows,
+    read_column,
+    tables_in,
+)
+
+__all__ = ["ColumnDescription", "Description", "TableDescription", "describe_nwb"]
+
+N_SAMPLES = 3
+# Names that labs give to columns, the likeliest first; only a proposal hangs on them.
+ONSETS = (
+    r"pd_?on.*",
+    r"photodiode.*on.*",
+    r"(stim(ulus)?|image|picture)_?on(set)?.*",
+    r"onset.*",
+    r"timestamps?",
+    r"start_time",
+)
+IMAGES = (
+    r"indexed_images",
+    r"stimulus_presented",
+    r"(stim(ulus)?|image|img|picture|pic)_?(id|index|number|nr)",
+    r"(stim(ulus)?|image|img|picture|pic)_?(name|file(name)?)",
+    r"frame",
+    r"stim(ulus)?|image|img|picture",
+    r".*(stim|image|picture|pic).*(id|name|file).*",
+    r"orientation|ori|target.*",
+)
+PLACES = (
+    (r"stimulus_x(_deg)?", r"stimulus_y(_deg)?"),
+    (r"x_position", r"y_position"),
+    (r"pos_?x", r"pos_?y"),
+    (r"(.*_)?x(_deg|_px)?", r"(.*_)?y(_deg|_px)?"),
+)
+POSITIONS = (r"position|pos", r"(stim(ulus)?|image)_?pos(ition)?(_?id)?", r"location(_?id)?")
+VALIDS = (r"fixation_correct|is_valid|valid|keep|good(_trial)?|correct",)
+NOT_PRESENTATIONS = ("invalid_times", "epochs", "electrodes")
+
+
+@dataclasses.dataclass(frozen=True)
+class ColumnDescription:
+    """A column's name, its type as stored, and its first values."""
+
+    name: str
+    dtype: str
+    sample: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class TableDescription:
+    """A table's path, its NWB type, the number of its rows, and its columns."""
+
+    path: str
+    kind: str
+    n_rows: int
+    columns: tuple[ColumnDescription, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Description:
+    """What a recording holds; as text, a table a person can read.
+
+    `layout` is the proposal, None where none fits; `layout_name` its name in `LAYOUTS`, if it has
+    one. `n_units` and `n_spikes` are 0 where the file has no units.
+    """
+
+    file: str
+    nwb_version: str
+    session: str
+    n_units: int
+    n_spikes: int
+    tables: tuple[TableDescription, ...]
+    layout: Layout | None
+    layout_name: str | None
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.file}",
+            f"NWB {self.nwb_version}, session {self.session}, {self.n_units} units, "
+            f"{self.n_spikes} spikes",
+        ]
+        for table in self.tables:
+            rows = [
+                (column.name, column.dtype, ", ".join(column.sample)) for column in table.columns
+            ]
+            lines += [
+                "",
+                f"{table.path} ({table.kind or 'table'}, {table.n_rows} rows)",
+                tabulate(rows, headers=("column", "dtype", "first values"), disable_numparse=True),
+            ]
+        if self.layout is None:
+            return "\n".join([*lines, "", "No layout proposed: no table says images and onsets."])
+        named = f"the preset {self.layout_name!r}" if self.layout_name else "as TOML"
+        return "\n".join([*lines, "", f"Proposed layout, {named}:", self.layout.to_toml().rstrip()])
+
+
+def describe_nwb(path: Any) -> Description:
+    """Return what a recording holds, and the layout that it would be read with.
+
+    Parameters
+    ----------
+    path : path, URL or open file
+        One recording, as for :func:`artiphys_nwb.read_nwb`.
+
+    Returns
+    -------
+    Description
+        Print it. Its `layout` is a proposal from the names of columns, to be checked by a person;
+        reading takes nothing for granted.
+
+    Raises
+    ------
+    RecordingError
+        If the file cannot be opened or is not NWB.
+    InputError
+        If more than one recording is given.
+    """
+    found = sources(path)
+    if len(found) != 1:
+        msg = f"describe_nwb takes one recording; got {len(found)}; describe them one by one"
+        raise InputError(msg)
+    with opened(found[0]) as file:
+        name = found[0].name
+        tables = [Table(name, at, group) for at, group in tables_in(file)]
+        described = tuple(_describe_table(table) for table in tables)
+        units = [table for table in tables if _holds_units(table)]
+        preset, layout = _proposed(file, tables, units)
+        return Description(
+            file=name,
+            nwb_version=attribute_text(file, "nwb_version"),
+            session=session_name(file, name, layout or LAYOUTS["v4_position"]),
+            n_units=sum(_n_units(table) for table in units),
+            n_spikes=sum(_n_spikes(table) for table in units),
+            tables=described,
+            layout=layout,
+            layout_name=preset,
+        )
+
+
+def _describe_table(table: Table) -> TableDescription:
+    return TableDescription(
+        path=table.path,
+        kind=attribute_text(table.group, "neurodata_type"),
+        n_rows=n_rows(table),
+        columns=tuple(_describe_column(table, name) for name in column_names(table)),
+    )
+
+
+def _describe_column(table: Table, name: str) -> ColumnDescription:
+    try:
+        dataset = find(table.group, table.file, name)
+    except RecordingError:
+        return ColumnDescription(name, "a link that leads nowhere", ())
+    if dataset is None:  # the timestamps of a regular series
+        return ColumnDescription(name, "float64", ())
+    if not isinstance(dataset, h5py.Dataset):
+        return ColumnDescription(name, "group", tuple(list(dataset)[:N_SAMPLES]))
+    ragged = ", ragged" if f"{name}_index" in table.group else ""
+    shape = f" × {dataset.shape[1:]}" if len(dataset.shape) > 1 else ""
+    return ColumnDescription(name, f"{_kind(dataset)}{shape}{ragged}", _sample(dataset))
+
+
+def _kind(dataset: h5py.Dataset) -> str:
+    if h5py.check_string_dtype(dataset.dtype) is not None:
+        return "text"
+    if h5py.check_ref_dtype(dataset.dtype) is not None:
+        return "reference"
+    if h5py.check_enum_dtype(dataset.dtype) is not None:
+        return "bool" if dataset.dtype.kind == "b" else "enum"
+    return "compound" if dataset.dtype.names else str(dataset.dtype)
+
+
+def _sample(dataset: h5py.Dataset) -> tuple[str, ...]:
+    if not dataset.shape or dataset.dtype.names or h5py.check_ref_dtype(dataset.dtype) is not None:
+        return ()
+    try:
+        first = dataset[:N_SAMPLES]
+    except (OSError, RuntimeError, ValueError, TypeError):
+        return ("unreadable",)
+    if first.ndim > 1:
+        return tuple(str(row.ravel()[:N_SAMPLES].tolist()) for row in first)
+    return tuple(_short(value) for value in first.tolist())
+
+
+def _short(value: Any) -> str:
+    text = f"{value:.6g}" if isinstance(value, float) else one_label(value)
+    return text if len(text) <= 32 else text[:29] + "..."
+
+
+def _holds_units(table: Table) -> bool:
+    return "spike_times" in table.group or attribute_text(table.group, "neurodata_type") in (
+        "Units",
+        "BinnedAlignedSpikes",
+    )
+
+
+def _n_units(table: Table) -> int:
+    data = table.group.get("data")
+    binned = attribute_text(table.group, "neurodata_type") == "BinnedAlignedSpikes"
+    return len(data) if binned and isinstance(data, h5py.Dataset) else n_rows(table)
+
+
+def _n_spikes(table: Table) -> int:
+    times = table.group.get("spike_times")
+    return int(times.size) if isinstance(times, h5py.Dataset) else 0
+
+
+def _proposed(
+    file: h5py.File, tables: list[Table], units: list[Table]
+) -> tuple[str | None, Layout | None]:
+    if not units:
+        return None, None
+    shown = [table for table in tables if table not in units and n_rows(table) > 0]
+    by_path = {table.path: table for table in shown}
+    for name, preset in LAYOUTS.items():
+        fitting = by_path.get(preset.table)
+        if fitting is not None and units[0].path == preset.units and _fits(fitting, preset):
+            return name, preset
+    likely = [table for table in shown if not table.path.endswith(NOT_PRESENTATIONS)]
+    proposals = [one for table in likely if (one := _by_names(table, units[0].path)) is not None]
+    # The more a table says of its presentations, the likelier it is the one.
+    best = max(
+        proposals,
+        key=lambda layout: (layout.position is not None, layout.onset != "start_time"),
+        default=None,
+    )
+    return None, best
+
+
+def _fits(table: Table, layout: Layout) -> bool:
+    there = column_names(table)
+    wanted = [layout.onset, *_tuple(layout.image), *_tuple(layout.position)]
+    wanted += [layout.valid] if layout.valid else []
+    for column in wanted:
+        as_pattern = re.escape(column).replace(r"\*", ".+")
+        if not any(re.fullmatch(as_pattern, name) for name in there):
+            return False
+    if layout.pattern is None:
+        return True
+    text = _first_text(table, _tuple(layout.image)[0])
+    return re.search(layout.pattern, text) is not None
+
+
+def _first_text(table: Table, column: str) -> str:
+    sample = _describe_column(table, column).sample
+    return sample[0] if sample else ""
+
+
+def _by_names(table: Table, units: str) -> Layout | None:
+    there = column_names(table)
+    if attribute_text(table.group, "neurodata_type") == "IndexSeries":
+        named = "indexed_images/order_of_images" in table.group
+        return Layout(
+            table=table.path,
+            units=units,
+            image="indexed_images" if named else "data",
+            onset="timestamps",
+        )
+    onset, image = _first(ONSETS, there), _first(IMAGES, there)
+    if onset is None or image is None:
+        return None
+    return Layout(
+        table=table.path,
+        units=units,
+        image=image,
+        position=_place_columns(there) or _first(POSITIONS, there),
+        onset=onset,
+        valid=_first(VALIDS, there),
+        blank=(-1,) if _has_minus_one(table, image) and image == "frame" else None,
+    )
+
+
+def _first(patterns: tuple[str, ...], there: list[str]) -> str | None:
+    for pattern in patterns:
+        for name in there:
+            if re.fullmatch(pattern, name, flags=re.IGNORECASE):
+                return name
+    return None
+
+
+def _place_columns(there: list[str]) -> tuple[str, str] | None:
+    for x_pattern, y_pattern in PLACES:
+        x, y = _first((x_pattern,), there), _first((y_pattern,), there)
+        if x is not None and y is not None:
+            return x, y
+    return None
+
+
+def _has_minus_one(table: Table, image: str) -> bool:
+    try:
+        column: Column = read_column(table, image)
+    except RecordingError:
+        return False
+    return bool(column.values.dtype.kind in "if" and np.any(column.values == -1))
+
+
+def _tuple(columns: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    if columns is None:
+        return ()
+    return (columns,) if isinstance(columns, str) else columns

@@ -1,0 +1,109 @@
+"""Labels of images and positions: one spelling for a value, whatever type a file gives it.
+
+``12``, ``12.0``, ``"12"`` and ``b"12"`` are one image, or sessions would share none.
+"""
+
+from typing import Any
+
+import numpy as np
+
+__all__ = ["MISSING", "in_order", "is_held_out", "labelled", "number_or_text", "one_label"]
+
+MISSING = ""
+# Texts that stand for no value, as tables of text get them from NaN and None.
+NO_VALUE = {"", "nan", "none", "null", "<na>", "nat"}
+
+
+def labelled(values: np.ndarray) -> np.ndarray:
+    """Return each value as text, `MISSING` where there is none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> labelled(np.array([12.0, np.nan, 0.5, -0.0])).tolist()
+    ['12', '', '0.5', '0']
+    """
+    values = np.asarray(values)
+    if values.dtype.kind in "OSU":
+        different = {value: one_label(value) for value in set(values.tolist())}
+        return np.array([different[value] for value in values.tolist()], dtype=object)
+    different_values, inverse = np.unique(values, return_inverse=True)
+    labels = np.array([one_label(value) for value in different_values], dtype=object)
+    return labels[inverse.reshape(values.shape)] if len(labels) else np.empty(0, dtype=object)
+
+
+def one_label(value: Any) -> str:
+    """Return one value as text, in the spelling of :func:`labelled`."""
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", errors="replace")
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value))
+    if isinstance(value, int | np.integer):
+        return str(int(value))
+    if isinstance(value, float | np.floating):
+        if np.isnan(value):
+            return MISSING
+        if abs(float(value)) < 1e15:
+            return str(np.format_float_positional(value + 0.0, trim="-"))
+        return repr(float(value))
+    text = str(value).strip()
+    return MISSING if text.lower() in NO_VALUE else _canonical(text)
+
+
+def in_order(labels: set[str]) -> list[str]:
+    """Return labels in the order of their numbers, then of their texts, part by part."""
+    return sorted(labels, key=lambda label: [_key(part) for part in _parts(label)])
+
+
+def number_or_text(labels: list[str]) -> list[Any]:
+    """Return the labels as numbers if all of them are, else as they are."""
+    numbers = [_number(label) for label in labels]
+    if any(number is None for number in numbers):
+        return list(labels)
+    if all(number == int(number) for number in numbers if number is not None):
+        return [int(number) for number in numbers if number is not None]
+    return numbers
+
+
+def is_held_out(values: np.ndarray) -> np.ndarray:
+    """Return where whole numbers from 0 up are -1: an image kept back, neither image nor blank.
+
+    An unsigned column holds it as its largest number. Other negative numbers mean that -1 is one
+    of them, an orientation say.
+    """
+    none = np.zeros(values.shape, dtype=bool)
+    if values.dtype.kind == "u":
+        return values == np.iinfo(values.dtype).max if values.dtype.itemsize > 1 else none
+    if values.dtype.kind == "O":
+        numbers = [_number(value) for value in labelled(values).tolist()]
+        values = np.array([np.nan if n is None else n for n in numbers], dtype=float)
+    if values.dtype.kind not in "if":
+        return none
+    known = values[~np.isnan(values)] if values.dtype.kind == "f" else values
+    numbers_from_0 = (known >= -1).all() and (known == np.floor(known)).all()
+    return values == -1 if numbers_from_0 else none
+
+
+def _canonical(text: str) -> str:
+    """``"12.0"`` as ``"12"``, but ``"012"`` and ``"1e3"`` as they are: they may be names."""
+    whole, point, decimals = text.partition(".")
+    if point and set(decimals) <= {"0"} and decimals and whole.lstrip("-").isdigit():
+        return "0" if whole == "-0" else whole
+    return text
+
+
+def _parts(label: str) -> list[str]:
+    return label.replace(",", "|").split("|")
+
+
+def _key(part: str) -> tuple[int, float, str]:
+    number = _number(part)
+    return (1, 0.0, part) if number is None else (0, number, "")
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if np.isfinite(number) else None

@@ -1,0 +1,236 @@
+"""Sessions into one array: their units side by side, over the images and positions they share."""
+
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+
+from artiphys.provenance import dropped
+from artiphys.schema import response_array
+from artiphys_nwb.errors import LayoutError, PoolingError, RecordingWarning, SessionsDiffer
+from artiphys_nwb.labels import in_order, number_or_text, one_label
+from artiphys_nwb.sessions import Session, numbered
+
+__all__ = ["Join", "check_different", "grid", "pooled"]
+
+Join = Literal["exact", "outer"]
+# Joined by "outer", an array emptier than this is said to be.
+HALF_EMPTY = 0.5
+
+
+def check_different(sessions: list[Session]) -> list[tuple[type[RecordingWarning], str]]:
+    """Return the doubts about sessions of one name; two of the same recording are an error.
+
+    Raises
+    ------
+    PoolingError
+        If a session is there twice, by its spikes or by its identifier and name.
+    """
+    doubts: list[tuple[type[RecordingWarning], str]] = []
+    for i, session in enumerate(sessions):
+        for other in sessions[:i]:
+            shared = len(session.trains & other.trains)
+            same_name = session.name == other.name
+            same_identifier = session.identifier and session.identifier == other.identifier
+            if shared or session.digest == other.digest or (same_name and same_identifier):
+                why = (
+                    f"{shared} units have the very same spikes"
+                    if shared
+                    else f"both are {session.identifier or session.name!r}"
+                )
+                msg = (
+                    f"{session.file}: the same session as {other.file} ({why}); its units would "
+                    "count twice; give each session once"
+                )
+                raise PoolingError(msg)
+            if same_name:
+                doubts.append(
+                    (
+                        SessionsDiffer,
+                        f"{session.file}: named {session.name!r} like {other.file}, with other "
+                        "spikes; unit names tell them apart by a number; see that no neuron is in "
+                        "both",
+                    )
+                )
+    return doubts
+
+
+def grid(
+    sessions: list[Session], join: Join
+) -> tuple[list[str], list[str], list[dict[str, Any]], list[tuple[type[RecordingWarning], str]]]:
+    """Return images and positions of the pooled array, what falls out of it, and doubts.
+
+    Raises
+    ------
+    PoolingError
+        If there is no image or no position that all sessions share, to be joined exactly.
+    """
+    left_out: list[dict[str, Any]] = []
+    doubts: list[tuple[type[RecordingWarning], str]] = []
+    kept = []
+    for what in ("image", "position"):
+        of_each = [set(getattr(session.shown, what).tolist()) for session in sessions]
+        common, union = set.intersection(*of_each), set.union(*of_each)
+        if not common:
+            words = _nothing_shared(sessions, of_each, what)
+            if join == "exact":
+                msg = f"{words}; read them apart, or join='outer'"
+                raise PoolingError(msg)
+            doubts.append((SessionsDiffer, f"{words}; the array is NaN where a session has none"))
+        chosen = common if join == "exact" else union
+        kept.append(in_order(chosen))
+        for session, here in zip(sessions, of_each, strict=True):
+            extra = here - chosen
+            if extra:
+                left_out.append(
+                    dropped(
+                        what,
+                        "not common to all sessions",
+                        len(extra),
+                        session=session.name,
+                        labels=in_order(extra),
+                    )
+                )
+    return kept[0], kept[1], left_out, doubts
+
+
+def pooled(
+    sessions: list[Session],
+    images: list[str],
+    positions: list[str],
+    *,
+    rate: bool,
+    reference: Any,
+    provenance: str,
+) -> xr.DataArray:
+    """Return the response array of sessions over given images and positions.
+
+    Raises
+    ------
+    LayoutError
+        If `reference` is not among the positions.
+    """
+    blocks = [_block(session, images, positions, rate) for session in sessions]
+    n_trials = max(block.shape[3] for block in blocks)
+    n_units = [len(block) for block in blocks]
+    values = np.full((sum(n_units), len(images), len(positions), n_trials), np.nan)
+    at = 0
+    for block in blocks:
+        values[at : at + len(block), :, :, : block.shape[3]] = block
+        at += len(block)
+    origin, x, y = _places(sessions, positions, reference)
+    names = _session_names(sessions)
+    numbers = number_or_text(positions)
+    coords = _unit_coords(sessions)
+    return response_array(
+        values,
+        unit=[
+            f"{name}/{unit}"
+            for name, session in zip(names, sessions, strict=True)
+            for unit in session.units.name.tolist()
+        ],
+        image=images,
+        position=numbers,
+        x=x.tolist(),
+        y=y.tolist(),
+        displacement_units=_displacement_units(sessions),
+        area=coords.pop("area").tolist(),
+        source=np.repeat(names, n_units).tolist(),
+        units="spikes/s" if rate else "spikes",
+        reference=numbers[positions.index(origin)],
+        provenance=provenance,
+        unit_coords=coords,
+    )
+
+
+def _nothing_shared(sessions: list[Session], of_each: list[set[str]], what: str) -> str:
+    """Names a pair that shares nothing; where each pair does but not all, the whole list."""
+    for i, here in enumerate(of_each):
+        for j, there in enumerate(of_each[:i]):
+            if not here & there:
+                return (
+                    f"{sessions[i].file} and {sessions[j].file} share no {what}: "
+                    f"{_some_of(there)} against {_some_of(here)}"
+                )
+    files = ", ".join(session.file for session in sessions)
+    return f"{files}: no {what} was shown in all {len(sessions)} sessions"
+
+
+def _some_of(labels: set[str]) -> str:
+    first = in_order(labels)
+    return ", ".join(first[:3]) + (f" ... {first[-1]}" if len(first) > 3 else "")
+
+
+def _block(session: Session, images: list[str], positions: list[str], rate: bool) -> np.ndarray:
+    """Responses (unit, image, position, trial); the trial is the number of the repeat."""
+    image_at = {label: i for i, label in enumerate(images)}
+    position_at = {label: i for i, label in enumerate(positions)}
+    image = np.array([image_at.get(label, -1) for label in session.shown.image.tolist()])
+    position = np.array([position_at.get(label, -1) for label in session.shown.position.tolist()])
+    used = (image >= 0) & (position >= 0)
+    image, position, counts = image[used], position[used], session.counts[:, used]
+    trial = numbered(image * len(positions) + position)
+    n_trials = int(trial.max(initial=0)) + 1
+    block = np.full((len(counts), len(images), len(positions), n_trials), np.nan)
+    if rate:
+        duration = np.atleast_2d(session.window[..., 1] - session.window[..., 0]).T
+        counts = counts / duration
+    block[:, image, position, trial] = counts
+    return block
+
+
+def _session_names(sessions: list[Session]) -> list[str]:
+    """Names of sessions; one that comes again gets a number."""
+    again = numbered(np.array([session.name for session in sessions]))
+    return [
+        session.name if number == 0 else f"{session.name}~{number + 1}"
+        for session, number in zip(sessions, again.tolist(), strict=True)
+    ]
+
+
+def _places(
+    sessions: list[Session], positions: list[str], reference: Any
+) -> tuple[str, np.ndarray, np.ndarray]:
+    """Return the reference position, and x and y of each position from there."""
+    places: dict[str, tuple[float, float]] = {}
+    for session in sessions:
+        places |= session.shown.places
+    x, y = np.array([places[label] for label in positions]).T
+    if reference is None:
+        at_origin = [label for label in positions if places[label] == (0.0, 0.0)]
+        origin = at_origin[0] if at_origin else positions[0]
+    else:
+        several = isinstance(reference, tuple)
+        origin = ",".join(map(one_label, reference)) if several else one_label(reference)
+    if origin not in positions:
+        msg = (
+            f"{sessions[0].file}: the layout's reference {reference!r} is not among the positions; "
+            f"they are {', '.join(positions)}"
+        )
+        raise LayoutError(msg)
+    at = positions.index(origin)
+    return origin, x - x[at], y - y[at]
+
+
+def _displacement_units(sessions: list[Session]) -> str:
+    return sessions[0].shown.displacement_units
+
+
+def _unit_coords(sessions: list[Session]) -> dict[str, np.ndarray]:
+    """Coordinates along unit; a session that lacks one has NaN, or no text, there."""
+    names = dict.fromkeys(name for session in sessions for name in session.units.coords)
+    coords = {}
+    for name in names:
+        parts = []
+        for session in sessions:
+            n_units = len(session.units.name)
+            is_text = any(
+                other.units.coords[name].dtype.kind not in "fiu"
+                for other in sessions
+                if name in other.units.coords
+            )
+            missing: Any = "unknown" if is_text else np.nan
+            part = session.units.coords.get(name, np.full(n_units, missing))
+            parts.append(part.astype(str) if is_text else part.astype(np.float64))
+        coords[name] = np.concatenate(parts)
+    return coords

@@ -1,0 +1,232 @@
+"""Recordings into the response array, in one call."""
+
+import json
+import logging
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from tqdm import tqdm
+
+from artiphys.errors import InputError
+from artiphys.provenance import provenance
+from artiphys_nwb.errors import FilesLeftOut, PoolingError, RecordingError
+from artiphys_nwb.layout import Layout, load_layout
+from artiphys_nwb.opening import Source, opened, sources
+from artiphys_nwb.pooling import Join, check_different, grid, pooled
+from artiphys_nwb.selecting import Condition, described
+from artiphys_nwb.sessions import Session, Window, layouts_in, read_session
+
+__all__ = ["read_nwb"]
+
+LOG = logging.getLogger("artiphys_nwb")
+MOST_LISTED = 10
+# Windows are in seconds; nobody waits so long for a response.
+LONGEST = 10.0
+Progress = bool | Callable[[str], Any] | None
+
+
+def read_nwb(
+    source: Any,
+    layout: Layout | str | Path | Mapping[str, Any],
+    *,
+    window: Window = (0.05, 0.25),
+    rate: bool = True,
+    units_where: Condition | None = None,
+    trials_where: Condition | None = None,
+    join: Join = "exact",
+    progress: Progress = None,
+) -> xr.DataArray:
+    r"""Return the responses recorded in NWB files, unit × image × position × trial.
+
+    .. math:: n_{uj} = \#\{\,\text{spikes } t \text{ of unit } u :\
+        o_j + \text{start} \le t < o_j + \text{stop}\,\}
+
+    with :math:`o_j` the onset of presentation j. The j-th repeat of an image at a position is its
+    j-th presentation in time, whatever the order of the rows.
+
+    Parameters
+    ----------
+    source : path, URL, open file, or iterable of these
+        A folder stands for its ``.nwb`` files, a pattern for those it matches. URLs are read by
+        range requests (extra ``stream``). An open file is an ``h5py.File``, a file object, or
+        what pynwb opened; it stays open.
+    layout : Layout, str, Path or mapping
+        Where things are in the file: a :class:`Layout`, a name in `LAYOUTS`, or a TOML file.
+    window : (float, float) or "auto"
+        Half-open window [start, stop) in seconds from the onset; windows may overlap. ``"auto"``
+        begins 0.2 s at each unit's latency, found on trials that are not returned
+        (:mod:`artiphys_nwb.latency`).
+    rate : bool
+        Spikes/s, or else counts.
+    units_where, trials_where : mapping, str or callable, optional
+        Which rows of the units and of the presentations to keep: a mapping from columns to a value
+        or several, ``{"is_sua": 1}``; an expression, ``"is_sua == 1"``; or a function of the
+        table as a DataFrame. ``area``, ``quality`` and ``depth`` are columns of the units too.
+    join : {"exact", "outer"}
+        Of many sessions, keep the images and positions common to all, or all with NaN.
+    progress : bool or callable, optional
+        Show a bar and a line for each session; by default on a terminal only. A callable gets
+        the lines. They also go to the logger ``artiphys_nwb``.
+
+    Returns
+    -------
+    xarray.DataArray, (unit, image, position, trial)
+        Units are named ``session/id``; ``area``, ``source``, ``quality``, ``depth`` and
+        ``electrode`` lie along ``unit`` where the file says them. NaN where there was no such
+        repeat, or the unit was not observed (``obs_intervals``, ``invalid_times``); 0 where an
+        observed unit was silent. The provenance counts every row, trial and unit left out.
+
+    Raises
+    ------
+    RecordingError
+        A file that cannot be read, a layout that does not fit it, clocks that do not match,
+        sessions that share nothing or are the same. Of many files, those that cannot be read are
+        left out with the warning ``FilesLeftOut``, and it is an error only if none is left.
+
+    Warns
+    -----
+    RecordingWarning
+        Each kind of doubt is a category of its own, in :mod:`artiphys_nwb.errors`; the provenance
+        has the same line under ``warnings``.
+
+    Examples
+    --------
+    >>> responses = read_nwb("sub-SP_ses-20210412SP_ecephys.nwb", "v4_position")  # doctest: +SKIP
+    """
+    layout = load_layout(layout)
+    window = _checked_window(window)
+    if join not in ("exact", "outer"):
+        msg = f"join must be 'exact' or 'outer'; got {join!r}"
+        raise InputError(msg)
+    tell = _Teller(progress)
+    found = sources(source)
+    sessions, refused = _read_all(
+        found, layout, tell, window=window, units_where=units_where, trials_where=trials_where
+    )
+    doubts = [doubt for session in sessions for doubt in session.account.doubts]
+    if refused:
+        doubts.append((FilesLeftOut, _left_out_in_words(refused, len(found))))
+    doubts += check_different(sessions)
+    images, positions, not_common, differing = grid(sessions, join)
+    doubts += differing
+    for item in not_common:
+        tell(
+            f"{item['session']}: {item['count']} {item['what']}s left out, {item['reason']}: "
+            f"{', '.join(item['labels'])}"
+        )
+    record = provenance(
+        "artiphys_nwb.read_nwb",
+        arguments={
+            "layout": json.loads(json.dumps(vars(layout), default=str)),
+            "window": window,
+            "rate": rate,
+            "units_where": described(units_where),
+            "trials_where": described(trials_where),
+            "join": join,
+        },
+        inputs=[
+            {
+                "name": session.file,
+                "session": session.name,
+                "sha256": session.digest,
+                "sha256_of": "spike times, onsets, images and positions as read",
+            }
+            for session in sessions
+        ],
+        dropped=[
+            *(item for session in sessions for item in session.account.left_out),
+            *not_common,
+            *(
+                {"what": "file", "reason": reason, "count": 1, "name": name}
+                for name, reason in refused
+            ),
+        ],
+        packages=("h5py",),
+        warnings=[message for _, message in doubts],
+        summary=[session.summary for session in sessions],
+    )
+    responses = pooled(
+        sessions, images, positions, rate=rate, reference=layout.reference, provenance=record
+    )
+    for category, message in doubts:
+        warnings.warn(message, category, stacklevel=2)
+    return responses
+
+
+class _Teller:
+    """Lines for the user: to the log always, to the terminal or a callable as `progress` says."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._to = progress if callable(progress) else None
+        self.shown = sys.stderr.isatty() if progress is None else progress is True
+
+    def __call__(self, line: str) -> None:
+        LOG.info(line)
+        if self._to is not None:
+            self._to(line)
+        elif self.shown:
+            tqdm.write(line, file=sys.stderr)
+
+    def bar(self, items: list[Source]) -> Iterable[Source]:
+        return tqdm(items, disable=not self.shown or len(items) < 2, unit="file", leave=False)
+
+
+def _checked_window(window: Any) -> Window:
+    if isinstance(window, str) and window == "auto":
+        return "auto"
+    try:
+        start, stop = (float(value) for value in window)
+    except (TypeError, ValueError) as error:
+        msg = f"window must be 'auto', or a start and a stop in seconds; got {window!r}"
+        raise InputError(msg) from error
+    if not (np.isfinite(start) and np.isfinite(stop) and start < stop):
+        msg = f"window must start before it stops; got {start:g} to {stop:g}"
+        raise InputError(msg)
+    if max(abs(start), abs(stop)) > LONGEST:
+        msg = f"window is in seconds from the onset; got {start:g} to {stop:g}; milliseconds?"
+        raise InputError(msg)
+    return start, stop
+
+
+def _read_all(
+    found: list[Source], layout: Layout, tell: _Teller, **how: Any
+) -> tuple[list[Session], list[tuple[str, str]]]:
+    """Return the sessions read, and the names of the files that could not be, with the reason.
+
+    A mistake in the arguments is the same in every file, so it is raised at once from the first.
+    """
+    sessions: list[Session] = []
+    refused: list[tuple[str, str]] = []
+    error: RecordingError | None = None
+    for source in tell.bar(found):
+        try:
+            with opened(source) as file:
+                for one in layouts_in(file, source.name, layout):
+                    many = len(found) > 1 or one is not layout
+                    sessions.append(read_session(file, source.name, one, keep_trains=many, **how))
+                    tell(sessions[-1].summary)
+        except RecordingError as refusal:
+            error = refusal
+            refused.append((source.name, str(refusal)))
+    if sessions or error is None:
+        return sessions, refused
+    if len(found) == 1:
+        raise error
+    msg = f"none of {len(found)} files can be read: {_listed(refused)}"
+    raise PoolingError(msg) from error
+
+
+def _left_out_in_words(refused: list[tuple[str, str]], n_files: int) -> str:
+    return f"{len(refused)} of {n_files} files left out: {_listed(refused)}"
+
+
+def _listed(refused: list[tuple[str, str]]) -> str:
+    reasons = [reason for _, reason in refused[:MOST_LISTED]]
+    if len(refused) > MOST_LISTED:
+        reasons.append(f"and {len(refused) - MOST_LISTED} more, listed in the provenance")
+    return "; ".join(reasons)
