@@ -13,19 +13,21 @@ from artiphys_nwb.account import Account
 from artiphys_nwb.counting import count_spikes
 from artiphys_nwb.errors import TableError, UnitsDoubtful
 
-__all__ = ["WIDTH", "Latencies", "latencies", "trials_for_latency"]
+__all__ = ["EDGES", "WIDTH", "Latencies", "latencies", "trials_for_latency"]
 
 WIDTH = 0.2  # seconds of the window that begins at the latency, as in the default window
-BIN = 0.01
-SLIDING = 5  # bins: reliability is measured in windows of 50 ms
-LATEST = 0.25
+BIN = 0.005
+EDGES = np.arange(71) * BIN  # 0 to 350 ms
+WHOLE = slice(10, 50)  # bins of the default window, 50 to 250 ms
+EARLIEST, LATEST = 0.02, 0.2
+SHORTEST = 6  # bins, 30 ms: a response shorter than this is noise
 FALLBACK = 0.05
 # Reliability counts where it exceeds so many of the standard errors that it has when it is 0.
 STANDARD_ERRORS = 3.0
 
 
 class Latencies(NamedTuple):
-    """Latency in seconds and peak split-half reliability of each unit."""
+    """Latency in seconds, and split-half reliability from 50 to 250 ms, of each unit."""
 
     latency: np.ndarray
     reliability: np.ndarray
@@ -55,13 +57,17 @@ def latencies(
 ) -> Latencies:
     r"""Return the latency of each unit from the split-half reliability of its responses.
 
-    For a sliding window of 50 ms around each moment t, the mean counts of two halves of the
-    repeats are correlated across cells (image × position):
+    With :math:`A_c(t), B_c(t)` the mean counts of two halves of the repeats of cell c (image ×
+    position) in bins of 5 ms, and :math:`\bar A_c, \bar B_c` those from 50 to 250 ms, what is
+    reproducible at t is
 
-    .. math:: R(t) = \frac{2 r(t)}{1 + r(t)}, \quad r(t) = \mathrm{corr}(A_t, B_t)
+    .. math:: C(t) = \mathrm{cov}_c(A_c(t), \bar B_c) + \mathrm{cov}_c(B_c(t), \bar A_c)
 
-    The latency is where R last rises through half of its peak before the peak. Units whose peak is
-    not clear of chance (r < 3/√cells) get the median latency of the others, and a warning says so.
+    which is 0 on average before the response. The latency is the start of the stretch
+    :math:`[t_0, t_1)` that fits it best, the one with the largest
+    :math:`\sum C(t) / \sqrt{t_1 - t_0}`; :math:`t_0` from 20 to 200 ms. Units whose
+    :math:`\mathrm{corr}(\bar A, \bar B)` is not clear of chance (below 3/√cells) get the median
+    latency of the others, and a warning says so.
 
     Parameters
     ----------
@@ -74,13 +80,18 @@ def latencies(
         How messages begin.
     account : Account
 
+    Returns
+    -------
+    Latencies
+        Latency (to 5 ms) and reliability :math:`2r / (1 + r)`.
+
     Raises
     ------
     TableError
         If fewer than three cells have both halves.
 
-    Notes
-    -----
+    References
+    ----------
     Spearman-Brown: Brown 1910, doi:10.1111/j.2044-8295.1910.tb00207.x.
     """
     cells = np.intersect1d(cell[half == 0], cell[half == 1])
@@ -90,69 +101,52 @@ def latencies(
             f"{len(cells)} are; give a window, e.g. (0.05, 0.25)"
         )
         raise TableError(msg)
-    first = -SLIDING * BIN / 2
-    n_bins = SLIDING + round(LATEST / BIN)
     counts = np.stack(
-        [
-            count_spikes(times, bounds, onset + first + i * BIN, onset + first + (i + 1) * BIN)
-            for i in range(n_bins)
-        ]
+        [count_spikes(times, bounds, onset + edge, onset + edge + BIN) for edge in EDGES[:-1]]
     ).astype(np.float64)
-    sliding = np.stack([counts[i : i + SLIDING].sum(0) for i in range(n_bins - SLIDING + 1)])
     if observed is not None:
-        sliding[:, ~observed] = np.nan
-    means = [_cell_means(sliding, cell, half == which, cells) for which in (0, 1)]
-    correlation = _correlation(*means)  # (moment, unit)
-    moments = np.arange(len(sliding)) * BIN
-    found = [_rise(moments, correlation[:, unit], len(cells)) for unit in range(len(bounds) - 1)]
-    latency = np.array(found)
-    n_unclear = int(np.isnan(latency).sum())
-    if n_unclear:
-        instead = float(np.nanmedian(latency)) if n_unclear < len(latency) else FALLBACK
-        latency[np.isnan(latency)] = instead
+        counts[:, ~observed] = np.nan
+    one, other = (_deviations(counts, cell, half == which, cells) for which in (0, 1))
+    whole_one, whole_other = one[WHOLE].sum(0), other[WHOLE].sum(0)
+    reproducible = (one * whole_other).sum(-1) + (other * whole_one).sum(-1)  # (bin, unit)
+    scale = np.sqrt((whole_one**2).sum(-1) * (whole_other**2).sum(-1))
+    r = (whole_one * whole_other).sum(-1) / np.where(scale > 0, scale, np.inf)
+    clear = r > STANDARD_ERRORS / np.sqrt(len(cells))
+    latency = np.array([_start(reproducible[:, unit]) for unit in range(len(clear))])
+    if not clear.all():
+        instead = float(np.median(latency[clear])) if clear.any() else FALLBACK
+        latency[~clear] = instead
         account.doubt(
             UnitsDoubtful,
-            f"{place}: {n_unclear} of {len(latency)} units do not answer reliably enough to show a "
-            f"latency; {instead * 1000:.0f} ms is taken, "
-            + ("the median of the others" if n_unclear < len(found) else "since no unit does"),
+            f"{place}: {int((~clear).sum())} of {len(clear)} units do not answer reliably enough "
+            f"to show a latency; {instead * 1000:.0f} ms is taken, "
+            + ("the median of the others" if clear.any() else "since no unit does"),
         )
-    peak = np.nanmax(np.where(np.isnan(correlation), -1.0, correlation), axis=0)
-    return Latencies(latency, 2 * peak / (1 + np.maximum(peak, -0.999)))
+    return Latencies(latency, 2 * r / np.maximum(1 + r, np.finfo(float).tiny))
 
 
-def _cell_means(
+def _deviations(
     counts: np.ndarray, cell: np.ndarray, rows: np.ndarray, cells: np.ndarray
 ) -> np.ndarray:
-    """Means over the rows of each cell: (moment, unit, row) to (moment, unit, cell)."""
+    """Return cells' means, from (bin, unit, row) to (bin, unit, cell), less the mean of all cells.
+
+    A cell in which the unit was not observed is 0, and so counts for nothing.
+    """
     member = (cell[rows][:, None] == cells).astype(np.float64)
     taken = counts[:, :, rows]
     known = ~np.isnan(taken)
-    with np.errstate(invalid="ignore"):
-        return np.asarray((np.where(known, taken, 0.0) @ member) / (known @ member))
+    n = known @ member
+    means = (np.where(known, taken, 0.0) @ member) / np.maximum(n, 1)
+    n_cells = np.maximum((n > 0).sum(-1, keepdims=True), 1)
+    return np.asarray(np.where(n > 0, means - means.sum(-1, keepdims=True) / n_cells, 0.0))
 
 
-def _correlation(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    known = ~np.isnan(one) & ~np.isnan(other)
-    n = known.sum(-1, keepdims=True)
-    one, other = np.where(known, one, 0.0), np.where(known, other, 0.0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        one = np.where(known, one - one.sum(-1, keepdims=True) / n, 0.0)
-        other = np.where(known, other - other.sum(-1, keepdims=True) / n, 0.0)
-        return np.asarray((one * other).sum(-1) / np.sqrt((one**2).sum(-1) * (other**2).sum(-1)))
-
-
-def _rise(moments: np.ndarray, correlation: np.ndarray, n_cells: int) -> float:
-    """Return the moment at which the correlation last rises through half its peak, or NaN."""
-    if np.isnan(correlation).all():
-        return np.nan
-    known = np.nan_to_num(correlation, nan=0.0)
-    peak = int(np.argmax(known))
-    half = known[peak] / 2
-    if known[peak] < STANDARD_ERRORS / np.sqrt(n_cells):
-        return np.nan
-    below = np.flatnonzero(known[:peak] < half)
-    if len(below) == 0:
-        return float(moments[0])
-    at = int(below[-1])
-    share = (half - known[at]) / (known[at + 1] - known[at])
-    return float(moments[at] + share * (moments[at + 1] - moments[at]))
+def _start(reproducible: np.ndarray) -> float:
+    """Return the start of the stretch of bins whose mean stands out most, for its length."""
+    total = np.concatenate(([0.0], np.cumsum(reproducible)))
+    first, last = np.meshgrid(np.arange(len(total)), np.arange(len(total)), indexing="ij")
+    possible = last - first >= SHORTEST
+    possible &= (EDGES[first] >= EARLIEST - BIN / 2) & (EDGES[first] <= LATEST + BIN / 2)
+    score = (total[last] - total[first]) / np.sqrt(np.maximum(last - first, 1))
+    best = int(np.argmax(np.where(possible, score, -np.inf)))
+    return float(EDGES[best // len(total)])

@@ -17,7 +17,7 @@ from artiphys_nwb.clocks import check_clock
 from artiphys_nwb.counting import count_spikes
 from artiphys_nwb.errors import ClockError, FewRepeats, NotObserved, SessionsDiffer, TableError
 from artiphys_nwb.labels import labelled
-from artiphys_nwb.latency import WIDTH, latencies, trials_for_latency
+from artiphys_nwb.latency import EDGES, WIDTH, latencies, trials_for_latency
 from artiphys_nwb.layout import Layout
 from artiphys_nwb.observing import invalid_intervals, meets_any, observed_intervals, within_any
 from artiphys_nwb.presentations import Presentations, read_presentations
@@ -235,7 +235,7 @@ def _counted(
             chosen.onset,
             _cells(chosen),
             half,
-            _observed(observed, invalid, chosen.onset - 0.03, chosen.onset + 0.3, len(units.name)),
+            _observed(observed, invalid, chosen.onset, chosen.onset + EDGES[-1], len(units.name)),
             table.file,
             account,
         )
