@@ -1,0 +1,228 @@
+"""The signature of noisy trials: dynamic range and invariance from halves that share no trial.
+
+One split of the trials in halves gives a dynamic range and an invariance whose errors have nothing
+in common, so that their rank correlation is 0 on average where there is no relation. It is also too
+near 0 where there is one, as both are noisy, and it uses each trial for one of the two only. So
+many splits are averaged, each half serving both quantities in turn, and the average is divided by
+the geometric mean of the two reliabilities, which the same halves give.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from artiphys.rank_jackknife import (
+    partial_correlations,
+    rank_correlations,
+    rank_correlations_without_each,
+)
+from artiphys.signal_moments import (
+    Cells,
+    SignalMoments,
+    cells_of,
+    correlation_of,
+    halves_of,
+    noise_error,
+    signal_moments,
+)
+
+__all__ = [
+    "MAX_NOISE_ERROR",
+    "MIN_UNITS",
+    "N_SPLITS",
+    "Halves",
+    "SplitSignature",
+    "half_invariance",
+    "halves_in_splits",
+    "split_signature",
+]
+
+MAX_NOISE_ERROR = 0.25  # of a correlation; beyond it its ratio of noisy variances is too skewed
+MIN_UNITS = 8
+MIN_RELIABILITY = 0.1  # below it the division by it says nothing
+N_SPLITS = 16
+
+
+class Halves(NamedTuple):
+    """Both quantities from both halves of the trials, split after split, and how far to trust them.
+
+    `dynamic_range` and `invariance` have the first half of every split, then the second.
+    """
+
+    dynamic_range: np.ndarray  # (half, split, unit)
+    invariance: np.ndarray  # (half, split, unit, position)
+    noise_error: np.ndarray  # (unit, position), of a correlation from all the trials
+
+
+class SplitSignature(NamedTuple):
+    """The rank correlation of dynamic range and invariance, and what it was made from."""
+
+    spearman: float
+    lower: float
+    upper: float
+    p_value: float
+    attenuated: float  # before the division by the reliabilities
+    reliability_dynamic_range: float
+    reliability_invariance: float
+
+
+def half_invariance(half: Cells, whole: SignalMoments, at: int) -> np.ndarray:
+    r"""Return the signal correlation from one half of the trials (unit, position).
+
+    .. math:: \hat r = \frac{C}{\sqrt{V_0 V_p}} \Big/ \Big(1 + \sum_q \frac{a_q}{2 n} +
+              \frac{3 a_q^2}{4 n}\Big), \quad a = \text{noise} / \text{signal variance}
+
+    The divisor is the bias of a ratio to noisy variances, to second order. Without it units of low
+    signal would have the larger invariance. The signal variance in `a` is that of all the trials,
+    as that of the half is the noisy number whose noise makes the bias.
+    """
+    moments = signal_moments(half, at)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        bias = np.zeros(moments.variance.shape)
+        for noise, variance in (
+            (moments.noise, whole.variance),
+            (moments.noise_reference, whole.variance_reference),
+        ):
+            a = np.maximum(noise, 0.0) / np.where(variance > 0, variance, np.nan)
+            bias += (a / 2 + 0.75 * a**2) / moments.n_image
+        return correlation_of(moments) / (1 + bias)
+
+
+def halves_in_splits(
+    values: np.ndarray,
+    at: int,
+    n_splits: int = N_SPLITS,
+    images: Sequence[np.ndarray | None] = (None,),
+) -> list[Halves]:
+    """Return both quantities from both halves of many splits, for each of some sets of images.
+
+    Parameters
+    ----------
+    values : numpy.ndarray, (unit, image, position, trial)
+        NaN where not measured.
+    at : int
+        Index of the reference position.
+    n_splits : int
+    images : sequence of numpy.ndarray of bool, (image)
+        The images of each set, halved as they are among all of them; None for all.
+    """
+    cells = [_with_images(cells_of(values), shown) for shown in images]
+    whole = [signal_moments(some, at) for some in cells]
+    n_unit, _, n_position, _ = values.shape
+    spread = np.empty((len(images), 2, n_splits, n_unit))
+    carried = np.empty((len(images), 2, n_splits, n_unit, n_position))
+    for split in range(n_splits):
+        for h, half in enumerate(halves_of(values, split)):
+            for s, shown in enumerate(images):
+                some = _with_images(half, shown)
+                spread[s, h, split] = signal_moments(some, at).variance[:, at]
+                carried[s, h, split] = half_invariance(some, whole[s], at)
+    errors = [noise_error(some, of, at) for some, of in zip(cells, whole, strict=True)]
+    return [Halves(*found) for found in zip(spread, carried, errors, strict=True)]
+
+
+def split_signature(
+    halves: Halves,
+    position: int,
+    *,
+    covariates: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+    without_images: Sequence[Halves] = (),
+    level: float = 0.95,
+) -> SplitSignature:
+    r"""Return the signature at one position, from units that were measured well enough.
+
+    .. math:: r_s = \frac{\overline{\rho(V_A, R_B)}}
+              {\sqrt{\overline{\rho(V_A, V_B)} \; \overline{\rho(R_A, R_B)}}}
+
+    with rho Spearman's correlation across units, the bar a mean over splits and both orders of the
+    halves. The interval is that of a t distribution for Fisher's z, with the standard error of a
+    jackknife; the p-value is two-sided and 1 - `level` where the interval ends at 0.
+
+    Parameters
+    ----------
+    halves : Halves
+        Of the units to use.
+    position : int
+    covariates : numpy.ndarray, (unit, covariate), optional
+        To be held constant, by partial rank correlation.
+    groups : numpy.ndarray, (unit), optional
+        Groups of units that were drawn together, such as sessions: the jackknife leaves out one
+        group at a time in place of one unit.
+    without_images : sequence of Halves
+        With each image left out, for an interval that covers other images too.
+    level : float
+    """
+    values, keep = _quantities(halves, position, covariates)
+    measured = _summary(rank_correlations(values, keep))
+    if groups is None:
+        without = _summary(rank_correlations_without_each(values, keep).swapaxes(0, 1))
+        n = values.shape[-1]
+    else:
+        names = np.unique(groups)
+        without = np.array(
+            [_summary(rank_correlations(values, keep & (groups != g))) for g in names]
+        )
+        n = names.size
+    covariance = _jackknife_covariance(without)
+    if without_images:
+        other = [
+            _summary(rank_correlations(*_quantities(h, position, covariates)))
+            for h in without_images
+        ]
+        covariance += _jackknife_covariance(np.array(other))
+        n = min(n, len(without_images))
+    return _inference(measured, covariance, n - 2 if groups is None else n - 1, level)
+
+
+def _with_images(cells: Cells, images: np.ndarray | None) -> Cells:
+    if images is None:
+        return cells
+    n = cells.n * images[:, None]
+    return Cells(np.where(n > 0, cells.mean, np.nan), n, np.where(n > 0, cells.noise, np.nan))
+
+
+def _quantities(
+    halves: Halves, position: int, covariates: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    carried = halves.invariance[..., position]
+    rows = np.concatenate([halves.dynamic_range, carried]).swapaxes(0, 1)  # (split, 4, unit)
+    if covariates is not None:
+        more = np.broadcast_to(covariates.T, (len(rows), *covariates.T.shape))
+        rows = np.concatenate([rows, more], axis=1)
+    keep = np.isfinite(rows).all(1)
+    return np.where(keep[:, None], rows, 0.0), keep
+
+
+def _summary(correlations: np.ndarray) -> np.ndarray:
+    """Return (..., 3): mean over splits of the relation and of the two reliabilities."""
+    c = partial_correlations(correlations, 4)
+    relation = (c[..., 0, 3] + c[..., 1, 2]) / 2
+    return np.stack([relation, c[..., 0, 1], c[..., 2, 3]], axis=-1).mean(-2)
+
+
+def _jackknife_covariance(without: np.ndarray) -> np.ndarray:
+    deviation = without - without.mean(0)
+    return (len(without) - 1) / len(without) * deviation.T @ deviation
+
+
+def _inference(
+    measured: np.ndarray, covariance: np.ndarray, freedom: int, level: float
+) -> SplitSignature:
+    relation, *reliabilities = measured
+    floored = np.maximum(reliabilities, MIN_RELIABILITY)
+    attenuation = float(np.sqrt(np.prod(floored)))
+    gradient = np.array([1.0, *(-relation / (2 * floored))])
+    error = np.sqrt(gradient @ covariance @ gradient) / (1 - relation**2)
+    z = np.arctanh(relation)
+    reach = stats.t.ppf((1 + level) / 2, freedom) * error
+    p_value = float(2 * stats.t.sf(abs(z) / error, freedom))
+    ends = [float(np.tanh(end) / attenuation) for end in (z - reach, z + reach)]
+    estimate = float(relation / attenuation)
+    if not min(reliabilities) >= MIN_RELIABILITY:
+        estimate, ends = np.nan, [np.nan, np.nan]
+    return SplitSignature(
+        estimate, ends[0], ends[1], p_value, float(relation), *map(float, reliabilities)
+    )
