@@ -1,0 +1,192 @@
+"""Frames: for networks of any shape, the unit nearest the centre of a frame of background.
+
+The canvas is laid exactly on that unit's receptive field, which lies wholly inside the frame, so
+that neither padding nor the background around the canvas reaches the unit.
+"""
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from artiphys.errors import InputError
+from artiphys_torch.receptive_fields import Connections, Reached, ReceptiveField, one_line
+
+__all__ = ["LARGEST", "FramePass", "frame_passes"]
+
+LARGEST = 1024  # side of a frame in pixels; larger ones are refused rather than run for hours
+STEP = 32  # what encoders that halve five times need
+ONE_SIZE = 224  # what networks for one size only are mostly made for
+
+
+class FramePass:
+    """Runs layers with the same receptive field, at the same place in the same frame."""
+
+    method = "frame"
+
+    def __init__(
+        self,
+        model: nn.Module,
+        where: dict[str, tuple[int, int]],
+        corner: tuple[int, int],
+        size: int,
+        frame: int,
+        ground: torch.Tensor,
+    ) -> None:
+        self.size = size
+        self.layers = tuple(where)
+        self._model, self._where, self._corner, self._frame = model, where, corner, frame
+        self._ground = ground
+        self._dtype = next(
+            (p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32
+        )
+
+    def __call__(self, canvases: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return the responses to some canvases, {layer: (canvas, channel)}."""
+        outputs: dict[str, torch.Tensor] = {}
+
+        def keep(layer: str, output: torch.Tensor) -> None:
+            row, column = self._where[layer]
+            outputs[layer] = output[:, :, row, column].clone()  # the next module may be in place
+            if len(outputs) == len(self.layers):
+                raise Reached
+
+        hooks = [
+            self._module(layer).register_forward_hook(
+                lambda _module, _inputs, output, layer=layer: keep(layer, output)
+            )
+            for layer in self.layers
+        ]
+        self._run(canvases, hooks)
+        return outputs
+
+    def inputs(self, canvases: torch.Tensor) -> torch.Tensor:
+        """Return what enters the layer, a convolution, (canvas, channel, row, column)."""
+        (layer,) = self.layers
+        convolution: Any = self._module(layer)
+        windows = []
+        for axis, index in enumerate(self._where[layer]):
+            stride, dilation = convolution.stride[axis], convolution.dilation[axis]
+            start = index * stride - _padding(convolution, axis)
+            stop = start + dilation * (convolution.kernel_size[axis] - 1) + 1
+            windows.append(slice(start, stop, dilation))
+        taken: list[torch.Tensor] = []
+
+        def take(_module: nn.Module, args: tuple[Any, ...]) -> None:
+            taken.append(args[0][:, :, windows[0], windows[1]].clone())
+            raise Reached
+
+        self._run(canvases, [convolution.register_forward_pre_hook(take)])
+        return taken[0]
+
+    def describe(self) -> dict[str, Any]:
+        """Return how the layers are run, for the provenance."""
+        return {
+            "layers": list(self.layers),
+            "method": self.method,
+            "rf_size": self.size,
+            "frame": self._frame,
+            "corner": list(self._corner),
+            "unit": [list(self._where[layer]) for layer in self.layers],
+        }
+
+    def _module(self, layer: str) -> nn.Module:
+        return self._model.get_submodule(layer)
+
+    def _run(self, canvases: torch.Tensor, hooks: Sequence[Any]) -> None:
+        top, left = self._corner
+        frames = self._ground.to(canvases.device, canvases.dtype)
+        frames = frames.repeat(len(canvases), self._frame, self._frame, 1).permute(0, 3, 1, 2)
+        frames[:, :, top : top + self.size, left : left + self.size] = canvases
+        try:
+            self._model(frames.to(self._dtype))
+        except Reached:
+            pass
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+
+def frame_passes(
+    model: nn.Module,
+    found: dict[str, tuple[ReceptiveField, ReceptiveField]],
+    ground: torch.Tensor,
+    device: torch.device,
+) -> tuple[list[FramePass], dict[str, str]]:
+    """Return the passes for layers whose fields are known, and why the others have none.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Copied once; it stays as it is.
+    found : dict
+        Fields along a column and along a row, by layer.
+    ground : torch.Tensor, (channel)
+        The background.
+    device : torch.device
+    """
+    refused: dict[str, str] = {}
+    groups: dict[tuple[Any, ...], dict[str, tuple[int, int]]] = {}
+    for layer, (vertical, horizontal) in found.items():
+        if vertical.size != horizontal.size:
+            refused[layer] = (
+                f"layer {layer!r}: the receptive field must be square, as the canvas is;"
+                f" got {vertical.size} × {horizontal.size} pixels"
+            )
+            continue
+        place = _place(model, layer, (vertical, horizontal))
+        if place is None:
+            refused[layer] = (
+                f"layer {layer!r}: its receptive field of {vertical.size} × {vertical.size} pixels"
+                f" does not fit in a frame of {LARGEST} pixels"
+            )
+            continue
+        frame, unit, corner = place
+        groups.setdefault((vertical.size, frame, corner), {})[layer] = unit
+    if not groups:
+        return [], refused
+    try:
+        working = copy.deepcopy(model).to(device).eval()
+    except Exception as error:
+        msg = f"the network cannot be copied: {one_line(error)}"
+        raise InputError(msg) from error
+    return [
+        FramePass(working, where, corner, size, frame, ground)
+        for (size, frame, corner), where in groups.items()
+    ], refused
+
+
+def _place(
+    model: nn.Module, layer: str, field: tuple[ReceptiveField, ReceptiveField]
+) -> tuple[int, tuple[int, int], tuple[int, int]] | None:
+    """Return a frame, the unit nearest its centre, and the first pixel of the unit's field."""
+    size = field[0].size
+    needed = size + 2 * max(axis.stride for axis in field)
+    frames = [side for side in range(-(-needed // STEP) * STEP, LARGEST + 1, STEP)][:8]
+    if size <= ONE_SIZE:
+        frames.append(ONE_SIZE)
+    connections = Connections(model, [layer])
+    for frame in frames:
+        unit = (_nearest(field[0], frame), _nearest(field[1], frame))
+        corner = (field[0].start(unit[0]), field[1].start(unit[1]))
+        if min(corner) < 0 or max(corner) + size > frame:
+            continue
+        try:
+            if connections.exactly(layer, frame, unit, corner, size):
+                return frame, unit, corner
+        except Exception:  # a frame of a size that this network does not take: try the next
+            continue
+    return None
+
+
+def _nearest(field: ReceptiveField, frame: int) -> int:
+    """Return the unit whose field's centre is nearest the frame's."""
+    return max(0, round(((frame - 1) / 2 - field.centre) / field.stride))
+
+
+def _padding(convolution: Any, axis: int) -> int:
+    if convolution.padding == "same":
+        return convolution.dilation[axis] * (convolution.kernel_size[axis] - 1) // 2
+    return 0 if convolution.padding == "valid" else convolution.padding[axis]

@@ -1,0 +1,108 @@
+"""Results on disk while a long run is under way, so that a killed run goes on where it stopped.
+
+Beside ``responses.nc`` lies a folder ``responses.nc.partial`` of finished chunks of images and the
+key of the run: a digest of all that its values depend on. Chunks of another key are never used.
+"""
+
+import hashlib
+import json
+import shutil
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from artiphys.errors import ArtiphysWarning, InputError
+from artiphys.files import writable_folder, written_whole
+from artiphys.storage import SUFFIXES
+
+__all__ = ["PartialResults", "partial_folder"]
+
+KEY_FILE = "key.json"
+
+
+class PartialResults:
+    """Finished chunks of a run in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is not there. Chunks in it that another run left are removed, with a warning.
+    key : mapping
+        All that the values depend on, as JSON takes it.
+    """
+
+    def __init__(self, folder: Path, key: Mapping[str, Any]) -> None:
+        self.folder = folder
+        text = json.dumps(key, sort_keys=True, default=str)
+        record = {"sha256": hashlib.sha256(text.encode()).hexdigest(), "key": json.loads(text)}
+        held = _held_key(folder)
+        if held is not None and held != record:
+            differs = [k for k in record["key"] if held.get("key", {}).get(k) != record["key"][k]]
+            msg = (
+                f"{folder.name} is of another run (its {', '.join(differs) or 'key'} differ):"
+                " not used; starting anew"
+            )
+            warnings.warn(msg, ArtiphysWarning, stacklevel=4)
+            self.remove()
+        writable_folder(folder)
+        with written_whole(folder / KEY_FILE) as path:
+            path.write_text(json.dumps(record, indent=1))
+
+    def load(self, first: int, shape: tuple[int, ...]) -> np.ndarray | None:
+        """Return the chunk that begins at image `first`, or None if it is not there yet."""
+        path = self._path(first)
+        if not path.is_file():
+            return None
+        try:
+            values = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return None
+        return values if values.shape == shape else None
+
+    def save(self, first: int, values: np.ndarray) -> None:
+        """Write the chunk that begins at image `first`; all of it or nothing."""
+        with written_whole(self._path(first)) as path, path.open("wb") as file:
+            np.save(file, values)
+
+    def remove(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _path(self, first: int) -> Path:
+        return self.folder / f"{first:08}.npy"
+
+
+def partial_folder(out: str | Path) -> Path:
+    """Return the folder of partial results beside `out`; whatever would stop the end stops here.
+
+    Raises
+    ------
+    InputError
+        If `out` has another suffix than a response array's, or its folder is missing, or what lies
+        at the partial results' place is none.
+    """
+    out = Path(out)
+    if out.suffix not in SUFFIXES:
+        msg = f"{out}: the name must end in .nc (netCDF4) or .zarr (Zarr); got {out.suffix!r}"
+        raise InputError(msg)
+    if not out.parent.is_dir():
+        msg = f"{out}: the folder {out.parent} does not exist; make it first"
+        raise InputError(msg)
+    folder = out.with_name(f"{out.name}.partial")
+    if folder.exists() and (
+        not folder.is_dir() or (any(folder.iterdir()) and _held_key(folder) is None)
+    ):
+        msg = f"{folder}: is in the way and holds no partial results; move it away"
+        raise InputError(msg)
+    return folder
+
+
+def _held_key(folder: Path) -> dict[str, Any] | None:
+    try:
+        held = json.loads((folder / KEY_FILE).read_text())
+    except (OSError, ValueError):
+        return None
+    return held if isinstance(held, dict) else None

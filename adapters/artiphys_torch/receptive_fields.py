@@ -1,0 +1,421 @@
+"""Receptive fields, measured: a unit is NaN exactly if its field reaches a pixel that is NaN.
+
+That holds for any module, whatever its forward pass does, where arithmetic on kernel sizes and
+strides holds for chains alone. It is measured on a copy that keeps the connections and drops the
+cost: in double precision (the fast convolutions in single precision work on tiles and would smear
+a NaN over its neighbours), with the channels of a convolution merged, since each sees all of them.
+"""
+
+import copy
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from artiphys.errors import InputError
+
+__all__ = [
+    "Connections",
+    "Reached",
+    "ReceptiveField",
+    "check_layers",
+    "fields",
+    "one_line",
+    "receptive_field",
+]
+
+SMALLEST_FRAMES = (32, 64, 96, 128, 224, 256, 384, 512)  # the first that the network runs on
+LARGEST_FRAME = 4096
+WHOLE_FRAME = 1024
+
+
+class ReceptiveField(NamedTuple):
+    """What a unit of a layer sees of the image, in pixels.
+
+    ``centre`` is the coordinate, with 0 the centre of the image's first pixel, of the centre of the
+    field of the layer's first unit; the field of unit i begins at
+    ``centre - (size - 1) / 2 + stride * i``. With padding that may lie before the image.
+    """
+
+    size: int
+    stride: int
+    centre: float
+
+    def start(self, index: int) -> int:
+        """Return the first pixel of the field of unit `index`."""
+        return round(self.centre - (self.size - 1) / 2) + self.stride * index
+
+
+def receptive_field(model: nn.Module, layer: str) -> ReceptiveField:
+    """Return size, stride and centre of the receptive field of a layer's units, in pixels.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Any; it takes images, (image, channel, row, column). It stays as it is.
+    layer : str
+        A name in ``model.named_modules()``.
+
+    Returns
+    -------
+    ReceptiveField
+
+    Raises
+    ------
+    InputError
+        For an unknown layer (the valid ones are listed), one without a map of units, one whose
+        field is the whole image (after global pooling or attention), and one whose field is not
+        the same along rows and columns.
+
+    Notes
+    -----
+    The field is that of the architecture: pixels that a weight of zero hangs on count.
+
+    References
+    ----------
+    Araujo, Norris & Sim (2019), Computing receptive fields of convolutional neural networks,
+    Distill, doi:10.23915/distill.00021.
+
+    Examples
+    --------
+    >>> receptive_field(nn.Sequential(nn.Conv2d(3, 8, 11, stride=4, padding=2)), "0")
+    ReceptiveField(size=11, stride=4, centre=3.0)
+    """
+    found, refused = fields(model, [layer])
+    if layer in refused:
+        raise InputError(refused[layer])
+    vertical, horizontal = found[layer]
+    if vertical != horizontal:
+        msg = (
+            f"layer {layer!r}: the receptive field must be the same along rows and columns;"
+            f" got {_told(vertical)} along a column, {_told(horizontal)} along a row"
+        )
+        raise InputError(msg)
+    return horizontal
+
+
+def fields(
+    model: nn.Module, layers: Sequence[str]
+) -> tuple[dict[str, tuple[ReceptiveField, ReceptiveField]], dict[str, str]]:
+    """Return the fields of layers, (along a column, along a row), and why the others have none.
+
+    Raises
+    ------
+    InputError
+        If a name is unknown, or the network runs on no frame.
+    """
+    check_layers(model, layers)
+    connections = Connections(model, layers)
+    side, refused = connections.smallest_frame()
+    found = {}
+    for layer in layers:
+        if layer in refused:
+            continue
+        try:
+            horizontal = _along(connections, layer, side, "column")
+            vertical = _along(connections, layer, side, "row", guess=horizontal)
+        except InputError as error:
+            refused[layer] = f"layer {layer!r}: {error}"
+        else:
+            found[layer] = (vertical, horizontal)
+    return found, refused
+
+
+def check_layers(model: nn.Module, layers: Iterable[str]) -> None:
+    """Raise an error that lists the valid layers if one of `layers` is not in `model`."""
+    if not isinstance(model, nn.Module):
+        msg = f"model must be a torch.nn.Module; got {type(model).__name__}"
+        raise InputError(msg)
+    valid = dict(model.named_modules())
+    unknown = [layer for layer in layers if layer not in valid]
+    if unknown:
+        leaves = [name for name, module in valid.items() if name and not list(module.children())]
+        msg = f"no layer {', '.join(map(repr, unknown))}; the layers are {', '.join(leaves)}"
+        raise InputError(msg)
+
+
+class Connections:
+    """A network's connections: a copy in which NaN spreads as far as the image is seen."""
+
+    def __init__(self, model: nn.Module, layers: Sequence[str]) -> None:
+        self.layers = tuple(dict.fromkeys(layers))
+        self.channels = _input_channels(model)
+        self._copy = _light_copy(model)
+        self._seen: dict[tuple[Any, ...], dict[str, torch.Tensor]] = {}
+
+    def smallest_frame(self) -> tuple[int, dict[str, str]]:
+        """Return the side of a frame that the network runs on, and the layers that have no map."""
+        failure: Exception | None = None
+        for side in SMALLEST_FRAMES:
+            try:
+                outputs, counts = self._run(self._blank(side, side), stop=False)
+            except Exception as error:  # what a network says of a frame too small is its own affair
+                failure = error
+                continue
+            refused = {
+                layer: problem
+                for layer in self.layers
+                if (problem := _no_map(layer, outputs.get(layer), counts[layer]))
+            }
+            return side, refused
+        msg = f"the network runs on no frame of {SMALLEST_FRAMES} pixels: {one_line(failure)}"
+        raise InputError(msg) from failure
+
+    def reached(self, frame: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return for each layer the units that see a NaN of the frame, (row, column) of bool."""
+        outputs, _ = self._run(frame, stop=True)
+        return {
+            layer: output.isnan().any(dim=1)[0]
+            for layer, output in outputs.items()
+            if isinstance(output, torch.Tensor) and output.ndim == 4
+        }
+
+    def spread(
+        self, layer: str, height: int, width: int, axis: str, side: str, pixel: int
+    ) -> torch.Tensor:
+        """Return which units along `axis` see rows or columns before or from `pixel` on, (unit)."""
+        key = (height, width, axis, side, pixel)
+        if key not in self._seen:
+            frame = self._blank(height, width)
+            part = slice(None, pixel) if side == "before" else slice(pixel, None)
+            frame[(..., part) if axis == "column" else (..., part, slice(None))] = torch.nan
+            across = 0 if axis == "column" else 1
+            self._seen[key] = {
+                name: units.any(dim=across) for name, units in self.reached(frame).items()
+            }
+        return self._seen[key][layer]
+
+    def exactly(
+        self, layer: str, side: int, unit: tuple[int, int], corner: tuple[int, int], size: int
+    ) -> bool:
+        """Say whether a unit's field in a square frame is the given square and no more."""
+        (top, left), last = corner, size - 1
+        inside = (slice(top, top + size), slice(left, left + size))
+        frame = torch.full_like(self._blank(side, side), torch.nan)
+        frame[(..., *inside)] = 0
+        if self.reached(frame)[layer][unit]:
+            return False
+        for row, column in (
+            (top, inside[1]),
+            (top + last, inside[1]),
+            (inside[0], left),
+            (inside[0], left + last),
+        ):
+            frame = self._blank(side, side)
+            frame[..., row, column] = torch.nan
+            if not self.reached(frame)[layer][unit]:
+                return False
+        return True
+
+    def _blank(self, height: int, width: int) -> torch.Tensor:
+        return torch.zeros(1, self.channels, height, width, dtype=torch.float64)
+
+    def _run(self, frame: torch.Tensor, *, stop: bool) -> tuple[dict[str, Any], dict[str, int]]:
+        """Run the copy; return the layers' outputs, and how often each ran."""
+        outputs: dict[str, Any] = {}
+        counts = dict.fromkeys(self.layers, 0)
+
+        def keep(layer: str, output: Any) -> None:
+            counts[layer] += 1
+            outputs[layer] = output.clone() if isinstance(output, torch.Tensor) else output
+            if stop and len(outputs) == len(self.layers):
+                raise Reached
+
+        modules = dict(self._copy.named_modules())
+        hooks = [
+            modules[layer].register_forward_hook(
+                lambda _module, _inputs, output, layer=layer: keep(layer, output)
+            )
+            for layer in self.layers
+        ]
+        try:
+            with torch.inference_mode():
+                self._copy(frame)
+        except Reached:
+            pass
+        except Exception:
+            # The rest of a network may need frames of one size, after layers that do not.
+            if len(outputs) < len(self.layers):
+                raise
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return outputs, counts
+
+
+class Reached(BaseException):
+    """Every layer asked for has run; the rest of the network need not.
+
+    No ``except Exception`` of a network's own may swallow it.
+    """
+
+
+def _along(
+    connections: Connections,
+    layer: str,
+    side: int,
+    axis: str,
+    guess: ReceptiveField | None = None,
+) -> ReceptiveField:
+    """Measure the field along one axis, in frames that grow until three units' lie inside them."""
+    length = max(side, 64)
+    while True:
+        frame = (side, length) if axis == "column" else (length, side)
+        spread = functools.partial(connections.spread, layer, *frame, axis)
+        try:
+            blank = spread("before", 0)
+        except Exception as error:  # a network for frames of one size
+            msg = f"the network does not run on {frame[0]} × {frame[1]} pixels: {one_line(error)}"
+            raise InputError(msg) from error
+        if blank.any():
+            msg = "gives NaN on a blank image; its weights are not finite"
+            raise InputError(msg)
+        unit = len(blank) // 2
+        inside = len(blank) >= 4 and not (
+            spread("before", 1)[unit - 1 :].any() or spread("from", length - 1)[: unit + 2].any()
+        )
+        if inside:
+            break
+        # Where the first unit sees the last pixel, frames of twice the size mostly tell no more.
+        whole = bool(spread("before", 1)[-1] and spread("from", length - 1)[0])
+        if length >= (WHOLE_FRAME if whole else LARGEST_FRAME):
+            msg = (
+                f"its receptive field is the whole image (measured up to {length} pixels): global"
+                " pooling or attention lies before it"
+            )
+            raise InputError(msg)
+        length = max(2 * length, WHOLE_FRAME) if whole else 2 * length
+    if not spread("before", length).any():
+        msg = "does not depend on the image"
+        raise InputError(msg)
+    start = 0 if guess is None else guess.start(unit)
+    first, last = _edges(spread, unit, length, (start, start + (guess.size if guess else 0)))
+    size = last - first
+    stride = (
+        _first(lambda pixel: bool(spread("before", pixel + 1)[unit + 1]), first, length) - first
+    )
+    neighbours = (unit - 1, -stride), (unit + 1, stride)
+    regular = all(
+        _edges(spread, index, length, at) == at
+        for index, step in neighbours
+        for at in [(first + step, last + step)]
+    )
+    if not regular:
+        msg = f"its receptive field is not the same for every unit; about {size} pixels"
+        raise InputError(msg)
+    doubled = (side, 2 * length) if axis == "column" else (2 * length, side)
+    more = len(connections.spread(layer, *doubled, axis, "before", 0)) - len(blank)
+    if abs(more * stride - length) > stride:
+        msg = "its receptive field hangs on the size of the image (adaptive pooling, or the like)"
+        raise InputError(msg)
+    return ReceptiveField(size, stride, first - stride * unit + (size - 1) / 2)
+
+
+def _edges(
+    spread: Callable[[str, int], torch.Tensor], unit: int, length: int, guess: tuple[int, int]
+) -> tuple[int, int]:
+    """Return the first pixel of a unit's field and the one after its last."""
+
+    def seen_up_to(pixel: int) -> bool:
+        return bool(spread("before", pixel + 1)[unit])
+
+    def unseen_from(pixel: int) -> bool:
+        return not bool(spread("from", pixel)[unit])
+
+    return (
+        _first(seen_up_to, 0, length, guess[0]),
+        _first(unseen_from, 0, length, guess[1]),
+    )
+
+
+def _first(true: Callable[[int], bool], low: int, high: int, guess: int = 0) -> int:
+    """Return the least number from which on `true` holds; a good guess saves the bisection."""
+    if low < guess < high and true(guess) and not true(guess - 1):
+        return guess
+    while low < high:
+        middle = (low + high) // 2
+        if true(middle):
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def _light_copy(model: nn.Module) -> nn.Module:
+    """Copy a network without its weights: arrays become zeros that take no memory."""
+    memo: dict[int, Any] = {}
+    for value in model.parameters():
+        light = value.detach().cpu().double() if value.ndim < 2 else _zeros(value.shape)
+        memo[id(value)] = nn.Parameter(light, requires_grad=False)
+    try:
+        light_copy = copy.deepcopy(model, memo).cpu().double().eval()
+    except Exception as error:
+        msg = f"the network cannot be copied: {one_line(error)}"
+        raise InputError(msg) from error
+    for module in light_copy.modules():
+        if type(module) is nn.Conv2d and module.padding_mode == "zeros":
+            module.forward = functools.partial(_merged, module)  # type: ignore[method-assign]
+        if type(module) is nn.Linear:
+            module.forward = functools.partial(_merged_linear, module)  # type: ignore[method-assign]
+    return light_copy
+
+
+def _zeros(shape: torch.Size) -> torch.Tensor:
+    return torch.zeros((), dtype=torch.float64).expand(shape)
+
+
+def _merged(convolution: nn.Conv2d, image: torch.Tensor) -> torch.Tensor:
+    """Spread NaN as a convolution does: an output channel sees all input channels of its group."""
+    groups = convolution.groups
+    merged = image.unflatten(1, (groups, -1)).amax(dim=2)
+    kernel = torch.zeros(groups, 1, *convolution.kernel_size, dtype=image.dtype)
+    spread = F.conv2d(
+        merged,
+        kernel,
+        None,
+        convolution.stride,
+        convolution.padding,
+        convolution.dilation,
+        groups,
+    )
+    output = spread.repeat_interleave(convolution.out_channels // groups, dim=1)
+    return output if convolution.bias is None else output + convolution.bias[:, None, None]
+
+
+def _merged_linear(linear: nn.Linear, values: torch.Tensor) -> torch.Tensor:
+    spread = 0 * values.amax(dim=-1, keepdim=True)
+    output = spread.repeat(*[1] * (values.ndim - 1), linear.out_features)
+    return output if linear.bias is None else output + linear.bias
+
+
+def _input_channels(model: nn.Module) -> int:
+    first = next((m for m in model.modules() if isinstance(m, nn.Conv2d)), None)
+    return first.in_channels if first else 3
+
+
+def _no_map(layer: str, output: Any, count: int) -> str | None:
+    """Say why a layer's output is no map of units, if it is none."""
+    if count == 0:
+        return f"layer {layer!r} does not run in a forward pass"
+    if count > 1:
+        return f"layer {layer!r} runs {count} times in a forward pass; name a layer that runs once"
+    if not isinstance(output, torch.Tensor):
+        return f"layer {layer!r} must give a tensor; it gives {type(output).__name__}"
+    if output.ndim != 4:
+        return (
+            f"layer {layer!r} gives no map of units but shape {tuple(output.shape)}: its receptive"
+            " field is the whole image"
+        )
+    return None
+
+
+def _told(field: ReceptiveField) -> str:
+    return f"{field.size} pixels (stride {field.stride}, centre {field.centre:g})"
+
+
+def one_line(error: BaseException | None) -> str:
+    """Return an error of another's making as one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
