@@ -5,7 +5,6 @@ import warnings
 
 import numpy as np
 import pytest
-
 from artiphys_nwb import Layout, RecordingError, RecordingWarning, describe_nwb, read_nwb
 
 RECORDINGS = [
@@ -106,7 +105,9 @@ def test_pooled_sessions_have_their_common_images_and_say_what_was_not_common(sh
     names = RECORDINGS[3:5]
     files = [truth_of(shared_data, name)[0] for name in names]
     told = []
-    responses = read_nwb(files, "v4_position", window=(0.05, 0.35), rate=False, progress=told.append)
+    responses = read_nwb(
+        files, "v4_position", window=(0.05, 0.35), rate=False, progress=told.append
+    )
     assert responses.sizes["unit"] == 37 + 21
     assert len(set(responses["unit"].values.tolist())) == 37 + 21
     assert responses["unit"].values[0] == "SP_20210412/0"
@@ -118,7 +119,9 @@ def test_pooled_sessions_have_their_common_images_and_say_what_was_not_common(sh
     assert "SP_20210412: 2 images left out, not common to all sessions: 1, 2" in told
     for name, source in zip(names, ["SP_20210412", "SP_20210419"], strict=True):
         part = responses.sel(unit=responses["source"] == source)
-        alone = read_nwb(truth_of(shared_data, name)[0], "v4_position", window=(0.05, 0.35), rate=False)
+        alone = read_nwb(
+            truth_of(shared_data, name)[0], "v4_position", window=(0.05, 0.35), rate=False
+        )
         alone = alone.sel(image=part["image"])
         n_trials = min(alone.sizes["trial"], part.sizes["trial"])
         np.testing.assert_array_equal(part.values[..., :n_trials], alone.values[..., :n_trials])
