@@ -9,7 +9,9 @@ except ImportError as error:
     _msg = f"artiphys_torch needs {error.name}: pip install 'artiphys[torch]'"
     raise ImportError(_msg, name=error.name) from error
 
+from artiphys_torch.caffe_alexnet import CaffeAlexNet, load_caffe_alexnet
 from artiphys_torch.canvas import IMAGENET, Normalisation, canvas_pictures
+from artiphys_torch.initialisations import initialised
 from artiphys_torch.leaves import dead_leaves
 from artiphys_torch.networks import (
     Origin,
@@ -23,6 +25,7 @@ from artiphys_torch.receptive_fields import ReceptiveField, receptive_field
 
 __all__ = [
     "IMAGENET",
+    "CaffeAlexNet",
     "Normalisation",
     "Origin",
     "Photograph",
@@ -31,8 +34,10 @@ __all__ = [
     "as_photographs",
     "canvas_pictures",
     "dead_leaves",
+    "initialised",
     "layer_inputs",
     "load_alexnet",
+    "load_caffe_alexnet",
     "load_network",
     "origin_of",
     "probe",

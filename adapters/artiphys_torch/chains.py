@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
+from artiphys_torch.precision import at_least_two
+
 __all__ = ["Chain", "ChainPass", "chains"]
 
 # Modules that work on every pixel by itself, whatever they do across channels.
@@ -84,20 +86,20 @@ class ChainPass:
     def __call__(self, canvases: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return the responses to some canvases, {layer: (canvas, channel)}."""
         outputs = {}
-        values = canvases.to(self._dtype)
+        values = at_least_two(canvases.to(self._dtype))
         for n_steps, step in enumerate(self._steps, start=1):
             values = step(values)
             if n_steps in self._at:
-                outputs[self._at[n_steps]] = values.flatten(1).clone()
+                outputs[self._at[n_steps]] = values.flatten(1)[: len(canvases)].clone()
         return outputs
 
     def inputs(self, canvases: torch.Tensor) -> torch.Tensor:
         """Return what enters the last layer, a convolution, (canvas, channel, row, column)."""
-        values = canvases.to(self._dtype)
+        values = at_least_two(canvases.to(self._dtype))
         for step in self._steps[:-1]:
             values = step(values)
         down, right = self._steps[-1].dilation
-        return values[:, :, ::down, ::right].clone()
+        return values[: len(canvases), :, ::down, ::right].clone()
 
     def describe(self) -> dict[str, Any]:
         """Return how the layers are run, for the provenance."""

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from artiphys.errors import InputError
+from artiphys_torch.precision import at_least_two
 from artiphys_torch.receptive_fields import Connections, Reached, ReceptiveField, one_line
 
 __all__ = ["LARGEST", "FramePass", "frame_passes"]
@@ -49,7 +50,9 @@ class FramePass:
 
         def keep(layer: str, output: torch.Tensor) -> None:
             row, column = self._where[layer]
-            outputs[layer] = output[:, :, row, column].clone()  # the next module may be in place
+            outputs[layer] = output[
+                : len(canvases), :, row, column
+            ].clone()  # the next module may be in place
             if len(outputs) == len(self.layers):
                 raise Reached
 
@@ -75,7 +78,7 @@ class FramePass:
         taken: list[torch.Tensor] = []
 
         def take(_module: nn.Module, args: tuple[Any, ...]) -> None:
-            taken.append(args[0][:, :, windows[0], windows[1]].clone())
+            taken.append(args[0][: len(canvases), :, windows[0], windows[1]].clone())
             raise Reached
 
         self._run(canvases, [convolution.register_forward_pre_hook(take)])
@@ -97,6 +100,7 @@ class FramePass:
 
     def _run(self, canvases: torch.Tensor, hooks: Sequence[Any]) -> None:
         top, left = self._corner
+        canvases = at_least_two(canvases)
         frames = self._ground.to(canvases.device, canvases.dtype)
         frames = frames.repeat(len(canvases), self._frame, self._frame, 1).permute(0, 3, 1, 2)
         frames[:, :, top : top + self.size, left : left + self.size] = canvases

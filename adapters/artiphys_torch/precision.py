@@ -7,7 +7,7 @@ import torch
 
 from artiphys.errors import InputError
 
-__all__ = ["exact_arithmetic", "resolved_device"]
+__all__ = ["at_least_two", "exact_arithmetic", "resolved_device"]
 
 
 def resolved_device(device: str | torch.device) -> torch.device:
@@ -52,3 +52,12 @@ def exact_arithmetic(device: torch.device) -> Iterator[None]:
         stack.enter_context(torch.autocast(device.type, enabled=False))
         stack.enter_context(torch.inference_mode())
         yield
+
+
+def at_least_two(canvases: torch.Tensor) -> torch.Tensor:
+    """Return the batch, a single canvas twice.
+
+    One alone takes another path through the convolutions, which rounds otherwise; from two on the
+    values do not depend on the size of the batch.
+    """
+    return torch.cat([canvases, canvases]) if len(canvases) == 1 else canvases

@@ -131,10 +131,10 @@ def probe(
     >>> responses.sizes["unit"], responses.unit.values.tolist()
     (2, ['small/2/0', 'small/2/1'])
     """
+    folder = None if out is None else partial_folder(out)
     plan = _plan(
         model, images, layers, shifts, crop, background, batch_size, device, normalisation, source
     )
-    folder = None if out is None else partial_folder(out)
     with exact_arithmetic(plan.device), _told(plan):
         n_channels = {
             layer: values.shape[1]
@@ -145,6 +145,11 @@ def probe(
         kept = None if folder is None else PartialResults(folder, plan.key())
         try:
             values = _responses(plan, n_channels, kept, progress)
+        except KeyboardInterrupt as interrupt:
+            if kept is None:
+                raise
+            msg = f"interrupted; the same call goes on from what is in {kept.folder}"
+            raise KeyboardInterrupt(msg) from interrupt
         except Exception:
             if kept:  # what is wrong has to be mended first, and then the key is another
                 kept.remove()
