@@ -1,18 +1,38 @@
 """The two quantities of a unit: how widely its responses range, and how invariant they are."""
 
 from collections.abc import Hashable
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from artiphys.errors import InputError
 from artiphys.moments_across_images import moments_across_images
+from artiphys.reference_positions import best_positions, is_best
 from artiphys.schema import reference_label, require
+from artiphys.signal_moments import (
+    cells_of,
+    correlation_of,
+    halves_of,
+    noise_error,
+    signal_moments,
+)
+from artiphys.split_signature import MAX_NOISE_ERROR, half_invariance
 
-__all__ = ["Noise", "dynamic_range", "invariance"]
+__all__ = ["Noise", "dynamic_range", "invariance", "resolved_noise"]
 
 Noise = Literal["auto", "corrected", "split"] | None
+VARIANCE_FORMULAS = {
+    None: "variance across images, ddof 1",
+    "corrected": "variance across images, ddof 1, less the mean noise variance of the cells' means",
+    "split": "as corrected, in the first of two halves of the trials",
+}
+CORRELATION_FORMULAS = {
+    None: "Pearson correlation across images with the reference position",
+    "corrected": "covariance across images over the root of the product of signal variances",
+    "split": "as corrected, in the second of two halves of the trials, less the bias of the ratio",
+}
+ROUNDING = 1e-9
 
 
 def dynamic_range(
@@ -20,38 +40,50 @@ def dynamic_range(
 ) -> xr.DataArray:
     r"""Return each unit's dynamic range: the variance of its responses across images.
 
-    .. math:: s_u^2 = \frac{1}{n - 1} \sum_i (y_{ui} - \bar y_u)^2
+    .. math:: s_u^2 = \frac{1}{n - 1} \sum_i (\bar y_{ui} - \bar y_u)^2
+              - \frac{1}{n} \sum_i \frac{\hat\sigma_{ui}^2}{m_{ui}}
 
-    with y the responses at the reference position and n the number of images measured there.
+    with the mean responses to n images at the reference position, each over m trials whose variance
+    is sigma². The second term, the noise, is left out with ``noise=None``.
 
     Parameters
     ----------
-    responses : xarray.DataArray, (unit, image, position)
+    responses : xarray.DataArray, (unit, image, position) or (unit, image, position, trial)
         In any units of response; NaN means not measured.
     reference : str or number, optional
-        Label of the reference position; ``attrs["reference"]`` by default.
-    noise : {"auto", None}
-        None takes the responses as they were measured, and so does "auto" without trials.
+        Label of the reference position; ``attrs["reference"]`` by default. "best": each unit's own,
+        where it answers most in a third of its trials, which the estimate then does not use.
+    noise : {"auto", None, "corrected", "split"}
+        None takes the mean responses as they are. "corrected" takes the noise off, by the variance
+        between the trials of each cell. "split" does so within one half of the trials, those that
+        the invariance does not use. "auto" is None without a ``trial`` dim, else "split".
 
     Returns
     -------
     xarray.DataArray, (unit)
-        In the square of the responses' units. attrs say the formula and count the undefined.
+        In the square of the responses' units. attrs say the formula and count the undefined and
+        the negative.
 
     Raises
     ------
     InputError
-        If dims are missing or the reference is not among the positions.
+        If dims are missing, the reference is not among the positions, or no cell has the 2 trials
+        that say how noisy it is.
 
     Notes
     -----
-    Unbiased for responses without noise; trial noise adds its variance over the number of repeats.
-    NaN for units with fewer than 2 images.
+    As measured, the variance is too large by the noise. Corrected, it is unbiased for any numbers
+    of repeats from 2, and negative by chance where there is little signal: such values are kept. A
+    cell of one trial takes the noise variance of the unit's other cells at that position. NaN for
+    units with fewer than 2 images.
 
     References
     ----------
     Pospisil, D. A. & Bair, W. (2019). The natural tendency of feed forward neural networks to favor
-    invariant units. Advances in Neural Information Processing Systems 32.
+    invariant units. NeurIPS. https://doi.org/10.1101/2019.12.17.879973
+
+    Pospisil, D. A. & Bair, W. (2021). Accounting for biases in the estimation of neuronal signal
+    correlation. J. Neurosci. 41. https://doi.org/10.1523/JNEUROSCI.2775-20.2021
 
     Examples
     --------
@@ -60,17 +92,28 @@ def dynamic_range(
     ...                          coords={"position": [0]}, attrs={"reference": 0})
     >>> float(dynamic_range(responses)[0])
     1.0
+
+    Two trials of each, one above and one below: their variance 2, halved, comes off.
+
+    >>> trials = xr.concat([responses + 1, responses - 1], "trial", combine_attrs="override")
+    >>> float(dynamic_range(trials, noise="corrected")[0])
+    0.0
     """
-    responses, at, label = _measured(responses, reference, noise)
-    variance, _ = moments_across_images(responses.values[:, :, [at]], 0)
-    result = responses.isel(image=0, position=at, drop=True).copy(data=variance[0])
+    noise = resolved_noise(responses, noise)
+    responses, own = _with_reference(responses, reference, noise)
+    variance = np.full(responses.sizes["unit"], np.nan)
+    for at in np.unique(own[own >= 0]):
+        members = own == at
+        variance[members] = _variance(responses.values[members], int(at), noise)
+    result = _without(responses, "image", "position").copy(data=variance)
     result.name = "dynamic_range"
     result.attrs = {
         "units": f"({responses.attrs.get('units', 'a.u.')})²",
-        "reference": label,
-        "noise": "as measured",
-        "formula": "variance across images, ddof 1",
+        "reference": responses.attrs["reference"],
+        "noise": noise or "as measured",
+        "formula": VARIANCE_FORMULAS[noise],
         "n_undefined": int(np.isnan(variance).sum()),
+        "n_negative": int((variance < 0).sum()),
     }
     return result
 
@@ -80,40 +123,51 @@ def invariance(
 ) -> xr.DataArray:
     r"""Return each unit's invariance: how its responses across images carry over to a position.
 
-    .. math:: r_{up} = \operatorname{corr}_i(y_{ui0}, y_{uip})
+    .. math:: r_{up} = \frac{\operatorname{cov}_i(\bar y_{ui0}, \bar y_{uip})}{s_{u0} s_{up}}
 
-    Pearson's correlation of the responses at position p with those at the reference position 0,
-    across the images measured at both.
+    Pearson's correlation of the mean responses at position p with those at the reference position
+    0, across the images measured at both; with noise taken off the variances, the correlation of
+    the signal.
 
     Parameters
     ----------
-    responses : xarray.DataArray, (unit, image, position)
+    responses : xarray.DataArray, (unit, image, position) or (unit, image, position, trial)
         In any units of response; NaN means not measured.
     reference : str or number, optional
-        Label of the reference position; ``attrs["reference"]`` by default.
-    noise : {"auto", None}
-        None takes the responses as they were measured, and so does "auto" without trials.
+        Label of the reference position; ``attrs["reference"]`` by default. "best": each unit's own,
+        where it answers most in a third of its trials, which the estimate then does not use.
+    noise : {"auto", None, "corrected", "split"}
+        None takes the mean responses as they are. "corrected" takes the noise off both variances.
+        "split" does so within one half of the trials, those that the dynamic range does not use,
+        and takes off the bias of the ratio. "auto" is None without a ``trial`` dim, else "split".
 
     Returns
     -------
     xarray.DataArray, (unit, position)
-        Dimensionless, without the reference position itself. attrs say the formula and count the
-        undefined.
+        Dimensionless, without the reference position itself (with "best": NaN there). attrs say the
+        formula and count the undefined, those beyond ±1, and those too noisy.
 
     Raises
     ------
     InputError
-        If dims are missing, the reference is not among the positions, or it is the only one.
+        If dims are missing, the reference is not among the positions, it is the only one, or no
+        cell has the 2 trials that say how noisy it is.
 
     Notes
     -----
-    Biased towards 0 by trial noise, and by about -r (1 - r²) / (2 n) with n images. NaN for units
-    with fewer than 3 images at both positions, or with constant responses at one of them.
+    As measured, biased towards 0 by trial noise, and by about -r (1 - r²) / (2 n) with n images.
+    Corrected, the noise has no first-order effect; an estimate can lie beyond ±1 by chance, and is
+    kept. NaN for units with fewer than 3 images at both positions, with constant responses at one
+    of them, or, corrected, with a variance that is not positive; split, also for those whose
+    standard error by noise (from all the trials, whatever the correlation) is above 0.25.
 
     References
     ----------
     Pospisil, D. A. & Bair, W. (2019). The natural tendency of feed forward neural networks to favor
-    invariant units. Advances in Neural Information Processing Systems 32.
+    invariant units. NeurIPS. https://doi.org/10.1101/2019.12.17.879973
+
+    Pospisil, D. A. & Bair, W. (2021). Accounting for biases in the estimation of neuronal signal
+    correlation. J. Neurosci. 41. https://doi.org/10.1523/JNEUROSCI.2775-20.2021
 
     Examples
     --------
@@ -124,35 +178,109 @@ def invariance(
     >>> round(float(invariance(responses).sel(position=1)[0]), 6)
     1.0
     """
-    responses, at, label = _measured(responses, reference, noise)
+    noise = resolved_noise(responses, noise)
+    responses, own = _with_reference(responses, reference, noise)
     if responses.sizes["position"] < 2:
         msg = "'position' must have at least 2 values to measure invariance; got 1"
         raise InputError(msg)
-    _, correlation = moments_across_images(responses.values, at)
-    others = [p for p in range(responses.sizes["position"]) if p != at]
-    result = responses.isel(image=0, drop=True).copy(data=correlation[0])
-    result = result.isel(position=others)
+    correlation = np.full((responses.sizes["unit"], responses.sizes["position"]), np.nan)
+    too_noisy = np.zeros(correlation.shape, dtype=bool)
+    for at in np.unique(own[own >= 0]):
+        members = own == at
+        found = _correlation(responses.values[members], int(at), noise)
+        correlation[members], too_noisy[members] = found
+        correlation[members, at], too_noisy[members, at] = np.nan, False
+    result = _without(responses, "image").copy(data=correlation)
+    if not is_best(responses.attrs["reference"], responses["position"].values):
+        result = result.isel(
+            position=[p for p in range(responses.sizes["position"]) if p != own[0]]
+        )
     result.name = "invariance"
+    beyond = np.abs(result.values) > 1 + ROUNDING
     result.attrs = {
         "units": "1",
-        "reference": label,
-        "noise": "as measured",
-        "formula": "Pearson correlation across images with the reference position",
+        "reference": responses.attrs["reference"],
+        "noise": noise or "as measured",
+        "formula": CORRELATION_FORMULAS[noise],
         "scale": "correlation",
         "n_undefined": int(np.isnan(result.values).sum()),
+        "n_out_of_range": int(beyond.sum()),
+        "n_too_noisy": int(too_noisy.sum()),
     }
     return result
 
 
-def _measured(
-    responses: xr.DataArray, reference: Hashable | None, noise: Any
-) -> tuple[xr.DataArray, int, Hashable]:
+def resolved_noise(responses: xr.DataArray, noise: Any) -> Noise:
+    """Return `noise` with "auto" resolved, once the responses are known to allow it.
+
+    Raises
+    ------
+    InputError
+        If `noise` is none of the choices, or needs trials or repeats that are not there.
+    """
     if noise not in (None, "auto", "corrected", "split"):
         msg = f"noise must be None, 'auto', 'corrected' or 'split'; got {noise!r}"
         raise InputError(msg)
-    responses = require(responses, trial=None if noise in (None, "auto") else True)
-    label = reference_label(responses, reference)
-    at = responses["position"].values.tolist().index(label)
-    if "trial" in responses.dims:
+    require(responses, trial=None if noise in (None, "auto") else True)
+    if noise is None or "trial" not in responses.dims:
+        return None
+    if not bool((responses.notnull().sum("trial") > 1).any()):
+        msg = (
+            "no cell has 2 trials, which say how noisy it is; use noise=None, and mind that noise "
+            "then counts as dynamic range"
+        )
+        raise InputError(msg)
+    return "split" if noise == "auto" else noise
+
+
+class _Measured(NamedTuple):
+    responses: xr.DataArray
+    own: np.ndarray  # (unit), index of each unit's reference, -1 where it has none
+
+
+def _with_reference(responses: xr.DataArray, reference: Hashable | None, noise: Noise) -> _Measured:
+    """Return what is to be measured, its attrs["reference"] as asked, and each unit's reference."""
+    responses = require(responses)
+    labels = responses["position"].values.tolist() if "position" in responses.coords else []
+    if is_best(reference, labels):
+        if "trial" not in responses.dims:
+            msg = "reference='best' chooses on trials of its own; got averages; name a position"
+            raise InputError(msg)
+        own, values = best_positions(responses.values)
+        names = np.array([str(labels[at]) if at >= 0 else "" for at in own])
+        responses = responses.copy(data=values).assign_coords(reference=("unit", names))
+        label: Hashable = "best"
+    else:
+        label = reference_label(responses, reference)
+        own = np.full(responses.sizes["unit"], labels.index(label))
+    if noise is None and "trial" in responses.dims:
         responses = responses.mean("trial", keep_attrs=True)
-    return responses, at, label
+    return _Measured(responses.assign_attrs(responses.attrs | {"reference": label}), own)
+
+
+def _variance(values: np.ndarray, at: int, noise: Noise) -> np.ndarray:
+    if noise is None:
+        return moments_across_images(values[:, :, [at]], 0)[0][0]
+    if noise == "corrected":
+        return signal_moments(cells_of(values), at).variance[:, at]
+    return signal_moments(halves_of(values, 0)[0], at).variance[:, at]
+
+
+def _correlation(values: np.ndarray, at: int, noise: Noise) -> tuple[np.ndarray, np.ndarray]:
+    """Return the correlations, and which of them were left out as too noisy (unit, position)."""
+    if noise is None:
+        correlation = moments_across_images(values, at)[1][0]
+        return correlation, np.zeros(correlation.shape, dtype=bool)
+    cells = cells_of(values)
+    whole = signal_moments(cells, at)
+    if noise == "corrected":
+        correlation = correlation_of(whole)
+        return correlation, np.zeros(correlation.shape, dtype=bool)
+    correlation = half_invariance(halves_of(values, 0)[1], whole, at)
+    too_noisy = noise_error(cells, whole, at) > MAX_NOISE_ERROR
+    return np.where(too_noisy, np.nan, correlation), too_noisy
+
+
+def _without(responses: xr.DataArray, *dims: str) -> xr.DataArray:
+    dims = (*dims, "trial") if "trial" in responses.dims else dims
+    return responses.isel(dict.fromkeys(dims, 0), drop=True)

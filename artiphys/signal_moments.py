@@ -23,6 +23,7 @@ __all__ = [
 
 MIN_IMAGES_VARIANCE = 2
 MIN_IMAGES_CORRELATION = 3
+CONSTANT = 1e-13  # spread below this share of the largest value is rounding
 SEED = 20191217  # of the halves: the same for every call, so that separate calls agree on them
 
 
@@ -87,8 +88,9 @@ def signal_moments(cells: Cells, at: int) -> SignalMoments:
         noise = np.where(measured, cells.noise, 0.0).sum(1) / n_image
         noise_reference = np.where(measured, cells.noise[:, :, [at]], 0.0).sum(1) / n_image
         return SignalMoments(
-            variance=np.einsum("uip,uip->up", second, second) / freedom - noise,
-            variance_reference=np.einsum("uip,uip->up", first, first) / freedom - noise_reference,
+            variance=_above_rounding(second, cells.mean) / freedom - noise,
+            variance_reference=_above_rounding(first, cells.mean[:, :, [at]]) / freedom
+            - noise_reference,
             covariance=np.einsum("uip,uip->up", first, second) / freedom,
             noise=noise,
             noise_reference=noise_reference,
@@ -151,12 +153,14 @@ def splits_by_images(n: np.ndarray) -> np.ndarray:
     return 2 * (n >= 3).sum((1, 2)) < n_cell
 
 
-def halves_of(values: np.ndarray, split: int) -> tuple[Cells, Cells]:
+def halves_of(
+    values: np.ndarray, split: int, by_images: np.ndarray | None = None
+) -> tuple[Cells, Cells]:
     """Return the cells of two halves of the trials, none in both.
 
-    The trials of each cell are dealt in a random order, the odd one at random; where repeats are
-    too few (:func:`splits_by_images`), all the trials of an image go into one half. The order is
-    the same for all units, and for every call with the same sizes and the same `split`.
+    The trials of each cell are dealt in a random order, the odd one at random; or all the trials of
+    an image go into one half. The order is the same for all units, and for every call with the same
+    sizes and the same `split`.
 
     Parameters
     ----------
@@ -164,6 +168,8 @@ def halves_of(values: np.ndarray, split: int) -> tuple[Cells, Cells]:
         NaN where not measured.
     split : int
         Which of the many ways to halve them.
+    by_images : numpy.ndarray of bool, (unit), optional
+        The units whose images are halved; by default those of :func:`splits_by_images`.
     """
     rng = np.random.default_rng((SEED, split))
     _, n_image, n_position, n_trial = values.shape
@@ -173,7 +179,8 @@ def halves_of(values: np.ndarray, split: int) -> tuple[Cells, Cells]:
     dealt = np.take_along_axis(values, order[None], axis=-1)
     measured = ~np.isnan(dealt)
     first = (np.cumsum(measured, axis=-1) + odd) % 2 == 0
-    by_images = splits_by_images(measured.sum(-1))
+    if by_images is None:
+        by_images = splits_by_images(measured.sum(-1))
     if by_images.any():
         shown = measured[by_images].any((2, 3))[:, image_order]
         half = np.empty_like(shown)
@@ -185,3 +192,10 @@ def halves_of(values: np.ndarray, split: int) -> tuple[Cells, Cells]:
 def _centred(values: np.ndarray, where: np.ndarray, n: np.ndarray) -> np.ndarray:
     mean = np.where(where, values, 0.0).sum(1, keepdims=True) / np.maximum(n, 1)[:, None]
     return np.where(where, values - mean, 0.0)
+
+
+def _above_rounding(deviation: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return the sum of squares over images, 0 where it is only rounding."""
+    scatter = np.einsum("uip,uip->up", deviation, deviation)
+    largest = np.abs(np.nan_to_num(values)).max(1, initial=0.0)
+    return np.where(scatter > deviation.shape[1] * (CONSTANT * largest) ** 2, scatter, 0.0)

@@ -1,0 +1,234 @@
+"""Recordings of populations whose dynamic range and invariance are known."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from artiphys.errors import InputError
+from artiphys.moments_across_images import moments_across_images
+from artiphys.provenance import provenance
+from artiphys.rectification import rectified_moments
+from artiphys.schema import response_array
+
+__all__ = ["Relation", "SimulatedRecording", "simulate_responses"]
+
+Relation = Literal["rectification", "none"]
+
+SPREAD_OF_RATES = 0.8  # SD across units of the log mean rate
+SPREAD_OF_SIGMA = 0.3  # SD across units of the log SD of the input to the threshold
+SPREAD_OF_GAIN = 0.3  # SD across units and positions of the log gain away from the reference
+TUNING = (0.6, 0.4)  # coefficient of variation across images: median, and SD of its log
+MU_OVER_SIGMA = (0.0, 0.7)  # mean and SD across units
+RHO_RECTIFICATION = (45.0, 15.0)  # beta distributions of the correlation one position away
+RHO_NONE = (2.0, 1.5)
+
+
+class SimulatedRecording(NamedTuple):
+    """A response array, and the truth behind it."""
+
+    responses: xr.DataArray
+    truth: xr.Dataset
+
+
+def simulate_responses(
+    *,
+    relation: Relation = "rectification",
+    n_units: int = 80,
+    n_images: int = 60,
+    n_positions: int = 2,
+    repeats: int | Sequence[int] = 5,
+    rate: float = 10.0,
+    window: float = 0.2,
+    fano: float = 1.0,
+    n_sessions: int = 1,
+    area: str = "simulated",
+    rng: Any = None,
+) -> SimulatedRecording:
+    r"""Return a simulated recording and its truth.
+
+    With ``relation="rectification"`` a unit's rate is a rectified Gaussian,
+
+    .. math:: \lambda_{uip} = \max(0, \mu_u + \sigma_u S_{uip}), \quad
+              \operatorname{corr}(S_{ui0}, S_{uip}) = \rho_u^p
+
+    with μ/σ differing among units, so that those of wide dynamic range are the invariant ones. With
+    ``relation="none"`` mean, shape and correlation of the rates (a gamma distribution each) are
+    drawn independently, so that dynamic range and invariance have nothing to do with each other.
+    Spikes are then counted in a window.
+
+    Parameters
+    ----------
+    relation : {"rectification", "none"}
+    n_units, n_images, n_positions : int
+        Positions are labelled 0, 1, ..., at as many degrees; 0 is the reference.
+    repeats : int or (int, int)
+        Trials in each cell, or the fewest and the most, drawn for each image and position of a
+        session.
+    rate : float
+        Median over units of the mean rate ("none") or of σ ("rectification"), in spikes/s: the
+        signal-to-noise ratio of Poisson counts is in proportion to it.
+    window : float
+        In seconds.
+    fano : float
+        Variance of the counts over their mean: 1 for Poisson, above it for negative binomial.
+    n_sessions : int
+        Units are shared out among them; each has its own numbers of repeats.
+    area : str
+    rng : seed or numpy.random.Generator
+
+    Returns
+    -------
+    SimulatedRecording
+        ``responses``, a valid response array in spikes/s, and ``truth``, a Dataset of ``rate``
+        (unit, image, position), ``dynamic_range`` (unit) and ``invariance`` (unit, position) of
+        these rates, that is on these images, and ``expected_dynamic_range`` and
+        ``expected_invariance`` over all images there could be.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range; every fault is listed.
+
+    Examples
+    --------
+    >>> responses, truth = simulate_responses(n_units=3, n_images=8, repeats=(2, 4), rng=0)
+    >>> dict(responses.sizes)
+    {'unit': 3, 'image': 8, 'position': 2, 'trial': 4}
+    >>> truth["rate"].dims
+    ('unit', 'image', 'position')
+    """
+    fewest, most = _range(repeats)
+    _check(relation, (n_units, n_images, n_positions, n_sessions, fewest), rate, window, fano)
+    seed = rng if isinstance(rng, int | None) else str(rng)
+    rng = np.random.default_rng(rng)
+    draw = _rectified_rates if relation == "rectification" else _unrelated_rates
+    rates, spread, carried, parameters = draw(rng, n_units, n_images, n_positions, rate)
+    session = np.arange(n_units) * n_sessions // n_units
+    n_trials = rng.integers(fewest, most, (n_sessions, n_images, n_positions), endpoint=True)
+    counts = _counts(rng, rates * window, n_trials[session], fano)
+    arguments = {
+        "relation": relation, "n_units": n_units, "n_images": n_images,
+        "n_positions": n_positions, "repeats": [fewest, most], "rate": rate, "window": window,
+        "fano": fano, "n_sessions": n_sessions, "area": area, "rng": seed,
+    }  # fmt: skip
+    responses = response_array(
+        counts / window,
+        unit=[f"simulated_{s}/{u}" for u, s in enumerate(session)],
+        image=[f"image_{i}" for i in range(n_images)],
+        position=range(n_positions),
+        x=range(n_positions),
+        y=[0.0] * n_positions,
+        displacement_units="deg",
+        area=area,
+        source=[f"simulated_{s}" for s in session],
+        units="spikes/s",
+        reference=0,
+        provenance=provenance("artiphys.simulate_responses", arguments=arguments),
+    )
+    return SimulatedRecording(responses, _truth(responses, rates, spread, carried, parameters))
+
+
+class _Rates(NamedTuple):
+    rate: np.ndarray  # (unit, image, position)
+    dynamic_range: np.ndarray  # (unit), expected
+    invariance: np.ndarray  # (unit, position), expected
+    parameters: dict[str, np.ndarray]  # (unit)
+
+
+def _rectified_rates(
+    rng: np.random.Generator, n_unit: int, n_image: int, n_position: int, rate: float
+) -> _Rates:
+    ratio = rng.normal(*MU_OVER_SIGMA, n_unit)
+    sigma = rate * np.exp(rng.normal(0.0, SPREAD_OF_SIGMA, n_unit))
+    rho = rng.beta(*RHO_RECTIFICATION, n_unit)
+    shared = rho[:, None] ** np.arange(n_position)
+    drive = rng.normal(size=(n_unit, n_image, n_position))
+    drive = shared[:, None] * drive[:, :, :1] + np.sqrt(1 - shared**2)[:, None] * drive
+    rates = sigma[:, None, None] * np.maximum(0.0, ratio[:, None, None] + drive)
+    moments = rectified_moments(ratio[:, None], ratio[:, None], 1.0, 1.0, shared)
+    parameters = {"mu_over_sigma": ratio, "sigma": sigma, "rho": rho}
+    return _Rates(rates, sigma**2 * moments.var1[:, 0], moments.corr, parameters)
+
+
+def _unrelated_rates(
+    rng: np.random.Generator, n_unit: int, n_image: int, n_position: int, rate: float
+) -> _Rates:
+    """Gamma rates: a beta share of the one at the reference, and a gamma part of its own."""
+    mean = rate * np.exp(rng.normal(0.0, SPREAD_OF_RATES, n_unit))
+    tuning = TUNING[0] * np.exp(rng.normal(0.0, TUNING[1], n_unit))
+    rho = rng.beta(*RHO_NONE, n_unit)
+    shape = (tuning**-2)[:, None, None]
+    shared = (rho[:, None] ** np.arange(1, n_position))[:, None]
+    at_reference = rng.gamma(shape, size=(n_unit, n_image, 1))
+    share = rng.beta(shared * shape, (1 - shared) * shape, (n_unit, n_image, n_position - 1))
+    own = rng.gamma((1 - shared) * shape, size=share.shape)
+    gain = np.exp(rng.normal(0.0, SPREAD_OF_GAIN, (n_unit, 1, n_position - 1)))
+    elsewhere = gain * (share * at_reference + own)
+    rates = mean[:, None, None] / shape * np.concatenate([at_reference, elsewhere], axis=2)
+    carried = rho[:, None] ** np.arange(n_position)
+    parameters = {"mean_rate": mean, "tuning": tuning, "rho": rho}
+    return _Rates(rates, (mean * tuning) ** 2, carried, parameters)
+
+
+def _counts(
+    rng: np.random.Generator, expected: np.ndarray, n_trials: np.ndarray, fano: float
+) -> np.ndarray:
+    trial = np.arange(n_trials.max())
+    mean = np.broadcast_to(expected[..., None], (*expected.shape, trial.size))
+    if fano > 1:
+        mean = (fano - 1) * rng.gamma(np.maximum(mean, np.finfo(float).tiny) / (fano - 1))
+    return np.where(trial < n_trials[..., None], rng.poisson(mean), np.nan)
+
+
+def _truth(
+    responses: xr.DataArray,
+    rates: np.ndarray,
+    spread: np.ndarray,
+    carried: np.ndarray,
+    parameters: dict[str, np.ndarray],
+) -> xr.Dataset:
+    variance, correlation = moments_across_images(rates, 0)
+    away = np.arange(rates.shape[2]) > 0
+    truth = xr.Dataset(
+        {
+            "rate": (("unit", "image", "position"), rates),
+            "dynamic_range": ("unit", variance[0]),
+            "expected_dynamic_range": ("unit", spread),
+            **{name: ("unit", values) for name, values in parameters.items()},
+        },
+        coords=responses.coords,
+        attrs={"reference": 0, "provenance": responses.attrs["provenance"]},
+    )
+    # The reference has no invariance; with NaN there, one position label serves all variables.
+    for name, values in (("invariance", correlation[0]), ("expected_invariance", carried)):
+        truth[name] = (("unit", "position"), np.where(away, values, np.nan))
+    return truth
+
+
+def _range(repeats: int | Sequence[int]) -> tuple[int, int]:
+    ends = tuple(repeats) if isinstance(repeats, Sequence) else (repeats, repeats)
+    if len(ends) != 2 or any(int(end) != end for end in ends) or ends[0] > ends[1]:
+        msg = f"repeats must be a whole number, or the fewest and the most; got {repeats!r}"
+        raise InputError(msg)
+    return int(ends[0]), int(ends[1])
+
+
+def _check(relation: str, sizes: Sequence[int], rate: float, window: float, fano: float) -> None:
+    faults = []
+    if relation not in ("rectification", "none"):
+        faults.append(f"relation must be 'rectification' or 'none'; got {relation!r}")
+    names = ("n_units", "n_images", "n_positions", "n_sessions", "repeats")
+    for name, size in zip(names, sizes, strict=True):
+        if int(size) != size or size < 1:
+            faults.append(f"{name} must be a whole number of at least 1; got {size!r}")
+    for name, value in (("rate", rate), ("window", window)):
+        if not (np.isfinite(value) and value > 0):
+            faults.append(f"{name} must be above 0; got {value!r}")
+    if not (np.isfinite(fano) and fano >= 1):
+        faults.append(f"fano must be at least 1, which is Poisson; got {fano!r}")
+    if sizes[3] > sizes[0]:
+        faults.append(f"n_sessions must not exceed the {sizes[0]} units; got {sizes[3]}")
+    if faults:
+        raise InputError("; ".join(faults))
