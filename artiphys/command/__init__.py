@@ -30,8 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             args.progress = False if args.quiet else None
             args.run(args)
             sys.stdout.flush()
-    except KeyboardInterrupt:
-        return _refuse("interrupted; what was half-written is removed")
+    except KeyboardInterrupt as interrupt:  # probing says in it where its finished part is
+        return _refuse(str(interrupt) or "interrupted; what was half-written is removed")
     except BrokenPipeError:  # the reader of our output, `head` say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "add_resampling_arguments",
+    "correlation_frame",
+    "interval_text",
     "p_text",
     "print_table",
     "say",
-    "signature_frame",
     "write_csv",
     "write_figure",
 ]
@@ -37,13 +38,14 @@ def add_resampling_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of all that is random (default: 0)")
 
 
-def signature_frame(result: xr.Dataset) -> pd.DataFrame:
-    """Return a signature as a table, a row for each group and position."""
-    rows = result.drop_vars("interval").to_dataframe().reset_index()
+def correlation_frame(result: xr.Dataset) -> pd.DataFrame:
+    """Return rank correlations as a table, a row for each of their cells, one column a bound."""
+    frame = result.drop_dims("ci_bound").to_dataframe().reset_index()
     interval = result["interval"].transpose(*result["spearman"].dims, "ci_bound").values
-    rows["ci_lower"], rows["ci_upper"] = interval.reshape(-1, 2).T
-    first = [*result["spearman"].dims, "spearman", "ci_lower", "ci_upper", "p_value", "n_units"]
-    return rows[[*first, *(name for name in rows.columns if name not in first)]]
+    frame["ci_lower"], frame["ci_upper"] = interval.reshape(-1, 2).T
+    n = "n_units" if "n_units" in frame else "n"
+    first = [*result["spearman"].dims, "spearman", "ci_lower", "ci_upper", "p_value", n]
+    return frame[[*first, *(name for name in frame.columns if name not in first)]]
 
 
 def print_table(frame: pd.DataFrame, *, quiet: bool = False) -> None:

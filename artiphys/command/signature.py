@@ -7,10 +7,10 @@ import pandas as pd
 
 from artiphys.command.output import (
     add_resampling_arguments,
+    correlation_frame,
     interval_text,
     p_text,
     print_table,
-    signature_frame,
     write_csv,
     write_figure,
 )
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> None:
             level=args.level,
             rng=args.seed,
         )
-        frames.append(signature_frame(result).assign(file=str(path)))
+        frames.append(correlation_frame(result).assign(file=str(path)))
         if args.out is not None:
             from artiphys.plotting.signature import plot_signature
 
