@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from artiphys.plotting.signature import scatter_units
+from artiphys.plotting.signature import label_once, scatter_units
 from artiphys.plotting.style import paper_style
 
 __all__ = ["Panels", "plot_figure1"]
@@ -67,8 +67,7 @@ def plot_figure1(
                 scatter_units(panels.dynamic_range, panels.z.sel(at), panels.table.sel(at), ax)
                 ax.set_title(str(distance).capitalize())
                 _letter(ax, next(letters))
-            for ax in axes[1:]:
-                ax.set_ylabel("")
+            label_once(axes)
     plt.close(figure)
     return figure
 

@@ -1,5 +1,6 @@
 """The scatter of units' invariance against their dynamic range, with r_s in the legend."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 
 from artiphys.plotting.style import COLOURS, MARKERS, paper_style
 
-__all__ = ["plot_signature", "scatter_units"]
+__all__ = ["label_once", "plot_signature", "scatter_units"]
 
 
 def plot_signature(dynamic_range: xr.DataArray, z: xr.DataArray, result: xr.Dataset) -> Figure:
@@ -46,8 +47,7 @@ def plot_signature(dynamic_range: xr.DataArray, z: xr.DataArray, result: xr.Data
             ax.set_title(
                 f"position {position:g}" if np.isreal(position) else f"position {position}"
             )
-        for ax in axes[0, 1:]:
-            ax.set_ylabel("")
+        label_once(axes[0])
     plt.close(figure)  # the caller has it; pyplot need not keep it
     return figure
 
@@ -77,6 +77,14 @@ def scatter_units(
     ax.axhline(0, color="0.8", linewidth=0.6, zorder=0)
     ax.legend(loc="upper left", handletextpad=0.2, borderaxespad=0.2, markerscale=1.4)
     return ax
+
+
+def label_once(axes: Sequence[Axes]) -> None:
+    """Leave one label to axes that share their y, and room for the legends above the points."""
+    low, high = axes[0].get_ylim()
+    axes[0].set_ylim(low, high + 0.08 * (1 + len(axes[0].get_legend().get_texts())) * (high - low))
+    for ax in axes[1:]:
+        ax.set_ylabel("")
 
 
 def _legend(group: Any, cell: xr.Dataset) -> str:
