@@ -54,11 +54,9 @@ class CaffeAlexNet(nn.Module):
         self.norm = nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75) if normalised else nn.Identity()
         self.pool = nn.MaxPool2d(3, stride=2)
         self.whole = nn.AdaptiveAvgPool2d(6)
-        self.fc6, self.fc7, self.fc8 = (
-            nn.Linear(9216, 4096),
-            nn.Linear(4096, 4096),
-            nn.Linear(4096, 1000),
-        )
+        self.fc6 = nn.Linear(9216, 4096)
+        self.fc7 = nn.Linear(4096, 4096)
+        self.fc8 = nn.Linear(4096, 1000)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Return the 1000 classes' scores, (image, class)."""

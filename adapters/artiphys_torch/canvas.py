@@ -131,15 +131,22 @@ def canvases(
     torch.Tensor of float32, (image * position, channel, row, column)
         Channels last in memory; the positions of an image lie side by side.
     """
-    n, n_positions, side = len(patches), len(where.left), where.patch
-    # In memory (image, position, row, column, channel): what convolutions run fastest on.
-    laid = ground(normalisation, background).to(patches.device)
-    laid = laid.repeat(n, n_positions, where.size, where.size, 1)
-    mean, std = (torch.tensor(v, dtype=torch.float32, device=patches.device) for v in normalisation)
-    pixels = (patches.to(torch.float32) / 255 - mean) / std
+    device, n, side = patches.device, len(patches), where.patch
+    # A row of pixels with its channels is one dim here, which is many times faster than three
+    # values at a time; in memory it is (image, position, row, column, channel).
+    mean, std, empty = (
+        torch.as_tensor(values, dtype=torch.float32, device=device)
+        for values in (*normalisation, ground(normalisation, background))
+    )
+    pixels = patches.reshape(n, side, side * 3).to(torch.float32).div_(255)
+    pixels.sub_(mean.repeat(side)).div_(std.repeat(side))
+    shape = (n, len(where.left), where.size, where.size * 3)
+    laid = torch.empty(shape, dtype=torch.float32, device=device)
+    laid.copy_(empty.repeat(where.size))
     for position, left in enumerate(where.left):
-        laid[:, position, where.top : where.top + side, left : left + side] = pixels
-    return laid.flatten(0, 1).permute(0, 3, 1, 2)
+        columns = slice(3 * left, 3 * (left + side))
+        laid[:, position, where.top : where.top + side, columns] = pixels
+    return laid.view(-1, where.size, where.size, 3).permute(0, 3, 1, 2)
 
 
 def ground(normalisation: Normalisation, background: str | float) -> torch.Tensor:

@@ -50,9 +50,8 @@ class FramePass:
 
         def keep(layer: str, output: torch.Tensor) -> None:
             row, column = self._where[layer]
-            outputs[layer] = output[
-                : len(canvases), :, row, column
-            ].clone()  # the next module may be in place
+            # Cloned: the next module may work in place.
+            outputs[layer] = output[: len(canvases), :, row, column].clone()
             if len(outputs) == len(self.layers):
                 raise Reached
 
