@@ -1,0 +1,428 @@
+r"""Rectification: the moments of ``max(0, S)`` for jointly normal ``S``, exact and fast.
+
+By Price's theorem the covariance of two rectified standard inputs ``max(0, Z1 + h)`` and
+``max(0, Z2 + k)`` grows with their correlation at the rate of the quadrant's probability, so that
+
+.. math:: c(\rho) = \int_0^\rho \Phi_2(h, k; r)\,dr
+          = \rho\,\Phi(h)\Phi(k) + \int_0^\rho (\rho - r)\,\varphi_2(h, k; r)\,dr .
+
+Nothing cancels in it for a positive correlation, however rare the responses, where the textbook
+closed form (a product of means taken from a second moment) loses every digit. With ``r = tanh w``
+the integrand becomes analytic up to ``w = ± iπ/2`` and decays as ``exp(-3 w)``: a handful of
+Gauss-Legendre nodes gives it to 13 digits, for a correlation of 1 too.
+"""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.special import expit, ndtr
+
+from artiphys.errors import InputError
+
+__all__ = ["RectifiedCovariance", "RectifiedMoments", "rectified_covariance", "rectified_moments"]
+
+# Below this mu/sigma one input's moments come from a continued fraction, scaled to survive
+# underflow, and two inputs' integrand is a narrow peak, for a rule that crowds its nodes.
+LEFT = -6.0
+# The integrand's tail beyond tanh(W_MAX) holds less than 1e-14 of sqrt(var1 var2).
+W_MAX = 11.0
+# Numbers of nodes to choose from; the last is enough up to W_MAX.
+ORDERS = (3, 5, 7, 9, 11, 14, 18, 25, 40, 88)
+# Where |mu/sigma| stands for infinity: its fourth power is still finite.
+INFINITE = 1e70
+# Values worked on together, and values a temporary of the quadrature holds: few enough for the
+# processor's cache, enough to make NumPy's calls cheap.
+CHUNK, BLOCK = 32_768, 16_384
+ROOT_2PI = np.sqrt(2 * np.pi)
+
+
+class RectifiedMoments(NamedTuple):
+    """Moments of ``Y1 = max(0, S1)`` and ``Y2 = max(0, S2)``, each of the inputs' common shape."""
+
+    mean1: Any
+    mean2: Any
+    var1: Any
+    var2: Any
+    cov: Any
+    corr: Any
+
+
+class RectifiedCovariance(NamedTuple):
+    """Mean (n) and covariance (n, n) of ``max(0, S)``."""
+
+    mean: np.ndarray
+    cov: np.ndarray
+
+
+def rectified_moments(mu1: Any, mu2: Any, sigma1: Any, sigma2: Any, rho: Any) -> RectifiedMoments:
+    r"""Return means, variances, covariance and correlation of two rectified normal variables.
+
+    .. math:: Y_i = \max(0, S_i), \quad (S_1, S_2) \sim N\left(
+              \begin{bmatrix} \mu_1 \\ \mu_2 \end{bmatrix},
+              \begin{bmatrix} \sigma_1^2 & \rho\sigma_1\sigma_2 \\
+              \rho\sigma_1\sigma_2 & \sigma_2^2 \end{bmatrix} \right)
+
+    Parameters
+    ----------
+    mu1, mu2 : array_like
+        Means, infinite ones included.
+    sigma1, sigma2 : array_like
+        Standard deviations, at least 0.
+    rho : array_like
+        Correlation, in [-1, 1].
+
+    Returns
+    -------
+    RectifiedMoments
+        ``mean1, mean2, var1, var2, cov, corr``, float64, of the arguments' common shape. NaN where
+        an argument is NaN.
+
+    Raises
+    ------
+    InputError
+        If a standard deviation is negative, a correlation beyond ±1, or shapes do not broadcast.
+
+    Notes
+    -----
+    For `mu/sigma` from -6 to 8 the variances are accurate to 1e-12 relative and the covariance to
+    1e-11 of ``sqrt(var1 var2)``. Further left the variance underflows to 0 at `mu/sigma` = -38,
+    while the correlation, computed from scaled moments, stays accurate. Where a variance is 0
+    (`sigma` = 0, or `mu` = -∞) the correlation is its limit. At `rho` > 0 both variance and
+    correlation increase with `mu/sigma`. Long arrays use every core.
+
+    References
+    ----------
+    Price (1958), IRE Trans. Inf. Theory 4:69, doi:10.1109/TIT.1958.1057444. de la Rocha et al.
+    (2007), Nature 448:802, doi:10.1038/nature06028. Pospisil & Bair (2019), NeurIPS 32.
+
+    Examples
+    --------
+    Half of a normal variable is left at a mean of 0, and nearly all of it at a mean of 8:
+
+    >>> moments = rectified_moments([0, 8], [0, 8], 1, 1, 0.5)
+    >>> moments.var1.round(4)
+    array([0.3408, 1.    ])
+    >>> moments.corr.round(4)
+    array([0.4264, 0.5   ])
+    """
+    values = [np.asarray(value, dtype=float) for value in (mu1, mu2, sigma1, sigma2, rho)]
+    try:
+        np.broadcast_shapes(*(value.shape for value in values))
+    except ValueError:
+        shapes = ", ".join(str(value.shape) for value in values)
+        msg = f"mu1, mu2, sigma1, sigma2 and rho must broadcast together; got shapes {shapes}"
+        raise InputError(msg) from None
+    _at_least_zero(values[2], "sigma1")
+    _at_least_zero(values[3], "sigma2")
+    if np.any(np.abs(values[4]) > 1):
+        worst = float(np.nanmax(np.abs(values[4])))
+        msg = f"rho must lie in [-1, 1]; got |rho| = {worst:.17g}; clip it if rounding made it so"
+        raise InputError(msg)
+    return RectifiedMoments(*(result[()] for result in _in_chunks(_moments, 6, *values)))
+
+
+def rectified_covariance(mean: Any, cov: Any) -> RectifiedCovariance:
+    """Return mean and covariance of ``max(0, S)``, ``S ~ N(mean, cov)``, exact.
+
+    Parameters
+    ----------
+    mean : array_like, (n)
+    cov : array_like, (n, n)
+        Symmetric and positive semi-definite; it may be singular, and variances may be 0.
+
+    Returns
+    -------
+    RectifiedCovariance
+        ``mean`` (n) and ``cov`` (n, n), which is exactly symmetric and, as each entry is exact to
+        rounding, positive semi-definite to rounding.
+
+    Raises
+    ------
+    InputError
+        If shapes do not fit, values are not finite, or `cov` is no covariance matrix: it is not
+        symmetric, a variance is negative, a correlation beyond ±1.
+
+    Notes
+    -----
+    Takes n²/2 evaluations of :func:`rectified_moments`: a second or so for n = 2000.
+
+    Examples
+    --------
+    >>> mean, cov = rectified_covariance([0.0, 0.0], [[1.0, -1.0], [-1.0, 1.0]])
+    >>> mean.round(4)
+    array([0.3989, 0.3989])
+    >>> cov.round(4)
+    array([[ 0.3408, -0.1592],
+           [-0.1592,  0.3408]])
+    """
+    mean, sigma, rho = _standardised(mean, cov)
+    n = mean.size
+    rectified = rectified_moments(mean, mean, sigma, sigma, 1.0)
+    covariance = np.empty((n, n))
+    for start in range(0, n, 64):
+        rows, columns = slice(start, min(start + 64, n)), slice(start, n)
+        covariance[rows, columns] = rectified_moments(
+            mean[rows, np.newaxis],
+            mean[columns],
+            sigma[rows, np.newaxis],
+            sigma[columns],
+            rho[rows, columns],
+        ).cov
+    below = np.tril_indices(n, -1)
+    covariance[below] = covariance.T[below]
+    np.fill_diagonal(covariance, rectified.var1)
+    return RectifiedCovariance(rectified.mean1, covariance)
+
+
+def _at_least_zero(values: np.ndarray, name: str) -> None:
+    if np.any(values < 0):
+        msg = f"{name} must be at least 0; got {float(np.nanmin(values)):g}"
+        raise InputError(msg)
+
+
+def _standardised(mean: Any, cov: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return mean, standard deviations and correlations of a covariance matrix that is one."""
+    mean, cov = np.asarray(mean, dtype=float), np.asarray(cov, dtype=float)
+    if mean.ndim != 1 or cov.shape != (mean.size, mean.size) or mean.size == 0:
+        msg = f"mean must be (n) and cov (n, n), n > 0; got shapes {mean.shape} and {cov.shape}"
+        raise InputError(msg)
+    if not (np.isfinite(mean).all() and np.isfinite(cov).all()):
+        msg = "mean and cov must be finite; drop the units with NaN or infinite values"
+        raise InputError(msg)
+    variance = np.diag(cov)
+    _at_least_zero(variance, "the diagonal of cov")
+    sigma = np.sqrt(variance)
+    scale = np.outer(sigma, sigma)
+    # Rounding in a sample covariance, of float32 data too, is far below this.
+    slack = 1e-6 * scale
+    if np.any(np.abs(cov - cov.T) > slack):
+        msg = "cov must be symmetric; average it with its transpose if rounding made it so"
+        raise InputError(msg)
+    if np.any(np.abs(cov) > scale + slack):
+        msg = "cov must be positive semi-definite; a correlation in it exceeds 1; mend the estimate"
+        raise InputError(msg)
+    rho = np.divide(cov, scale, out=np.zeros_like(cov), where=scale > 0)
+    return mean, sigma, np.clip(rho, -1, 1)
+
+
+def _in_chunks(kernel: Any, n_out: int, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Apply `kernel`, from vectors to `n_out` vectors, to broadcast arrays, piece by piece.
+
+    NumPy lets other threads run while it works on a piece, so that long arrays use every core.
+    """
+    n_in = len(arrays)
+    operands: Any = [*arrays, *[None] * n_out]
+    access: Any = [["readonly"]] * n_in + [["writeonly", "allocate"]] * n_out
+    walk: Any = np.nditer(
+        operands,
+        flags=["buffered", "delay_bufalloc", "external_loop", "ranged", "zerosize_ok"],
+        op_flags=access,
+        op_dtypes=[float] * (n_in + n_out),
+        buffersize=CHUNK,
+    )
+
+    def work(start: int, stop: int) -> None:
+        with walk.copy() as part:
+            part.iterrange = (start, stop)
+            for pieces in part:
+                for target, result in zip(pieces[n_in:], kernel(*pieces[:n_in]), strict=True):
+                    target[...] = result
+
+    n_threads = min(os.cpu_count() or 1, walk.itersize // (4 * CHUNK))
+    if n_threads > 1:
+        stops = np.linspace(0, walk.itersize, n_threads + 1).astype(int).tolist()
+        with ThreadPoolExecutor(n_threads) as threads:
+            list(threads.map(work, stops[:-1], stops[1:]))
+    elif walk.itersize:
+        work(0, walk.itersize)
+    return walk.operands[n_in:]
+
+
+class _Margin(NamedTuple):
+    """One standardised input, rectified; below LEFT in a unit that keeps it from underflowing."""
+
+    excess: np.ndarray  # mean less max(0, h)
+    deviation: np.ndarray  # standard deviation / unit
+    active: np.ndarray  # probability to be above 0, Φ(h) / unit
+    unit: np.ndarray  # exp(-h²/4) below LEFT, else 1
+    level: np.ndarray  # exp(-h²/4) / unit
+
+
+def _moments(
+    mu1: np.ndarray, mu2: np.ndarray, sigma1: np.ndarray, sigma2: np.ndarray, rho: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    h, k = _standard(mu1, sigma1), _standard(mu2, sigma2)
+    first, second = _margin(h), _margin(k)
+    scale = first.deviation * second.deviation
+    cov = _excess_covariance(h, k, rho, scale)
+    cov *= first.level
+    cov *= second.level
+    cov += rho * first.active * second.active
+    corr = np.clip(cov / scale, -1, 1)
+    corr[(rho == 1) & (h == k)] = 1.0
+    root1, root2 = sigma1 * first.deviation * first.unit, sigma2 * second.deviation * second.unit
+    mean1 = np.maximum(mu1, 0) + sigma1 * first.excess
+    mean2 = np.maximum(mu2, 0) + sigma2 * second.excess
+    return mean1, mean2, root1 * root1, root2 * root2, corr * root1 * root2, corr
+
+
+def _standard(mu: np.ndarray, sigma: np.ndarray) -> np.ndarray:
+    """Return mu/sigma, at sigma = 0 its limit."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        h = mu / sigma
+    h[(mu == 0) & (sigma == 0)] = 0.0
+    return np.clip(h, -INFINITE, INFINITE)
+
+
+def _margin(h: np.ndarray) -> _Margin:
+    x = np.abs(h)
+    level = np.exp(h * h * -0.25)
+    density = level * level / ROOT_2PI
+    beyond = ndtr(-x)
+    # The mean of max(0, Z - |h|). With it the variance needs no difference of large squares.
+    excess = density - x * beyond
+    active = np.where(h > 0, 1 - beyond, beyond)
+    variance = active - excess * (x + excess)
+    unit = np.ones_like(h)
+    tail = np.flatnonzero(h < LEFT)
+    if tail.size:
+        root, density = level[tail], density[tail]
+        mills, ratio1, ratio2 = _mills_ratios(x[tail])
+        excess[tail] = density * mills * ratio1
+        variance[tail] = mills * ratio1 * (ratio2 - density * mills * ratio1) / ROOT_2PI
+        active[tail] = root * mills / ROOT_2PI
+        unit[tail] = root
+        level[tail] = 1.0
+    return _Margin(excess, np.sqrt(variance), active, unit, level)
+
+
+def _mills_ratios(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return ``J0/φ(x), J1/J0, J2/J1`` for ``Jn = E[max(0, Z - x)^n]`` by Laplace's fraction.
+
+    ``n J(n-1) = x J(n) + J(n+1)``, which upwards loses digits as x grows, holds them downwards.
+    """
+    ratio = np.zeros_like(x)
+    for order in range(24, 1, -1):
+        ratio = order / (x + ratio)
+    ratio1 = 1 / (x + ratio)
+    return 1 / (x + ratio1), ratio1, ratio
+
+
+def _excess_covariance(
+    h: np.ndarray, k: np.ndarray, rho: np.ndarray, scale: np.ndarray
+) -> np.ndarray:
+    """Return ``∫ (rho - r) φ2(h, k; r) dr`` from 0 to rho, over ``exp(-(h² + k²)/4)``."""
+    size = np.abs(rho)
+    with np.errstate(divide="ignore"):
+        end = np.log((1 + size) / (1 - size)) / 2
+    # φ2(h, k; -r) = φ2(h, -k; r)
+    signed = np.where(rho < 0, -k, k)
+    arguments = (size, end, (h - signed) ** 2 / 8, (h + signed) ** 2 / 8)
+    # The longer the way the more nodes, and the fewer the less, exp(-smallness) at most, it adds to
+    # the correlation: found by counting what 1e-11 needs.
+    smallness = np.maximum(h * h, k * k) / 2 + np.log(scale)
+    needed = (5 + 7.5 * np.minimum(end, W_MAX)) * np.clip(1.2 - smallness / 25, 0, 1)
+    kind = np.zeros(h.shape, dtype=np.uint8)
+    for nodes in ORDERS[:-1]:
+        kind += needed > nodes
+    kind[np.minimum(h, k) < LEFT] = len(ORDERS)
+    rules: list[Callable[..., np.ndarray]] = [
+        *(partial(_gauss_legendre, nodes) for nodes in ORDERS),
+        _peak,
+    ]
+    counts = np.bincount(kind, minlength=len(rules))
+    if counts.max() == kind.size:
+        return rules[kind[0]](*arguments)
+    order = np.argsort(kind, kind="stable")
+    in_order = [values[order] for values in arguments]
+    result = np.empty_like(h)
+    stop = 0
+    for rule, count in zip(rules, counts, strict=True):
+        start, stop = stop, stop + count
+        if count:
+            result[order[start:stop]] = rule(*(values[start:stop] for values in in_order))
+    return result
+
+
+def _gauss_legendre(
+    n: int,
+    rho: np.ndarray,
+    end: np.ndarray,
+    rising: np.ndarray,
+    falling: np.ndarray,
+) -> np.ndarray:
+    """Sum ``(rho - tanh w) sech w exp(-rising e^2w - falling e^-2w) / 2π`` over n nodes."""
+    nodes, weights = _legendre(n)
+    end = np.minimum(end, W_MAX) / 2
+    offset = (rho - 1) / 2
+    rising, falling = -rising, -falling
+    result = np.empty_like(rho)
+    width = max(1, BLOCK // n)
+    buffers = np.empty((3, n, min(width, rho.size)))
+    for start in range(0, rho.size, width):
+        some = slice(start, start + width)
+        power, square, factor = buffers[:, :, : rho[some].size]
+        np.exp(np.multiply(nodes, end[some], out=power), out=power)
+        np.multiply(power, power, out=square)
+        # With q = 1 / (1 + e^2w), rho - tanh w = 2 (q + offset) and sech w = 2 q e^w.
+        np.divide(1, np.add(square, 1, out=factor), out=factor)
+        power *= factor
+        factor += offset[some]
+        power *= factor
+        np.divide(falling[some], square, out=factor)
+        square *= rising[some]
+        factor += square
+        power *= np.exp(factor, out=factor)
+        np.matmul(weights, power, out=result[some])
+    result *= end
+    return result
+
+
+@cache
+def _legendre(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return nodes on (0, 2), one a row, and weights for the factors left out of the sum."""
+    nodes, weights = np.polynomial.legendre.leggauss(n)
+    return nodes[:, np.newaxis] + 1, weights * (2 / np.pi)
+
+
+def _peak(
+    rho: np.ndarray,
+    end: np.ndarray,
+    rising: np.ndarray,
+    falling: np.ndarray,
+) -> np.ndarray:
+    """Do the same where the integrand is a narrow peak: apart on both sides of its summit."""
+    # Where tanh is 1 to rounding.
+    end = np.minimum(end, 20.0)
+    # The summit is where rising e^2w + falling e^-2w + 3w is least; as far as 40 times the way to
+    # its growing by 1, or at most to its growing by 40, there is something to be summed.
+    top = 2 * falling / (1.5 + np.sqrt(2.25 + 4 * rising * falling))
+    summit = np.clip(np.log(np.maximum(top, 1)) / 2, 0, end)
+    right, left = rising * np.exp(2 * summit), falling * np.exp(-2 * summit)
+    far = 40 / (np.abs(2 * (right - left) + 3) + 2 * np.sqrt(right + left))
+    with np.errstate(divide="ignore"):
+        to_right = np.minimum(far, np.arccosh(1 + 20 / right) / 2)
+        to_left = np.minimum(far, np.arccosh(1 + 20 / left) / 2)
+    result = np.zeros_like(rho)
+    for reach in (-np.minimum(to_left, summit), np.minimum(to_right, end - summit)):
+        for part, weight in _crowded_at_zero():
+            w = summit + part * reach
+            growth = rising * np.exp(2 * w) + falling * np.exp(-2 * w)
+            # rho - tanh w without cancellation near the end, where the summit often is.
+            rest = np.sinh(end - summit - part * reach) / (np.cosh(end) * np.cosh(w) ** 2)
+            result += weight * np.abs(reach) * rest * np.exp(-growth)
+    return result / (2 * np.pi)
+
+
+@cache
+def _crowded_at_zero() -> tuple[tuple[float, float], ...]:
+    """Return nodes on (0, 1) and weights of the double exponential rule."""
+    step = 0.06
+    t = step * np.arange(-60, 61)
+    part = expit(np.pi * np.sinh(t))
+    weight = step * np.pi * np.cosh(t) * part * (1 - part)
+    return tuple(zip(part.tolist(), weight.tolist(), strict=True))
