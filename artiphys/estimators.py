@@ -19,7 +19,7 @@ from artiphys.signal_moments import (
 )
 from artiphys.split_signature import MAX_NOISE_ERROR, half_invariance
 
-__all__ = ["Noise", "dynamic_range", "invariance", "resolved_noise"]
+__all__ = ["Noise", "dynamic_range", "invariance", "resolved_noise", "with_reference"]
 
 Noise = Literal["auto", "corrected", "split"] | None
 VARIANCE_FORMULAS = {
@@ -100,7 +100,7 @@ def dynamic_range(
     0.0
     """
     noise = resolved_noise(responses, noise)
-    responses, own = _with_reference(responses, reference, noise)
+    responses, own = with_reference(responses, reference, noise)
     variance = np.full(responses.sizes["unit"], np.nan)
     for at in np.unique(own[own >= 0]):
         members = own == at
@@ -179,7 +179,7 @@ def invariance(
     1.0
     """
     noise = resolved_noise(responses, noise)
-    responses, own = _with_reference(responses, reference, noise)
+    responses, own = with_reference(responses, reference, noise)
     if responses.sizes["position"] < 2:
         msg = "'position' must have at least 2 values to measure invariance; got 1"
         raise InputError(msg)
@@ -233,12 +233,12 @@ def resolved_noise(responses: xr.DataArray, noise: Any) -> Noise:
     return "split" if noise == "auto" else noise
 
 
-class _Measured(NamedTuple):
+class Measured(NamedTuple):
     responses: xr.DataArray
     own: np.ndarray  # (unit), index of each unit's reference, -1 where it has none
 
 
-def _with_reference(responses: xr.DataArray, reference: Hashable | None, noise: Noise) -> _Measured:
+def with_reference(responses: xr.DataArray, reference: Hashable | None, noise: Noise) -> Measured:
     """Return what is to be measured, its attrs["reference"] as asked, and each unit's reference."""
     responses = require(responses)
     labels = responses["position"].values.tolist() if "position" in responses.coords else []
@@ -255,7 +255,7 @@ def _with_reference(responses: xr.DataArray, reference: Hashable | None, noise: 
         own = np.full(responses.sizes["unit"], labels.index(label))
     if noise is None and "trial" in responses.dims:
         responses = responses.mean("trial", keep_attrs=True)
-    return _Measured(responses.assign_attrs(responses.attrs | {"reference": label}), own)
+    return Measured(responses.assign_attrs(responses.attrs | {"reference": label}), own)
 
 
 def _variance(values: np.ndarray, at: int, noise: Noise) -> np.ndarray:
@@ -276,7 +276,7 @@ def _correlation(values: np.ndarray, at: int, noise: Noise) -> tuple[np.ndarray,
     if noise == "corrected":
         correlation = correlation_of(whole)
         return correlation, np.zeros(correlation.shape, dtype=bool)
-    correlation = half_invariance(halves_of(values, 0)[1], whole, at)
+    correlation = half_invariance(signal_moments(halves_of(values, 0)[1], at), whole)
     too_noisy = noise_error(cells, whole, at) > MAX_NOISE_ERROR
     return np.where(too_noisy, np.nan, correlation), too_noisy
 

@@ -73,6 +73,6 @@ def _centred_ranks(values: np.ndarray, keep: np.ndarray) -> np.ndarray:
 
 
 def _normalised(products: np.ndarray) -> np.ndarray:
-    scale = np.sqrt(np.diagonal(products, axis1=-2, axis2=-1))
     with np.errstate(invalid="ignore", divide="ignore"):
+        scale = np.sqrt(np.diagonal(products, axis1=-2, axis2=-1))
         return products / (scale[..., :, None] * scale[..., None, :])

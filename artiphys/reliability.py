@@ -6,7 +6,7 @@ import xarray as xr
 from artiphys.errors import InputError
 from artiphys.moments_across_images import moments_across_images
 from artiphys.schema import require
-from artiphys.signal_moments import cells_of, halves_of, signal_moments
+from artiphys.signal_moments import cells_of, first_half, signal_moments
 
 __all__ = ["signal_to_noise", "split_half_reliability", "square_root"]
 
@@ -107,10 +107,11 @@ def split_half_reliability(responses: xr.DataArray) -> xr.DataArray:
     """
     responses = require(responses, trial=True)
     values = responses.values
-    by_images = np.zeros(len(values), dtype=bool)
+    measured, by_images = ~np.isnan(values), np.zeros(len(values), dtype=bool)
     total = np.zeros((len(values), responses.sizes["position"]))
     for split in range(N_SPLITS):
-        halves = halves_of(values, split, by_images)
+        first = first_half(measured, split, by_images)
+        halves = cells_of(values, first), cells_of(values, ~first)
         for at in range(total.shape[1]):
             pair = np.stack([half.mean[:, :, at] for half in halves], axis=-1)
             total[:, at] += moments_across_images(pair, 0)[1][0, :, 1]

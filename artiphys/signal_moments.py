@@ -6,6 +6,7 @@ positions is unbiased as it is, and each variance is too large by the mean varia
 means.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,9 @@ __all__ = [
     "SignalMoments",
     "cells_of",
     "correlation_of",
+    "first_half",
     "halves_of",
+    "halves_of_splits",
     "noise_error",
     "signal_moments",
     "splits_by_images",
@@ -60,17 +63,14 @@ def cells_of(values: np.ndarray, where: np.ndarray | None = None) -> Cells:
         The trials to take; all of them by default.
     """
     taken = ~np.isnan(values) if where is None else where & ~np.isnan(values)
-    n = taken.sum(-1)
+    weight = taken.astype(float)
+    n = np.einsum("uipt->uip", weight)  # einsum sums short axes several times faster than .sum
     known = np.where(taken, values, 0.0)
-    mean = known.sum(-1) / np.maximum(n, 1)
+    mean = np.einsum("uipt->uip", known) / np.maximum(n, 1)
     known -= mean[..., None]
-    scatter = np.einsum("uipt,uipt,uipt->uip", known, known, taken.astype(float))
-    freedom = np.maximum(n - 1, 0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        pooled = scatter.sum(1, keepdims=True) / freedom.sum(1, keepdims=True)
-        variance = np.where(n > 1, scatter / freedom, pooled)
-        noise = np.where(n > 0, variance / n, np.nan)
-    return Cells(np.where(n > 0, mean, np.nan), n, noise)
+    known *= weight
+    scatter = np.einsum("uipt,uipt->uip", known, known)
+    return _cells(mean, n, scatter)
 
 
 def signal_moments(cells: Cells, at: int) -> SignalMoments:
@@ -79,14 +79,15 @@ def signal_moments(cells: Cells, at: int) -> SignalMoments:
     At the reference itself, where "both" positions are one, `variance` is the signal variance over
     all the images measured there. NaN with fewer than 2 images, or where the noise is not known.
     """
-    measured = (cells.n > 0) & (cells.n[:, :, [at]] > 0)
-    n_image = measured.sum(1)
+    reference = cells.n[:, :, [at]] > 0
+    measured = ((cells.n > 0) & reference).astype(float)
+    n_image = np.einsum("uip->up", measured)
     second = _centred(cells.mean, measured, n_image)
-    first = _centred(np.broadcast_to(cells.mean[:, :, [at]], measured.shape), measured, n_image)
+    first = _centred(cells.mean[:, :, [at]], measured, n_image)
     with np.errstate(invalid="ignore", divide="ignore"):
         freedom = np.where(n_image >= MIN_IMAGES_VARIANCE, n_image - 1.0, np.nan)
-        noise = np.where(measured, cells.noise, 0.0).sum(1) / n_image
-        noise_reference = np.where(measured, cells.noise[:, :, [at]], 0.0).sum(1) / n_image
+        noise = _sum_where(cells.noise, measured) / n_image
+        noise_reference = _sum_where(cells.noise[:, :, [at]], measured) / n_image
         return SignalMoments(
             variance=_above_rounding(second, cells.mean) / freedom - noise,
             variance_reference=_above_rounding(first, cells.mean[:, :, [at]]) / freedom
@@ -119,22 +120,17 @@ def noise_error(cells: Cells, moments: SignalMoments, at: int) -> np.ndarray:
     correlation can be measured and nothing of what it is. Infinite where a variance is not
     positive.
     """
-    measured = (cells.n > 0) & (cells.n[:, :, [at]] > 0)
+    measured = ((cells.n > 0) & (cells.n[:, :, [at]] > 0)).astype(float)
     total = np.zeros(moments.variance.shape)
-    shape = measured.shape
     for mean, noise, variance in (
         (cells.mean, cells.noise, moments.variance),
-        (
-            np.broadcast_to(cells.mean[:, :, [at]], shape),
-            np.broadcast_to(cells.noise[:, :, [at]], shape),
-            moments.variance_reference,
-        ),
+        (cells.mean[:, :, [at]], cells.noise[:, :, [at]], moments.variance_reference),
     ):
         deviation = _centred(mean, measured, moments.n_image)
-        spread = np.einsum("uip,uip,uip->up", deviation, deviation, np.where(measured, noise, 0.0))
         with np.errstate(invalid="ignore", divide="ignore"):
+            spread = _sum_where(noise * deviation**2, measured)
             part = spread / ((moments.n_image - 1.0) * variance) ** 2
-        total += np.where(variance > 0, part, np.inf)
+        total += np.where(np.isnan(variance) | (variance > 0), part, np.inf)
     return np.sqrt(total)
 
 
@@ -153,10 +149,54 @@ def splits_by_images(n: np.ndarray) -> np.ndarray:
     return 2 * (n >= 3).sum((1, 2)) < n_cell
 
 
-def halves_of(
-    values: np.ndarray, split: int, by_images: np.ndarray | None = None
-) -> tuple[Cells, Cells]:
+def halves_of(values: np.ndarray, split: int) -> tuple[Cells, Cells]:
     """Return the cells of two halves of the trials, none in both.
+
+    Parameters
+    ----------
+    values : numpy.ndarray, (unit, image, position, trial)
+        NaN where not measured.
+    split : int
+        Which of the many ways to halve them, as in :func:`first_half`.
+    """
+    first = first_half(~np.isnan(values), split)
+    return cells_of(values, first), cells_of(values, ~first)
+
+
+def halves_of_splits(values: np.ndarray, splits: Sequence[int]) -> tuple[Cells, Cells]:
+    """Return :func:`halves_of` of several splits, as (split * unit, image, position).
+
+    Units with the same trials, as those of a session have, are halved alike, and their sums over
+    the halves of all splits are one matrix product.
+    """
+    measured = ~np.isnan(values)
+    n_unit, n_image, n_position, _ = values.shape
+    flat = np.packbits(measured.reshape(n_unit, -1), axis=1)
+    _, leader, pattern = np.unique(flat, axis=0, return_index=True, return_inverse=True)
+    known = np.where(measured, values, 0.0)
+    centre = known.mean((1, 2, 3), keepdims=True)  # any will do: it keeps digits in the squares
+    known = np.where(measured, values - centre, 0.0).transpose(1, 2, 0, 3)
+    shape = (2, len(splits), n_unit, n_image, n_position)
+    n, total, squares = np.empty(shape), np.empty(shape), np.empty(shape)
+    for p, one in enumerate(leader):
+        members = np.flatnonzero(pattern.ravel() == p)
+        trials = known[:, :, members]
+        masks = np.stack([first_half(measured[[one]], split)[0] for split in splits])
+        for h, half in enumerate((masks, measured[one] & ~masks)):
+            weight = half.transpose(1, 2, 3, 0).astype(float)
+            n[h][:, members] = half.sum(-1)[:, None]
+            total[h][:, members] = (trials @ weight).transpose(3, 2, 0, 1)
+            squares[h][:, members] = (trials**2 @ weight).transpose(3, 2, 0, 1)
+    mean = total / np.maximum(n, 1)
+    scatter = np.maximum(squares - total * mean, 0.0)
+    size = (2, len(splits) * n_unit, n_image, n_position)
+    halves = zip(*((a.reshape(size)) for a in (mean + centre[..., 0], n, scatter)), strict=True)
+    first, second = (_cells(*half) for half in halves)
+    return first, second
+
+
+def first_half(measured: np.ndarray, split: int, by_images: np.ndarray | None = None) -> np.ndarray:
+    """Return which trials are in the first half.
 
     The trials of each cell are dealt in a random order, the odd one at random; or all the trials of
     an image go into one half. The order is the same for all units, and for every call with the same
@@ -164,38 +204,56 @@ def halves_of(
 
     Parameters
     ----------
-    values : numpy.ndarray, (unit, image, position, trial)
-        NaN where not measured.
+    measured : numpy.ndarray of bool, (unit, image, position, trial)
     split : int
         Which of the many ways to halve them.
     by_images : numpy.ndarray of bool, (unit), optional
         The units whose images are halved; by default those of :func:`splits_by_images`.
     """
     rng = np.random.default_rng((SEED, split))
-    _, n_image, n_position, n_trial = values.shape
-    order = rng.random((n_image, n_position, n_trial)).argsort(-1)
+    _, n_image, n_position, n_trial = measured.shape
+    order = rng.random((n_image, n_position, n_trial)).argsort(-1)[None]
     odd = rng.integers(2, size=(n_image, n_position, 1))
     image_order = rng.permutation(n_image)
-    dealt = np.take_along_axis(values, order[None], axis=-1)
-    measured = ~np.isnan(dealt)
-    first = (np.cumsum(measured, axis=-1) + odd) % 2 == 0
+    dealt = np.take_along_axis(measured, order, axis=-1)
+    first = np.empty_like(measured)
+    in_turn = (np.cumsum(dealt, axis=-1) + odd) % 2 == 0
+    np.put_along_axis(first, np.broadcast_to(order, first.shape), in_turn, axis=-1)
     if by_images is None:
         by_images = splits_by_images(measured.sum(-1))
     if by_images.any():
         shown = measured[by_images].any((2, 3))[:, image_order]
-        half = np.empty_like(shown)
+        half = np.zeros_like(shown)
         half[:, image_order] = np.cumsum(shown, axis=1) % 2 == 0
         first[by_images] = half[:, :, None, None]
-    return cells_of(dealt, first), cells_of(dealt, ~first)
+    return first & measured
 
 
-def _centred(values: np.ndarray, where: np.ndarray, n: np.ndarray) -> np.ndarray:
-    mean = np.where(where, values, 0.0).sum(1, keepdims=True) / np.maximum(n, 1)[:, None]
-    return np.where(where, values - mean, 0.0)
+def _cells(mean: np.ndarray, n: np.ndarray, scatter: np.ndarray) -> Cells:
+    freedom = np.maximum(n - 1, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        in_all = np.einsum("uip->up", scatter * (freedom > 0)), np.einsum("uip->up", freedom)
+        pooled = (in_all[0] / in_all[1])[:, None]
+        variance = np.where(n > 1, scatter / freedom, pooled)
+        noise = np.where(n > 0, variance / n, np.nan)
+    return Cells(np.where(n > 0, mean, np.nan), n, noise)
+
+
+def _centred(values: np.ndarray, weight: np.ndarray, n: np.ndarray) -> np.ndarray:
+    known = np.where(weight > 0, values, 0.0)
+    known -= (np.einsum("uip->up", known) / np.maximum(n, 1))[:, None]
+    known *= weight
+    return known
+
+
+def _sum_where(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return the sum over images of those that count; NaN if one of them is."""
+    return np.einsum("uip->up", np.where(weight > 0, values, 0.0))
 
 
 def _above_rounding(deviation: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Return the sum of squares over images, 0 where it is only rounding."""
     scatter = np.einsum("uip,uip->up", deviation, deviation)
-    largest = np.abs(np.nan_to_num(values)).max(1, initial=0.0)
-    return np.where(scatter > deviation.shape[1] * (CONSTANT * largest) ** 2, scatter, 0.0)
+    known = np.where(np.isnan(values), 0.0, values)
+    squares = np.einsum("uip,uip->up", known, known)
+    return np.where(scatter > (CONSTANT**2 * deviation.shape[1]) * squares, scatter, 0.0)

@@ -23,7 +23,7 @@ from artiphys.signal_moments import (
     SignalMoments,
     cells_of,
     correlation_of,
-    halves_of,
+    halves_of_splits,
     noise_error,
     signal_moments,
 )
@@ -43,6 +43,7 @@ MAX_NOISE_ERROR = 0.25  # of a correlation; beyond it its ratio of noisy varianc
 MIN_UNITS = 8
 MIN_RELIABILITY = 0.1  # below it the division by it says nothing
 N_SPLITS = 16
+BLOCK = 2**21  # cells at a time, over all splits
 
 
 class Halves(NamedTuple):
@@ -68,7 +69,7 @@ class SplitSignature(NamedTuple):
     reliability_invariance: float
 
 
-def half_invariance(half: Cells, whole: SignalMoments, at: int) -> np.ndarray:
+def half_invariance(half: SignalMoments, whole: SignalMoments) -> np.ndarray:
     r"""Return the signal correlation from one half of the trials (unit, position).
 
     .. math:: \hat r = \frac{C}{\sqrt{V_0 V_p}} \Big/ \Big(1 + \sum_q \frac{a_q}{2 n} +
@@ -78,16 +79,15 @@ def half_invariance(half: Cells, whole: SignalMoments, at: int) -> np.ndarray:
     signal would have the larger invariance. The signal variance in `a` is that of all the trials,
     as that of the half is the noisy number whose noise makes the bias.
     """
-    moments = signal_moments(half, at)
+    bias = np.zeros(half.variance.shape)
     with np.errstate(invalid="ignore", divide="ignore"):
-        bias = np.zeros(moments.variance.shape)
         for noise, variance in (
-            (moments.noise, whole.variance),
-            (moments.noise_reference, whole.variance_reference),
+            (half.noise, whole.variance),
+            (half.noise_reference, whole.variance_reference),
         ):
-            a = np.maximum(noise, 0.0) / np.where(variance > 0, variance, np.nan)
-            bias += (a / 2 + 0.75 * a**2) / moments.n_image
-        return correlation_of(moments) / (1 + bias)
+            a = noise / np.where(variance > 0, variance, np.nan)
+            bias += (a / 2 + 0.75 * a**2) / half.n_image
+        return correlation_of(half) / (1 + bias)
 
 
 def halves_in_splits(
@@ -110,15 +110,19 @@ def halves_in_splits(
     """
     cells = [_with_images(cells_of(values), shown) for shown in images]
     whole = [signal_moments(some, at) for some in cells]
-    n_unit, _, n_position, _ = values.shape
+    n_unit, n_image, n_position, _ = values.shape
     spread = np.empty((len(images), 2, n_splits, n_unit))
     carried = np.empty((len(images), 2, n_splits, n_unit, n_position))
-    for split in range(n_splits):
-        for h, half in enumerate(halves_of(values, split)):
+    at_once = max(1, BLOCK // (n_unit * n_image * n_position))
+    for start in range(0, n_splits, at_once):
+        splits = range(start, min(start + at_once, n_splits))
+        rows = slice(splits.start, splits.stop)
+        for h, half in enumerate(halves_of_splits(values, splits)):
             for s, shown in enumerate(images):
-                some = _with_images(half, shown)
-                spread[s, h, split] = signal_moments(some, at).variance[:, at]
-                carried[s, h, split] = half_invariance(some, whole[s], at)
+                found = signal_moments(_with_images(half, shown), at)
+                moments = SignalMoments(*(m.reshape(len(splits), n_unit, -1) for m in found))
+                spread[s, h, rows] = moments.variance[..., at]
+                carried[s, h, rows] = half_invariance(moments, whole[s])
     errors = [noise_error(some, of, at) for some, of in zip(cells, whole, strict=True)]
     return [Halves(*found) for found in zip(spread, carried, errors, strict=True)]
 
