@@ -154,6 +154,8 @@ def _open(source: Source, stack: contextlib.ExitStack) -> h5py.File:
         raise FileError(msg)
     try:
         return stack.enter_context(h5py.File(target, "r"))
+    except FileError:
+        raise
     except Exception as error:
         msg = f"{source.name}: {_why_not_opened(target, error)}"
         raise FileError(msg) from error
@@ -183,9 +185,37 @@ def _streamed(source: Source) -> Iterator[Any]:
         raise FileError(msg) from error
     with contextlib.closing(file):
         if not file.seekable():
-            msg = f"{source.name}: the server does not serve ranges; download the file first"
-            raise FileError(msg)
-        yield file
+            raise FileError(_without_ranges(source.name))
+        yield _Stream(file, source.name)
+
+
+class _Stream:
+    """A remote file for h5py, whose errors on the way say which file and what to do."""
+
+    def __init__(self, file: Any, name: str) -> None:
+        self._file, self._name = file, name
+        self.seek, self.tell = file.seek, file.tell
+
+    def readinto(self, buffer: Any) -> int:
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            return bytes(self._file.read(size))
+        except Exception as error:  # of asyncio, aiohttp, fsspec or another file system
+            if "range" in str(error):
+                raise FileError(_without_ranges(self._name)) from error
+            msg = (
+                f"{self._name}: the connection failed ({_in_one_line(error)}); try again, or "
+                "download the file first"
+            )
+            raise FileError(msg) from error
+
+
+def _without_ranges(name: str) -> str:
+    return f"{name}: the server does not serve ranges; download the file first"
 
 
 def _require_file(path: str) -> None:
