@@ -14,11 +14,11 @@ matplotlib.use("Agg")
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
 
-def missing(what: str) -> None:
-    """Skip at home, fail in CI, where nothing may be missing."""
+def missing(what: str, *, module: bool = False) -> None:
+    """Skip a test, or a whole module, at home; fail in CI, where nothing may be missing."""
     if IN_CI:
-        pytest.fail(f"{what} is missing in CI")
-    pytest.skip(f"{what} is missing")
+        pytest.fail(f"{what} is missing in CI", pytrace=False)
+    pytest.skip(f"{what} is missing", allow_module_level=module)
 
 
 @pytest.fixture(scope="session")

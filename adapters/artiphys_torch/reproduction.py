@@ -6,13 +6,22 @@ import numpy as np
 import xarray as xr
 from torch import nn
 
+from artiphys.errors import InputError
 from artiphys.integration import weight_share
-from artiphys.rank_correlation import spearman
+from artiphys.rank_correlation import check_resampling, spearman
 from artiphys.signatures import signature
 from artiphys_torch.networks import ALEXNET_AREAS
+from artiphys_torch.photographs import Photographs, as_photographs
 from artiphys_torch.probing import layer_inputs, probe
 
-__all__ = ["DISTANCES", "PAPER_TABLE_1", "PAPER_WEIGHT_SHARE", "Reproduction", "reproduce"]
+__all__ = [
+    "DISTANCES",
+    "PAPER_TABLE_1",
+    "PAPER_WEIGHT_SHARE",
+    "Reproduction",
+    "enough_photographs",
+    "reproduce",
+]
 
 # Spearman's r_s as they report it (2019, Table 1): by layer, (untrained, trained).
 PAPER_TABLE_1 = {
@@ -31,6 +40,7 @@ PAPER_TABLE_1 = {
 }
 # Weight share against input variance, trained; they report none in conv2 and conv5.
 PAPER_WEIGHT_SHARE = {"conv3": 0.34, "conv4": 0.19}
+MIN_IMAGES = 3
 DISTANCES = {"close": 1 / 8, "far": 1 / 4}  # shift as a fraction of the receptive field
 
 
@@ -74,12 +84,19 @@ def reproduce(
     -------
     Reproduction
 
+    Raises
+    ------
+    InputError
+        For fewer than 3 images, and as :func:`artiphys_torch.probe`.
+
     References
     ----------
     Pospisil, D. A. & Bair, W. (2019). The natural tendency of feed forward neural networks to favor
     invariant units. Advances in Neural Information Processing Systems 32.
     """
     seed = int(np.random.default_rng(rng).integers(2**63))
+    check_resampling(n_resamples, level)  # before the work, not after
+    images = enough_photographs(images)
     shifts = (0, *DISTANCES.values())
     responses = probe(model, images, ALEXNET_AREAS, shifts=shifts, **how)
     table = signature(responses, n_resamples=n_resamples, level=level, rng=seed)
@@ -107,6 +124,15 @@ def reproduce(
     paper = [PAPER_WEIGHT_SHARE.get(area, np.nan) if trained else np.nan for area in areas]
     compensation["paper"] = ("area", paper)
     return Reproduction(responses, table, compensation)
+
+
+def enough_photographs(images: Any = None, **how: Any) -> Photographs:
+    """Return photographs as :func:`artiphys_torch.as_photographs` does, or refuse fewer than 3."""
+    found = as_photographs(images, **how)
+    if len(found) < MIN_IMAGES:
+        msg = f"at least {MIN_IMAGES} images are needed to correlate across them; got {len(found)}"
+        raise InputError(msg)
+    return found
 
 
 def _shares(convolution: nn.Module) -> xr.DataArray:

@@ -19,6 +19,7 @@ __all__ = [
     "add_resampling_arguments",
     "correlation_frame",
     "interval_text",
+    "number_text",
     "p_text",
     "print_table",
     "say",
@@ -50,8 +51,15 @@ def correlation_frame(result: xr.Dataset) -> pd.DataFrame:
 
 def print_table(frame: pd.DataFrame, *, quiet: bool = False) -> None:
     """Print a table on the terminal; nothing when `quiet`."""
-    if not quiet:
-        print(tabulate(frame, headers="keys", showindex=False, floatfmt=".2f", missingval="-"))
+    if quiet:
+        return
+    numbers = frame.select_dtypes("number").columns
+    text = frame.copy().astype(object)
+    for name in frame.select_dtypes("floating"):
+        text[name] = [number_text(value) for value in frame[name]]
+    # Without numparse: tabulate would round texts that look like numbers, position labels say.
+    sides = ["right" if name in numbers else "left" for name in frame.columns]
+    print(tabulate(text, headers="keys", showindex=False, disable_numparse=True, colalign=sides))
 
 
 def p_text(p_value: float) -> str:
@@ -61,9 +69,14 @@ def p_text(p_value: float) -> str:
     return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
 
 
+def number_text(value: float) -> str:
+    """Return a correlation as ``0.61``."""
+    return "-" if np.isnan(value) else f"{value:.2f}"
+
+
 def interval_text(lower: float, upper: float) -> str:
     """Return an interval as ``[0.61, 0.74]``."""
-    return "-" if np.isnan(lower) else f"[{lower:.2f}, {upper:.2f}]"
+    return "-" if np.isnan(lower) else f"[{number_text(lower)}, {number_text(upper)}]"
 
 
 def say(line: str, *, quiet: bool = False) -> None:

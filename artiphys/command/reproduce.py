@@ -6,13 +6,13 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from artiphys.command.output import (
     add_resampling_arguments,
     correlation_frame,
     interval_text,
+    number_text,
     p_text,
     print_table,
     say,
@@ -22,7 +22,7 @@ from artiphys.command.output import (
 from artiphys.errors import InputError
 from artiphys.estimators import dynamic_range, invariance
 from artiphys.files import writable_folder
-from artiphys.rank_correlation import fisher_z
+from artiphys.rank_correlation import check_resampling, fisher_z
 from artiphys.storage import save_responses
 
 if TYPE_CHECKING:
@@ -76,12 +76,12 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Measure each network in turn; print both tables and write everything to ``--out``."""
-    from artiphys_torch import as_photographs
-    from artiphys_torch.reproduction import reproduce
+    from artiphys_torch.reproduction import enough_photographs, reproduce
 
+    check_resampling(args.n_resamples, args.level)
+    images = enough_photographs(args.images, n_images=args.n_images, seed=args.seed)
     out = writable_folder(args.out)
     networks = _networks(args)
-    images = as_photographs(args.images, n_images=args.n_images, seed=args.seed)
     done: dict[str, Reproduction] = {}
     for name, model in networks.items():
         start = time.perf_counter()
@@ -155,7 +155,7 @@ def _table_for_reading(table: pd.DataFrame) -> pd.DataFrame:
         for cell in cells.itertuples():
             label = str(cell.distance).capitalize()
             row[label] = _text(cell)
-            row[f"{label}, paper"] = f"{cell.paper:.2f}"
+            row[f"{label}, paper"] = number_text(cell.paper)
         rows.append(row | {"units": cells["n_units"].iloc[0]})
     return pd.DataFrame(rows)
 
@@ -167,7 +167,7 @@ def _shares_for_reading(shares: pd.DataFrame) -> pd.DataFrame:
             "layer": cell.layer,
             "r_s": _text(cell),
             "p": p_text(cell.p_value),
-            "paper": "-" if np.isnan(cell.paper) else f"{cell.paper:.2f}",
+            "paper": number_text(cell.paper),
             "inputs": cell.n_inputs,
         }
         for cell in shares.itertuples()
@@ -176,7 +176,7 @@ def _shares_for_reading(shares: pd.DataFrame) -> pd.DataFrame:
 
 
 def _text(cell: Any) -> str:
-    return f"{cell.spearman:.2f} {interval_text(cell.ci_lower, cell.ci_upper)}"
+    return f"{number_text(cell.spearman)} {interval_text(cell.ci_lower, cell.ci_upper)}"
 
 
 def _figure(images: Any, done: dict[str, "Reproduction"]) -> Any:
