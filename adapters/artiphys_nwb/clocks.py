@@ -32,6 +32,8 @@ def check_clock(
         wide and at a rate so low that they must be in milliseconds or samples.
     """
     times = spikes.times
+    if len(starts) == 0:
+        return
     if not (np.diff(spikes.bounds) > 0).any() or np.isnan(times).all():
         account.doubt(DoubtfulSpikes, f"{place}: no unit has a spike; all counts are 0")
         return
