@@ -170,7 +170,7 @@ def spoil(kind, folder):
             noise = np.random.default_rng(0).integers(255, size=(200, 200, 3), dtype=np.uint8)
             Image.fromarray(noise).save(path / "b.jpg")
             (path / "b.jpg").write_bytes((path / "b.jpg").read_bytes()[:5000])
-        return ["--images", path]
+        return ["--weights", "untrained", "--images", path]
     path = path.with_suffix(".pth")
     if kind == "shapes":
         state["features.3.weight"] = torch.zeros(2, 2)
