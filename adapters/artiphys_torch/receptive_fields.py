@@ -28,7 +28,6 @@ __all__ = [
 ]
 
 SMALLEST_FRAMES = (32, 64, 96, 128, 224, 256, 384, 512)  # the first that the network runs on
-LARGEST_FRAME = 4096
 WHOLE_FRAME = 1024
 
 
@@ -263,55 +262,79 @@ def _along(
     """Measure the field along one axis, in frames that grow until three units' lie inside them."""
     length = max(side, 64)
     while True:
-        frame = (side, length) if axis == "column" else (length, side)
-        spread = functools.partial(connections.spread, layer, *frame, axis)
-        try:
-            blank = spread("before", 0)
-        except Exception as error:  # a network for frames of one size
-            msg = f"the network does not run on {frame[0]} × {frame[1]} pixels: {one_line(error)}"
-            raise InputError(msg) from error
-        if blank.any():
-            msg = "gives NaN on a blank image; its weights are not finite"
-            raise InputError(msg)
-        unit = len(blank) // 2
-        inside = len(blank) >= 4 and not (
-            spread("before", 1)[unit - 1 :].any() or spread("from", length - 1)[: unit + 2].any()
-        )
-        if inside:
-            break
-        # Where the first unit sees the last pixel, frames of twice the size mostly tell no more.
-        whole = bool(spread("before", 1)[-1] and spread("from", length - 1)[0])
-        if length >= (WHOLE_FRAME if whole else LARGEST_FRAME):
-            msg = (
-                f"its receptive field is the whole image (measured up to {length} pixels): global"
-                " pooling or attention lies before it"
+        spread = _spread(connections, layer, side, length, axis)
+        n_units = _n_units(spread)
+        begin, end = spread("before", 1), spread("from", length - 1)
+        middle = n_units // 2
+        if n_units >= 4 and not (begin[middle - 1 :].any() or end[: middle + 2].any()):
+            larger = _spread(connections, layer, side, 2 * length, axis)
+            field = _measured(spread, middle, length, guess)
+            if field and _grows_by(larger, n_units, length // field.stride):
+                return field
+            problem, largest = "is not the same for every unit, or in every size of image", 512
+        else:
+            problem, largest = (
+                "is the whole image: global pooling or attention lies before it",
+                4096,
             )
+        # Where the first unit sees the last pixel, frames of twice the size mostly tell no more.
+        whole = bool(begin[-1] and end[0])
+        largest = min(largest, WHOLE_FRAME) if whole else largest
+        if length >= largest:
+            msg = f"its receptive field {problem} (measured up to {length} pixels)"
             raise InputError(msg)
-        length = max(2 * length, WHOLE_FRAME) if whole else 2 * length
-    if not spread("before", length).any():
+        length = largest if whole else 2 * length
+
+
+def _spread(
+    connections: Connections, layer: str, side: int, length: int, axis: str
+) -> Callable[[str, int], torch.Tensor]:
+    frame = (side, length) if axis == "column" else (length, side)
+    return functools.partial(connections.spread, layer, *frame, axis)
+
+
+def _n_units(spread: Callable[[str, int], torch.Tensor]) -> int:
+    """Return how many units there are along the axis; all must see the image and not be NaN."""
+    try:
+        blank = spread("before", 0)
+    except Exception as error:  # what a network says of a size that it does not take
+        msg = f"its receptive field is larger than the images that the network takes ({error})"
+        raise InputError(" ".join(msg.split())) from error
+    if blank.any():
+        msg = "gives NaN on a blank image; its weights are not finite"
+        raise InputError(msg)
+    if not spread("from", 0).any():
         msg = "does not depend on the image"
         raise InputError(msg)
+    return len(blank)
+
+
+def _measured(
+    spread: Callable[[str, int], torch.Tensor],
+    unit: int,
+    length: int,
+    guess: ReceptiveField | None,
+) -> ReceptiveField | None:
+    """Return a unit's field if its neighbours' are the same, a stride away."""
     start = 0 if guess is None else guess.start(unit)
     first, last = _edges(spread, unit, length, (start, start + (guess.size if guess else 0)))
-    size = last - first
     stride = (
         _first(lambda pixel: bool(spread("before", pixel + 1)[unit + 1]), first, length) - first
     )
-    neighbours = (unit - 1, -stride), (unit + 1, stride)
-    regular = all(
-        _edges(spread, index, length, at) == at
-        for index, step in neighbours
-        for at in [(first + step, last + step)]
-    )
-    if not regular:
-        msg = f"its receptive field is not the same for every unit; about {size} pixels"
-        raise InputError(msg)
-    doubled = (side, 2 * length) if axis == "column" else (2 * length, side)
-    more = len(connections.spread(layer, *doubled, axis, "before", 0)) - len(blank)
-    if abs(more * stride - length) > stride:
-        msg = "its receptive field hangs on the size of the image (adaptive pooling, or the like)"
-        raise InputError(msg)
-    return ReceptiveField(size, stride, first - stride * unit + (size - 1) / 2)
+    for neighbour, step in ((unit - 1, -stride), (unit + 1, stride)):
+        expected = (first + step, last + step)
+        if stride == 0 or _edges(spread, neighbour, length, expected) != expected:
+            return None
+    return ReceptiveField(last - first, stride, first - stride * unit + (last - first - 1) / 2)
+
+
+def _grows_by(spread: Callable[[str, int], torch.Tensor], n_units: int, expected: int) -> bool:
+    """Say whether a larger frame has so many units more; after adaptive pooling it has not."""
+    try:
+        more = len(spread("before", 0)) - n_units
+    except Exception:  # a network for images of one size: there is no other to compare with
+        return True
+    return abs(more - expected) <= 1
 
 
 def _edges(

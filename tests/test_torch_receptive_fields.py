@@ -1,0 +1,213 @@
+"""Receptive fields: measured against arithmetic, and refused where there is none."""
+
+import copy
+
+import pytest
+import torch
+import torchvision
+from artiphys_torch import receptive_field
+from artiphys_torch.chains import chains
+from artiphys_torch.receptive_fields import fields
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch_networks import Residual, chain
+
+from artiphys.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def alexnet():
+    with torch.random.fork_rng():
+        return torchvision.models.alexnet().eval()
+
+
+@pytest.mark.parametrize(
+    ("layer", "field"),
+    [
+        ("features.0", (11, 4, 3.0)),
+        ("features.1", (11, 4, 3.0)),
+        ("features.2", (19, 8, 7.0)),
+        ("features.3", (51, 8, 7.0)),
+        ("features.6", (99, 16, 15.0)),
+        ("features.8", (131, 16, 15.0)),
+        ("features.10", (163, 16, 15.0)),
+        ("features.12", (195, 32, 31.0)),
+    ],
+)
+def test_alexnet(alexnet, layer, field):
+    assert receptive_field(alexnet, layer) == field
+
+
+def by_arithmetic(layers):
+    """Size, stride and centre of a chain, as Araujo et al. (2019) have them."""
+    size, jump, start = 1, 1, 0
+    for layer in layers:
+        kernel, dilation = layer.kernel_size[0], layer.dilation[0]
+        start -= layer.padding[0] * jump
+        size += (kernel - 1) * dilation * jump
+        jump *= layer.stride[0]
+    return size, jump, start + (size - 1) / 2
+
+
+window = st.tuples(st.integers(1, 5), st.integers(1, 3), st.integers(1, 2), st.integers(0, 2))
+
+
+@given(st.lists(window, min_size=1, max_size=4), st.booleans())
+@settings(max_examples=25, deadline=None)
+def test_chains_equal_arithmetic(windows, grouped):
+    layers = [
+        nn.Conv2d(
+            3 if i == 0 else 4,
+            4,
+            k,
+            stride=s,
+            dilation=d,
+            padding=p,
+            groups=2 if grouped and i else 1,
+        )
+        for i, (k, s, d, p) in enumerate(windows)
+    ]
+    expected = by_arithmetic(layers)
+    network = nn.Sequential(*[m for layer in layers for m in (layer, nn.ReLU(inplace=True))])
+    name = str(2 * len(layers) - 2)
+    assert receptive_field(network, name) == expected
+    assert chains(network, [name])[name].size == expected[0]
+
+
+def test_paths_that_meet_again():
+    network = Residual()
+    assert receptive_field(network, "stem") == (7, 2, 0.0)
+    assert receptive_field(network, "two") == (15, 2, 0.0)
+    assert receptive_field(network, "short") == (7, 2, 0.0)
+    assert receptive_field(network, "out") == (19, 4, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "layer", "field"),
+    [
+        ("squeezenet1_1", "features.12.expand3x3", (207, 16, 15.0)),  # ceil_mode pooling
+        ("resnet18", "layer2.0.downsample.0", (43, 8, 0.0)),
+        ("resnet18", "layer2.1.conv2", (99, 8, 0.0)),
+        ("vit_b_16", "conv_proj", (16, 16, 7.5)),
+    ],
+)
+def test_networks_of_torchvision(name, layer, field):
+    with torch.device("meta"):  # weights have no say
+        skeleton = torchvision.models.get_model(name)
+    network = skeleton.to_empty(device="cpu")
+    for value in (*network.parameters(), *network.buffers()):
+        nn.init.zeros_(value)
+    assert receptive_field(network, layer) == field
+
+
+def test_other_channels_and_the_network_itself():
+    assert receptive_field(nn.Sequential(nn.Conv2d(1, 2, 5)), "0") == (5, 1, 2.0)
+    assert receptive_field(nn.Conv2d(3, 2, 5, stride=3), "") == (5, 3, 2.0)
+    reflected = nn.Sequential(nn.Conv2d(3, 2, 5, padding=2, padding_mode="reflect"))
+    assert receptive_field(reflected, "0") == (5, 1, 0.0)
+
+
+def test_upsampling_and_normalisation_across_channels():
+    network = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.LocalResponseNorm(3), nn.Conv2d(4, 2, 3, stride=2)
+    )
+    assert receptive_field(network, "2") == (5, 2, 2.0)
+
+
+def test_the_network_stays_as_it_is():
+    network = Residual().train()
+    network.stem.weight.requires_grad_(False)
+    before = copy.deepcopy(network.state_dict())
+    receptive_field(network, "out")
+    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+    assert all(module.training for module in network.modules())
+    assert not any(module._forward_hooks for module in network.modules())
+    assert [p.requires_grad for p in network.parameters()].count(False) == 1
+    assert "forward" not in vars(network.stem)
+
+
+class Twice(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3)
+        self.idle = nn.Conv2d(3, 3, 3)
+        self.pair = Pair()
+
+    def forward(self, x):
+        return self.pair(self.conv(self.conv(x)))[0]
+
+
+class Pair(nn.Module):
+    def forward(self, x):
+        return x, x
+
+
+class Attention(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 4, stride=4)
+        self.attention = nn.MultiheadAttention(4, 2, batch_first=True)
+        self.out = nn.Conv2d(4, 2, 1)
+
+    def forward(self, x):
+        x = self.conv(x)
+        tokens = x.flatten(2).transpose(1, 2)
+        tokens, _ = self.attention(tokens, tokens, tokens)
+        return self.out(tokens.transpose(1, 2).reshape(x.shape))
+
+
+class Constant(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 1)
+
+    def forward(self, x):
+        return self.conv(torch.ones_like(x))
+
+
+@pytest.mark.parametrize(
+    ("network", "layer", "message"),
+    [
+        (nn.Sequential(nn.Conv2d(3, 2, (3, 5))), "0", "same along rows and columns; got 3 pixels"),
+        (
+            Residual(),
+            "scale",
+            r"'scale': its .* is the whole image: .* \(measured up to 1024 pixels\)",
+        ),
+        (Residual(), "head", r"'head' gives no map of units but shape \(1, 2\)"),
+        (Attention(), "out", "whole image: global pooling or attention"),
+        (Twice(), "conv", "'conv' runs 2 times in a forward pass"),
+        (Twice(), "idle", "'idle' does not run in a forward pass"),
+        (Twice(), "pair", "'pair' must give a tensor; it gives tuple"),
+        (Constant(), "conv", "does not depend on the image"),
+        (
+            nn.Sequential(nn.Conv2d(3, 2, 3), nn.AdaptiveAvgPool2d(6)),
+            "1",
+            r"not the same .* in every size of image",
+        ),
+        (chain(), "conv9", "no layer 'conv9'; the layers are 0, 1, 2, 3, 4, 5, 6, 7, 8"),
+        (nn.Sequential(nn.Conv2d(3, 2, 1), nn.BatchNorm2d(7)), "1", "runs on no frame of"),
+    ],
+)
+def test_layers_without_a_field_are_refused(network, layer, message):
+    with pytest.raises(InputError, match=message):
+        receptive_field(network, layer)
+
+
+def test_a_model_is_asked_for():
+    with pytest.raises(InputError, match=r"model must be a torch\.nn\.Module; got str"):
+        receptive_field("alexnet", "features.0")
+
+
+def test_weights_that_are_nan():
+    network = nn.Sequential(nn.Conv2d(3, 2, 3))
+    nn.init.constant_(network[0].bias, torch.nan)
+    with pytest.raises(InputError, match="gives NaN on a blank image"):
+        receptive_field(network, "0")
+
+
+def test_many_layers_at_once_say_which_have_none():
+    found, refused = fields(Residual(), ["stem", "scale", "out"])
+    assert list(found) == ["stem", "out"]
+    assert list(refused) == ["scale"]
