@@ -244,10 +244,8 @@ def test_downloads_are_whole_or_not_there(cache, monkeypatch):
 
 
 def test_a_network_without_published_weights():
-    with pytest.raises(
-        InputError, match="torchvision publishes no trained weights for mnasnet0_5x"
-    ):
-        raise InputError("torchvision publishes no trained weights for mnasnet0_5x")
+    with pytest.raises(InputError, match="no trained weights for caffe_alexnet; pass the path"):
+        load_caffe_alexnet("imagenet")
 
 
 @pytest.mark.parametrize("scheme", INITIALISATIONS)

@@ -227,7 +227,7 @@ def _from_file(path: Path, name: str) -> Photograph:
 
 def _open(path: Path) -> Image.Image:
     if not path.exists():
-        msg = f"{path}: no such photograph"
+        msg = f"{path}: no such photograph or folder"
         raise InputError(msg)
     try:
         return Image.open(path)

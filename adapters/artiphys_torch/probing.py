@@ -447,7 +447,8 @@ def _passes(
         return passes, {}
     found, refused = fields(model, rest)
     framed, too_large = frame_passes(model, found, ground_value, device)
-    return [*passes, *framed], {**refused, **too_large}
+    problems = {**refused, **too_large}
+    return [*passes, *framed], {layer: problems[layer] for layer in rest if layer in problems}
 
 
 def _nested(linear: Sequence[Chain]) -> list[list[Chain]]:

@@ -27,7 +27,7 @@ __all__ = [
     "receptive_field",
 ]
 
-SMALLEST_FRAMES = (32, 64, 96, 128, 224, 256, 384, 512)  # the first that the network runs on
+SMALLEST_FRAMES = (32, 64, 96, 128, 224, 256, 384, 512, 1024)  # the first that the network runs on
 WHOLE_FRAME = 1024
 
 

@@ -1,0 +1,178 @@
+"""A run that is killed goes on where it stopped, to the identical result."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import pytest
+import xarray as xr
+from artiphys_torch import Photograph, as_photographs, probe
+from artiphys_torch import partial_results as partial_module
+from artiphys_torch import probing as probing_module
+from torch_networks import chain, photographs
+
+from artiphys.errors import ArtiphysWarning, InputError
+from artiphys.storage import open_responses
+
+
+@pytest.fixture(autouse=True)
+def _small_chunks(monkeypatch):
+    monkeypatch.setattr(probing_module, "CHUNK", 2)
+
+
+class Reader:
+    """Photographs that note who was read, and fail at one of them."""
+
+    def __init__(self, fail_at=None, error=KeyboardInterrupt):
+        self.read_names = []
+        self.fail_at, self.error = fail_at, error
+
+    def __call__(self, n=7):
+        return [
+            Photograph(item.name, lambda item=item: self.read(item), item.digest)
+            for item in as_photographs(photographs(n))
+        ]
+
+    def read(self, item):
+        if item.name == self.fail_at:
+            raise self.error
+        self.read_names.append(item.name)
+        return item.read()
+
+
+@pytest.mark.parametrize("suffix", ["nc", "zarr"])
+def test_an_interrupted_run_goes_on(tmp_path, suffix):
+    out = tmp_path / f"r.{suffix}"
+    partial = tmp_path / f"r.{suffix}.partial"
+    whole = probe(chain(), photographs(7), ["4", "8"], progress=False)
+    with pytest.raises(
+        KeyboardInterrupt, match="interrupted; the same call goes on from what is in"
+    ):
+        probe(chain(), Reader("image-004")(), ["4", "8"], out=out, progress=False)
+    assert not out.exists()
+    assert sorted(p.name for p in partial.iterdir()) == [
+        "00000000.npy",
+        "00000002.npy",
+        "key.json",
+    ]
+    rest = Reader()
+    resumed = probe(chain(), rest(), ["4", "8"], out=out, progress=False)
+    assert sorted(rest.read_names) == ["image-004", "image-005", "image-006"]
+    xr.testing.assert_identical(resumed, whole)
+    xr.testing.assert_identical(open_responses(out), whole)
+    assert [p.name for p in tmp_path.iterdir()] == [out.name]
+
+
+SCRIPT = """
+    import sys, time
+    from artiphys_torch import Photograph, as_photographs, probe, probing
+    from torch_networks import chain, photographs
+    probing.CHUNK = 2
+
+    def slowly(item):
+        time.sleep(0.3)
+        return item.read()
+
+    items = as_photographs(photographs(16))
+    slow = [Photograph(i.name, lambda i=i: slowly(i), i.digest) for i in items]
+    probe(chain(), slow, ["8"], out=sys.argv[1], progress=False)
+"""
+
+
+def test_a_killed_run_goes_on(tmp_path):
+    out = tmp_path / "r.nc"
+    partial = tmp_path / "r.nc.partial"
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(SCRIPT), str(out)],
+        env={**os.environ, "PYTHONPATH": os.path.dirname(__file__)},
+    )
+    deadline = time.monotonic() + 120
+    while len(list(partial.glob("*.npy"))) < 2 and time.monotonic() < deadline:
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not out.exists()
+    done = 2 * len(list(partial.glob("0*.npy")))
+    assert 0 < done < 16
+    rest = Reader()
+    resumed = probe(chain(), rest(16), ["8"], out=out, progress=False)
+    assert len(rest.read_names) == 16 - done
+    xr.testing.assert_identical(resumed, probe(chain(), photographs(16), ["8"], progress=False))
+    assert [p.name for p in tmp_path.iterdir()] == [out.name]
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"images": photographs(7, seed=1)}, "images"),
+        ({"layers": ["0"]}, "layers"),
+        ({"crop": 0.5}, "crop"),
+        ({"background": "black"}, "background"),
+        ({"shifts": (0, 1 / 4)}, "shifts"),
+        ({"model": chain().requires_grad_(False).double()}, "weights"),
+    ],
+)
+def test_partial_results_of_another_run_are_not_used(tmp_path, change, what):
+    out = tmp_path / "r.nc"
+    given = {"model": chain(), "images": Reader("image-004")(), "layers": ["4"], "progress": False}
+    with pytest.raises(KeyboardInterrupt):
+        probe(**given, out=out)
+    given["images"] = photographs(7)
+    with pytest.warns(
+        ArtiphysWarning, match=rf"r\.nc\.partial is of another run .*{what}.* differ"
+    ):
+        found = probe(**given | change, out=out)
+    assert np.array_equal(found, probe(**given | change))
+
+
+def test_a_damaged_chunk_is_measured_again(tmp_path):
+    out = tmp_path / "r.nc"
+    with pytest.raises(KeyboardInterrupt):
+        probe(chain(), Reader("image-004")(), ["8"], out=out, progress=False)
+    chunk = tmp_path / "r.nc.partial" / "00000002.npy"
+    chunk.write_bytes(chunk.read_bytes()[:100])
+    rest = Reader()
+    resumed = probe(chain(), rest(), ["8"], out=out, progress=False)
+    assert len(rest.read_names) == 5
+    assert np.array_equal(resumed, probe(chain(), photographs(7), ["8"], progress=False))
+
+
+def test_after_an_error_nothing_is_left(tmp_path):
+    broken = Reader("image-004", InputError("image-004: cannot be read"))
+    with pytest.raises(InputError, match="image-004: cannot be read"):
+        probe(chain(), broken(), ["8"], out=tmp_path / "r.nc", progress=False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(partial_module.np, "save", full)
+    with pytest.raises(InputError, match="the disk is full; free some space"):
+        probe(chain(), photographs(3), ["8"], out=tmp_path / "r.nc", progress=False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_in_the_way_is_not_removed(tmp_path):
+    mine = tmp_path / "r.nc.partial"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("chapter 1")
+    with pytest.raises(
+        InputError, match="is in the way and holds no partial results; move it away"
+    ):
+        probe(chain(), photographs(1), ["8"], out=tmp_path / "r.nc", progress=False)
+    assert (mine / "thesis.txt").exists()
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
+def test_no_permission_is_one_line(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(InputError, match="no permission to write there"):
+        probe(chain(), photographs(1), ["8"], out=tmp_path / "r.nc", progress=False)
+    tmp_path.chmod(0o700)
