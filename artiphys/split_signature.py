@@ -39,7 +39,7 @@ __all__ = [
     "split_signature",
 ]
 
-MAX_NOISE_ERROR = 0.25  # of a correlation; beyond it its ratio of noisy variances is too skewed
+MAX_NOISE_ERROR = 0.5  # of a correlation; beyond it a ratio of noisy variances is too skewed
 MIN_UNITS = 8
 MIN_RELIABILITY = 0.1  # below it the division by it says nothing
 N_SPLITS = 16
@@ -73,19 +73,24 @@ def half_invariance(half: SignalMoments, whole: SignalMoments) -> np.ndarray:
     r"""Return the signal correlation from one half of the trials (unit, position).
 
     .. math:: \hat r = \frac{C}{\sqrt{V_0 V_p}} \Big/ \Big(1 + \sum_q \frac{a_q}{2 n} +
-              \frac{3 a_q^2}{4 n}\Big), \quad a = \text{noise} / \text{signal variance}
+              \frac{3 a_q^2}{4 n}\Big), \quad
+              a = \frac{N_\text{half}}{V} \Big/ \Big(1 + \frac{4 b + 2 b^2}{n}\Big), \quad
+              b = \frac{N}{V}
 
-    The divisor is the bias of a ratio to noisy variances, to second order. Without it units of low
-    signal would have the larger invariance. The signal variance in `a` is that of all the trials,
-    as that of the half is the noisy number whose noise makes the bias.
+    with N the noise and V the signal variance. The first divisor is the bias of a ratio to noisy
+    variances, to second order: without it units of low signal would have the larger invariance.
+    The signal variance in `a` and `b` is that of all the trials, as that of the half is the noisy
+    number whose noise makes the bias; the second divisor is the bias of its inverse.
     """
     bias = np.zeros(half.variance.shape)
     with np.errstate(invalid="ignore", divide="ignore"):
-        for noise, variance in (
-            (half.noise, whole.variance),
-            (half.noise_reference, whole.variance_reference),
+        for half_noise, noise, variance in (
+            (half.noise, whole.noise, whole.variance),
+            (half.noise_reference, whole.noise_reference, whole.variance_reference),
         ):
-            a = noise / np.where(variance > 0, variance, np.nan)
+            positive = np.where(variance > 0, variance, np.nan)
+            b = noise / positive
+            a = half_noise / positive / (1 + (4 * b + 2 * b**2) / whole.n_image)
             bias += (a / 2 + 0.75 * a**2) / half.n_image
         return correlation_of(half) / (1 + bias)
 

@@ -1,0 +1,220 @@
+"""The signature of an area from its trials, group by group and position by position."""
+
+import warnings
+from collections.abc import Hashable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+from scipy import stats
+
+from artiphys.confounds import covariates_of
+from artiphys.errors import ArtiphysWarning
+from artiphys.estimators import dynamic_range, invariance, with_reference
+from artiphys.split_signature import (
+    MAX_NOISE_ERROR,
+    MIN_UNITS,
+    N_SPLITS,
+    Halves,
+    halves_in_splits,
+    split_signature,
+)
+
+__all__ = ["SESSION", "signature_of_trials"]
+
+SESSION = "source"  # the coordinate that says which session a unit was recorded in
+MIN_SESSIONS = 3
+COUNTS = ("n_too_noisy", "n_without_signal", "n_not_measured")
+ESTIMATES = (
+    "spearman_attenuated",
+    "reliability_dynamic_range",
+    "reliability_invariance",
+    "spearman_naive",
+    "p_value_naive",
+)
+
+
+def signature_of_trials(
+    responses: xr.DataArray,
+    *,
+    by: str,
+    groups: np.ndarray,
+    reference: Hashable | None,
+    resample: Sequence[str],
+    covariates: Sequence[str],
+    level: float,
+) -> xr.Dataset:
+    """Return what :func:`artiphys.signature` returns with trials and ``noise="auto"``.
+
+    Its arguments are those of :func:`artiphys.signature`, checked; `groups` are the values of `by`
+    in the order wanted.
+    """
+    naive_spread = dynamic_range(responses, reference=reference, noise=None)
+    naive_carried = invariance(responses, reference=reference, noise=None)
+    positions = naive_carried["position"].values
+    shown = np.flatnonzero(np.isin(responses["position"].values, positions)).tolist()
+    constant = covariates_of(responses, covariates)
+    measured = with_reference(responses, reference, "split")
+    cells: dict[str, list[list[float]]] = {}
+    for group in groups:
+        members = responses[by].values == group
+        halves, *without = _halves(
+            measured.responses.values[members], measured.own[members], "image" in resample
+        )
+        units = _Units(
+            halves,
+            without,
+            None if constant is None else constant[members],
+            responses[SESSION].values[members] if "session" in resample else None,
+            measured.own[members],
+        )
+        x, y = naive_spread.values[members], naive_carried.values[members]
+        rows = [
+            _cell(units, position, level) | _naive(x, y[:, column])
+            for column, position in enumerate(shown)
+        ]
+        for name in rows[0]:
+            cells.setdefault(name, []).append([row[name] for row in rows])
+        _warn_of_too_little(str(group), rows)
+    coords = {by: groups, "ci_bound": ["lower", "upper"]} | {
+        str(name): c for name, c in naive_carried.coords.items() if c.dims == ("position",)
+    }
+    result = xr.Dataset(_variables(cells, (by, "position")), coords=coords)
+    over = "session" if "session" in resample else " and ".join(resample)
+    result.attrs = {
+        "statistic": "Spearman's rank correlation, divided by the reliability of its parts",
+        "noise": "split",
+        "reference": naive_spread.attrs["reference"],
+        "dynamic_range": "signal variance across images, in one half of the trials",
+        "invariance": "signal correlation with the reference position, in the other half",
+        "n_splits": N_SPLITS,
+        "max_noise_error": MAX_NOISE_ERROR,
+        "level": level,
+        "interval_method": f"jackknife over {over}, t distribution of Fisher's z",
+        "p_value_method": f"jackknife over {over}, t distribution of Fisher's z, two-sided",
+        "covariates": ", ".join(covariates),
+    }
+    return result
+
+
+class _Units(NamedTuple):
+    """The units of one group, and all that their signature is made from."""
+
+    halves: Halves
+    without_images: list[Halves]
+    covariates: np.ndarray | None
+    sessions: np.ndarray | None
+    own: np.ndarray
+
+
+def _halves(values: np.ndarray, own: np.ndarray, each_image: bool) -> list[Halves]:
+    """Return the halves of units with references of their own; with each image left out too."""
+    images: list[np.ndarray | None] = [None]
+    if each_image:
+        images += list(~np.eye(values.shape[1], dtype=bool))
+    n_unit, n_position = values.shape[0], values.shape[2]
+    result = [
+        Halves(
+            np.full((2, N_SPLITS, n_unit), np.nan),
+            np.full((2, N_SPLITS, n_unit, n_position), np.nan),
+            np.full((n_unit, n_position), np.nan),
+        )
+        for _ in images
+    ]
+    for at in np.unique(own[own >= 0]):
+        members = own == at
+        for whole, part in zip(
+            result, halves_in_splits(values[members], int(at), images=images), strict=True
+        ):
+            whole.dynamic_range[:, :, members] = part.dynamic_range
+            whole.invariance[:, :, members] = part.invariance
+            whole.noise_error[members] = part.noise_error
+            whole.noise_error[members, at] = np.nan
+    return result
+
+
+def _cell(units: _Units, position: int, level: float) -> dict[str, float]:
+    error = units.halves.noise_error[:, position]
+    elsewhere = units.own != position
+    usable = error <= MAX_NOISE_ERROR
+    if units.covariates is not None:
+        usable &= np.isfinite(units.covariates).all(1)
+    row = {
+        "n_units": usable.sum(),
+        "n_too_noisy": (np.isfinite(error) & (error > MAX_NOISE_ERROR)).sum(),
+        "n_without_signal": np.isinf(error).sum(),
+        "n_not_measured": (np.isnan(error) & elsewhere).sum(),
+    }
+    sessions = None if units.sessions is None else units.sessions[usable]
+    n_columns = 0 if units.covariates is None else units.covariates.shape[1]
+    enough = usable.sum() >= MIN_UNITS + n_columns
+    if sessions is not None:
+        enough &= np.unique(sessions).size >= MIN_SESSIONS
+    if not enough:
+        nan = float("nan")
+        return row | dict.fromkeys(("spearman", "lower", "upper", "p_value", *ESTIMATES[:3]), nan)
+    found = split_signature(
+        _of_units(units.halves, usable),
+        position,
+        covariates=None if units.covariates is None else units.covariates[usable],
+        groups=sessions,
+        without_images=[_of_units(halves, usable) for halves in units.without_images],
+        level=level,
+    )
+    return row | {
+        "spearman": found.spearman,
+        "lower": found.lower,
+        "upper": found.upper,
+        "p_value": found.p_value,
+        "spearman_attenuated": found.attenuated,
+        "reliability_dynamic_range": found.reliability_dynamic_range,
+        "reliability_invariance": found.reliability_invariance,
+    }
+
+
+def _of_units(halves: Halves, members: np.ndarray) -> Halves:
+    return Halves(
+        halves.dynamic_range[:, :, members],
+        halves.invariance[:, :, members],
+        halves.noise_error[members],
+    )
+
+
+def _naive(spread: np.ndarray, carried: np.ndarray) -> dict[str, float]:
+    valid = np.isfinite(spread) & np.isfinite(carried)
+    x, y = spread[valid], carried[valid]
+    if x.size < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return {"spearman_naive": np.nan, "p_value_naive": np.nan}
+    found = stats.spearmanr(x, y)
+    return {"spearman_naive": float(found.statistic), "p_value_naive": float(found.pvalue)}
+
+
+def _warn_of_too_little(group: str, rows: list[dict[str, float]]) -> None:
+    n_unit = max(sum(int(row[name]) for name in ("n_units", *COUNTS)) for row in rows)
+    without_test = sum(np.isnan(row["p_value"]) for row in rows)
+    without_estimate = sum(np.isnan(row["spearman"]) for row in rows) - without_test
+    if n_unit < MIN_UNITS:
+        return
+    if without_test:
+        msg = (
+            f"{group}: at {without_test} of {len(rows)} positions too few of {n_unit} units (or "
+            f"sessions) could be measured well enough to tell; record more repeats or more units"
+        )
+        warnings.warn(msg, ArtiphysWarning, stacklevel=4)
+    if without_estimate:
+        msg = (
+            f"{group}: at {without_estimate} of {len(rows)} positions the units do not measurably "
+            f"differ in dynamic range or in invariance; there is a p-value but no estimate"
+        )
+        warnings.warn(msg, ArtiphysWarning, stacklevel=4)
+
+
+def _variables(cells: dict[str, list[list[float]]], dims: tuple[str, str]) -> dict[str, Any]:
+    bounds = np.stack([cells.pop("lower"), cells.pop("upper")], axis=-1)
+    data: dict[str, Any] = {
+        name: (dims, np.array(values, dtype=int if name.startswith("n_") else float))
+        for name, values in cells.items()
+    }
+    data["interval"] = ((*dims, "ci_bound"), bounds)
+    order = ("spearman", "interval", "p_value", "n_units", *ESTIMATES, *COUNTS)
+    return {name: data[name] for name in order}
