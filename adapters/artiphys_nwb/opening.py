@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import errno
+import gc
 import glob
 import os
 from collections.abc import Iterable, Iterator
@@ -203,7 +204,8 @@ class _Stream:
 
     def read(self, size: int = -1) -> bytes:
         try:
-            return bytes(self._file.read(size))
+            with _no_garbage_collection():
+                return bytes(self._file.read(size))
         except Exception as error:  # of asyncio, aiohttp, fsspec or another file system
             if "range" in str(error):
                 raise FileError(_without_ranges(self._name)) from error
@@ -212,6 +214,23 @@ class _Stream:
                 "download the file first"
             )
             raise FileError(msg) from error
+
+
+@contextlib.contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Keep the thread that fetches from collecting garbage while this one waits for it.
+
+    h5py holds its lock while it waits for bytes; a cycle with an h5py object in it, collected in
+    fsspec's thread, would wait for that lock, and both for ever. Only one thread at a time gets
+    here, since h5py's lock is held.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _without_ranges(name: str) -> str:

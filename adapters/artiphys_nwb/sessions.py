@@ -5,7 +5,7 @@ import hashlib
 import itertools
 import re
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Literal
 
 import h5py
 import numpy as np
@@ -16,13 +16,14 @@ from artiphys_nwb.binned import is_binned, read_bins
 from artiphys_nwb.clocks import check_clock
 from artiphys_nwb.counting import count_spikes
 from artiphys_nwb.errors import ClockError, FewRepeats, NotObserved, SessionsDiffer, TableError
-from artiphys_nwb.labels import labelled
+from artiphys_nwb.labels import labelled, one_label
 from artiphys_nwb.latency import EDGES, WIDTH, latencies, trials_for_latency
 from artiphys_nwb.layout import Layout
 from artiphys_nwb.observing import invalid_intervals, meets_any, observed_intervals, within_any
 from artiphys_nwb.presentations import Presentations, read_presentations
 from artiphys_nwb.selecting import Condition
 from artiphys_nwb.tables import (
+    Column,
     Table,
     column_names,
     find,
@@ -438,8 +439,8 @@ def _trains(spikes: Spikes) -> frozenset[bytes]:
 
 def _text(file: h5py.File, path: str) -> str:
     """Return a text of the file's header; empty where there is none that can be read."""
-    try:
-        value: Any = find(file, "", path)
-        return str(labelled(np.atleast_1d(value.asstr()[()]))[0]) if value is not None else ""
-    except (OSError, RuntimeError, TypeError, AttributeError, ValueError):
+    value = find(file, file.filename, path)
+    if not isinstance(value, h5py.Dataset):
         return ""
+    texts = read_dataset(value, f"{file.filename}: {path}")
+    return "" if isinstance(texts, Column) or texts.size == 0 else one_label(texts.ravel()[0])
