@@ -128,13 +128,13 @@ def test_no_garbage_is_collected_while_h5py_waits_for_bytes(tmp_path, serve, mon
     """Else the fetching thread may wait for h5py's lock, to free an object, and h5py for it."""
     from fsspec.implementations.http import HTTPFile
 
-    fetch, enabled = HTTPFile.async_fetch_range, []
+    fetch, enabled = HTTPFile._fetch_range, []
 
-    async def watched(self, start, end):
+    def watched(self, start, end):
         enabled.append(gc.isenabled())
-        return await fetch(self, start, end)
+        return fetch(self, start, end)
 
-    monkeypatch.setattr(HTTPFile, "async_fetch_range", watched)
+    monkeypatch.setattr(HTTPFile, "_fetch_range", watched)
     write_nwb(tmp_path / "a.nwb", *recording())
     assert gc.isenabled()
     read_nwb(serve().url("a.nwb"), LAYOUT)
