@@ -117,8 +117,8 @@ def noise_error(cells: Cells, moments: SignalMoments, at: int) -> np.ndarray:
 
     with d a cell's deviation from the mean over images, v the variance of its mean and V the signal
     variance. It takes each position by itself and the correlation as 0, so that it says how well a
-    correlation can be measured and nothing of what it is. Infinite where a variance is not
-    positive.
+    correlation can be measured and nothing of what it is. The noise in d makes it a little too
+    large. Infinite where a variance is not positive.
     """
     measured = ((cells.n > 0) & (cells.n[:, :, [at]] > 0)).astype(float)
     total = np.zeros(moments.variance.shape)

@@ -30,16 +30,22 @@ from artiphys.signal_moments import (
 
 __all__ = [
     "MAX_NOISE_ERROR",
+    "MAX_NOISE_ERROR_FEW",
     "MIN_UNITS",
     "N_SPLITS",
     "Halves",
     "SplitSignature",
     "half_invariance",
     "halves_in_splits",
+    "largest_noise_error",
     "split_signature",
 ]
 
-MAX_NOISE_ERROR = 0.5  # of a correlation; beyond it a ratio of noisy variances is too skewed
+# Largest standard error by noise of a correlation that counts: beyond it the ratio of noisy
+# variances is too skewed, sooner where half of a cell's few trials hardly say how noisy it is.
+MAX_NOISE_ERROR = 0.5
+MAX_NOISE_ERROR_FEW = 0.25
+FEW = 4  # repeats in the typical cell, fewer than which are few
 MIN_UNITS = 8
 MIN_RELIABILITY = 0.1  # below it the division by it says nothing
 N_SPLITS = 16
@@ -67,6 +73,19 @@ class SplitSignature(NamedTuple):
     attenuated: float  # before the division by the reliabilities
     reliability_dynamic_range: float
     reliability_invariance: float
+
+
+def largest_noise_error(values: np.ndarray) -> np.ndarray:
+    """Return up to which noise error each unit counts (unit, 1).
+
+    Parameters
+    ----------
+    values : numpy.ndarray, (unit, image, position, trial)
+        NaN where not measured.
+    """
+    n = (~np.isnan(values)).sum(-1)
+    few = 2 * (n >= FEW).sum((1, 2)) < (n > 0).sum((1, 2))
+    return np.where(few, MAX_NOISE_ERROR_FEW, MAX_NOISE_ERROR)[:, None]
 
 
 def half_invariance(half: SignalMoments, whole: SignalMoments) -> np.ndarray:

@@ -21,7 +21,7 @@ from artiphys.estimators import dynamic_range, invariance
 from artiphys.signal_moments import cells_of, noise_error, signal_moments
 from artiphys.signatures import signature
 from artiphys.simulation import simulate_responses
-from artiphys.split_signature import MAX_NOISE_ERROR
+from artiphys.split_signature import largest_noise_error
 
 ALPHA = 0.05
 
@@ -103,8 +103,7 @@ def experiment(condition: Condition, seed: int) -> Outcome:
         found = signature(responses, resample=condition.resample).isel(area=0, position=0)
     lower, upper = found["interval"].values
     values = responses.values
-    cells = cells_of(values)
-    usable = noise_error(cells, signal_moments(cells, 0), 0)[:, 1] <= MAX_NOISE_ERROR
+    usable = _usable(values)
     true = [truth["dynamic_range"].values[usable], truth["invariance"].values[usable, 1]]
     names = ("spearman_naive", "p_value_naive", "spearman")
     first = [float(found[name]) for name in names]
@@ -113,6 +112,12 @@ def experiment(condition: Condition, seed: int) -> Outcome:
         *first, lower, upper, float(found["p_value"]), int(found["n_units"]), *others,
         truth=np.array(true),
     )  # fmt: skip
+
+
+def _usable(values: np.ndarray) -> np.ndarray:
+    cells = cells_of(values)
+    error = noise_error(cells, signal_moments(cells, 0), 0)
+    return error[:, 1] <= largest_noise_error(values)[:, 0]
 
 
 def _p_value(responses: Any, noise: Any) -> float:
@@ -187,8 +192,7 @@ def bias_table(n_experiments: int) -> str:
         sums = []
         for seed in range(n_experiments):
             responses, truth = simulate_responses(relation="none", repeats=4, rate=rate, rng=seed)
-            cells = cells_of(responses.values)
-            usable = noise_error(cells, signal_moments(cells, 0), 0)[:, 1] <= MAX_NOISE_ERROR
+            usable = _usable(responses.values)
             true = truth["dynamic_range"].values, truth["invariance"].values[:, 1]
             found = []
             for noise in (None, "corrected"):

@@ -5,10 +5,11 @@ import pytest
 import xarray as xr
 from scipy import stats
 
-from artiphys.errors import InputError
+from artiphys.errors import ArtiphysWarning, InputError
 from artiphys.estimators import dynamic_range, invariance
 from artiphys.rank_correlation import spearman
 from artiphys.signatures import signature
+from artiphys.simulation import simulate_responses
 
 
 def population(seed, n_unit=40, n_image=60, relation=1.0):
@@ -102,3 +103,153 @@ def test_two_units_give_no_number(make_responses):
 def test_bad_input(responses, arguments, fault):
     with pytest.raises(InputError, match=fault):
         signature(responses, **arguments)
+
+
+def with_trials(seed=0, **changes):
+    given = {"relation": "rectification", "n_units": 60, "rate": 40.0, "n_positions": 3}
+    return simulate_responses(**given | changes, rng=seed).responses
+
+
+def test_trials_give_the_estimate_its_parts_and_what_the_naive_test_says():
+    responses = with_trials()
+    result = signature(responses)
+    assert result["interval"].dims == ("area", "position", "ci_bound")
+    assert result["position"].values.tolist() == [1, 2]
+    assert {"x", "y"} <= set(result.coords)
+    parts = result["reliability_dynamic_range"] * result["reliability_invariance"]
+    np.testing.assert_allclose(
+        result["spearman"], result["spearman_attenuated"] / np.sqrt(parts), rtol=1e-12
+    )
+    left_out = sum(result[name] for name in ("n_too_noisy", "n_without_signal", "n_not_measured"))
+    assert (result["n_units"] + left_out == 60).all()
+    x, y = dynamic_range(responses, noise=None), invariance(responses, noise=None)
+    naive = stats.spearmanr(x, y.sel(position=1)).statistic
+    assert float(result["spearman_naive"].sel(position=1)[0]) == pytest.approx(naive)
+    assert result.attrs["noise"] == "split"
+
+
+def test_a_group_does_not_hang_on_the_others():
+    responses = with_trials(n_units=40).assign_coords(area=("unit", ["V4"] * 22 + ["IT"] * 18))
+    both = signature(responses)
+    alone = signature(responses[responses["area"] == "IT"])
+    for name in ("spearman", "interval", "p_value", "spearman_naive", "n_too_noisy"):
+        np.testing.assert_allclose(both[name].sel(area=["IT"]), alone[name], rtol=1e-9)
+
+
+def test_one_split_is_the_spearman_of_its_two_estimates():
+    responses = with_trials(repeats=(2, 6))
+    result = signature(responses, noise="split", n_resamples=50, rng=0)
+    x, y = (f(responses, noise="split").values for f in (dynamic_range, invariance))
+    expected = stats.spearmanr(x, y[:, 0], nan_policy="omit").statistic
+    assert float(result["spearman"][0, 0]) == pytest.approx(expected)
+
+
+def test_without_a_relation_the_naive_test_says_yes_and_the_default_does_not():
+    found = [
+        signature(simulate_responses(relation="none", rate=6.0, rng=seed).responses)
+        for seed in range(30)
+    ]
+    assert np.mean([f["p_value_naive"].item() < 0.05 for f in found]) > 0.85
+    assert np.mean([f["p_value"].item() < 0.05 for f in found]) <= 0.17  # 5 of 30: p = 0.003
+    assert abs(np.mean([f["spearman"].item() for f in found])) < 0.1
+
+
+def test_false_discovery_rate_is_over_all_groups_and_positions(responses):
+    result = signature(responses, n_resamples=99, rng=0)
+    expected = stats.false_discovery_control(result["p_value"].values.ravel())
+    np.testing.assert_allclose(result["q_value"].values.ravel(), expected)
+
+
+def test_wider_intervals_for_images_and_for_sessions_at_large():
+    responses = with_trials(n_units=40, n_images=20, n_sessions=5, n_positions=2)
+    widths = {}
+    for resample in (("unit",), ("image", "unit"), ("session", "unit")):
+        interval = signature(responses, resample=resample)["interval"]
+        widths[resample] = float(interval.diff("ci_bound")[0, 0, 0])
+    assert widths["image", "unit"] > widths["unit",]
+    assert np.isfinite(widths["session", "unit"])
+    averages = responses.mean("trial", keep_attrs=True)
+    bootstrap = signature(averages, resample=("session", "unit"), n_resamples=99, rng=0)
+    assert np.isfinite(bootstrap["interval"].values).all()
+
+
+def test_covariates_are_held_constant(make_responses):
+    rng = np.random.default_rng(1)
+    cause = rng.normal(size=80)
+    common, own = rng.normal(size=(80, 60, 1)), rng.normal(size=(80, 60, 2))
+    share = 1 / (1 + np.exp(-cause))[:, None, None]
+    scale = np.exp(cause + 0.5 * rng.normal(size=80))[:, None, None]
+    values = scale * (np.sqrt(share) * common + np.sqrt(1 - share) * own)
+    responses = make_responses(values, unit_coords={"depth": cause})
+    asked = {"n_resamples": 200, "rng": 0}
+    assert float(signature(responses, **asked)["spearman"][0, 0]) > 0.6
+    held = signature(responses, covariates=("depth",), **asked)
+    assert abs(float(held["spearman"][0, 0])) < 0.35
+    trials = responses.expand_dims(trial=5, axis=3).copy()
+    trials.values += 0.5 * rng.normal(size=trials.shape)
+    assert float(signature(trials)["spearman"][0, 0]) > 0.6
+    assert abs(float(signature(trials, covariates=["depth"])["spearman"][0, 0])) < 0.45
+    measured = signature(trials, covariates=["mean_response", "signal_to_noise"])
+    assert np.isfinite(measured["p_value"].values).all()
+
+
+def test_the_best_reference_is_each_units_own():
+    result = signature(with_trials(repeats=9), reference="best")
+    assert result["position"].values.tolist() == [0, 1, 2]
+    assert (result["n_units"] < 60).all()
+    assert result.attrs["reference"] == "best"
+
+
+def test_too_noisy_recordings_say_so():
+    responses = simulate_responses(n_units=12, n_images=10, repeats=2, rate=0.3, rng=0).responses
+    with pytest.warns(ArtiphysWarning, match="too few of 12 units"):
+        result = signature(responses)
+    assert np.isnan(result["p_value"].values).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "n"),
+    [
+        (lambda r: r.isel(unit=[0, 1]), 2),
+        (lambda r: r.isel(image=[0]), 20),
+        (lambda r: r.where(r < 0), 20),
+        (lambda r: r * 0 + 3.0, 20),
+    ],
+    ids=["two units", "one image", "all NaN", "constant"],
+)
+@pytest.mark.filterwarnings("ignore::artiphys.errors.ArtiphysWarning")
+def test_nothing_to_measure_gives_no_number(change, n):
+    responses = change(with_trials(n_units=20, n_images=12))
+    if not bool((responses.notnull().sum("trial") > 1).any()):
+        with pytest.raises(InputError, match="no cell has 2 trials"):
+            signature(responses)
+        return
+    result = signature(responses)
+    assert np.isnan(result["spearman"].values).all()
+    assert np.isnan(result["p_value"].values).all()
+    counts = ("n_units", "n_too_noisy", "n_without_signal", "n_not_measured")
+    assert (sum(result[name] for name in counts) == n).all()
+
+
+def test_one_repeat_and_one_position_are_refused():
+    responses = with_trials(n_units=10)
+    with pytest.raises(InputError, match="no cell has 2 trials"):
+        signature(responses.isel(trial=[0]))
+    with pytest.raises(InputError, match="at least 2 values to measure invariance"):
+        signature(responses.isel(position=[0]))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        ({"covariates": ["colour"]}, "covariates must be among .*; got 'colour'"),
+        ({"noise": "corrected", "resample": ("image", "unit")}, "draws images for noise=None"),
+        (
+            {"noise": None, "resample": ("session", "unit"), "covariates": ["mean_response"]},
+            "with covariates needs trials",
+        ),
+    ],
+)
+def test_arguments_that_do_not_go_together(arguments, fault):
+    with pytest.raises(InputError, match=fault):
+        signature(with_trials(n_units=10), **arguments)

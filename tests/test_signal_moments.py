@@ -1,0 +1,153 @@
+"""Moments of the signal against loops and the truth, and halves that share nothing."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from artiphys.signal_moments import (
+    cells_of,
+    correlation_of,
+    first_half,
+    halves_of,
+    halves_of_splits,
+    noise_error,
+    signal_moments,
+    splits_by_images,
+)
+from artiphys.split_signature import half_invariance
+
+
+def trials(seed, n_unit=4, n_image=9, n_position=3, n_trial=6, gaps=0.3):
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(n_unit, n_image, n_position, n_trial)) + 5 * rng.normal(
+        size=(n_unit, n_image, 1, 1)
+    )
+    values[rng.random(values.shape) < gaps] = np.nan
+    return values
+
+
+@given(seed=st.integers(0, 10**6))
+@settings(max_examples=30, deadline=None)
+def test_moments_against_a_loop(seed):
+    values = trials(seed, gaps=0.5)
+    cells = cells_of(values)
+    moments = signal_moments(cells, 1)
+    for u in range(values.shape[0]):
+        for p in range(values.shape[2]):
+            known = [
+                [values[u, i, q][~np.isnan(values[u, i, q])] for i in range(9)] for q in (1, p)
+            ]
+            both = [i for i in range(9) if known[0][i].size and known[1][i].size]
+            means = [np.array([known[q][i].mean() for i in both]) for q in (0, 1)]
+            noise = [mean_noise(known[q], both) for q in (0, 1)]
+            if len(both) < 2:
+                assert np.isnan(moments.variance[u, p])
+                continue
+            np.testing.assert_allclose(
+                moments.variance[u, p], means[1].var(ddof=1) - noise[1], rtol=1e-9
+            )
+            np.testing.assert_allclose(
+                moments.variance_reference[u, p], means[0].var(ddof=1) - noise[0], rtol=1e-9
+            )
+            np.testing.assert_allclose(
+                moments.covariance[u, p], np.cov(means[0], means[1])[0, 1], rtol=1e-9, atol=1e-12
+            )
+
+
+def mean_noise(cells, images):
+    """Cells of one trial take the pooled variance, weighted by degrees of freedom."""
+    several = [x for x in cells if x.size > 1]
+    if not several:
+        return np.nan
+    pooled = sum(x.var() * x.size for x in several) / sum(x.size - 1 for x in several)
+    return np.mean(
+        [(x.var(ddof=1) if x.size > 1 else pooled) / x.size for x in (cells[i] for i in images)]
+    )
+
+
+@pytest.mark.parametrize("repeats", [(4, 4), (2, 10)])
+def test_corrected_moments_are_unbiased_for_unequal_repeats(repeats):
+    rng = np.random.default_rng(0)
+    n_unit, n_image, rho = 4000, 30, 0.6
+    signal = rng.normal(size=(n_unit, n_image, 1))
+    signal = np.concatenate([signal, rho * signal + 0.8 * rng.normal(size=signal.shape)], axis=2)
+    values = signal[..., None] + 2 * rng.normal(size=(n_unit, n_image, 2, repeats[1]))
+    n = rng.integers(*repeats, (1, n_image, 2), endpoint=True)
+    values[np.broadcast_to(np.arange(repeats[1]) >= n[..., None], values.shape)] = np.nan
+    moments = signal_moments(cells_of(values), 0)
+    naive = np.nanmean(values, axis=3).var(axis=1, ddof=1)
+    assert moments.variance.mean() == pytest.approx(1, rel=0.02)
+    assert moments.covariance[:, 1].mean() == pytest.approx(rho, rel=0.02)
+    assert naive.mean() > 1.5  # the negative control: uncorrected, it is noise by half
+    # The ratio of the means is the correlation; the mean of the ratios is biased, but not much.
+    r = moments.covariance[:, 1].mean() / moments.variance.mean()
+    assert r == pytest.approx(rho, rel=0.02)
+
+
+def test_the_noise_error_is_the_scatter_of_an_uncorrelated_signal_or_a_little_more():
+    rng = np.random.default_rng(1)
+    n_image, n_trial = 60, 5
+    signal = rng.normal(size=(1, n_image, 2))
+    x, y = signal[0, :, 0] - signal[0, :, 0].mean(), signal[0, :, 1]
+    signal[0, :, 1] -= x * (x @ y) / (x @ x)
+    values = signal[..., None] + 1.5 * rng.normal(size=(3000, n_image, 2, n_trial))
+    cells = cells_of(values)
+    moments = signal_moments(cells, 0)
+    scatter = correlation_of(moments)[:, 1].std()
+    assert 1 < np.median(noise_error(cells, moments, 0)[:, 1]) / scatter < 1.25
+
+
+def test_the_bias_of_the_ratio_is_taken_off():
+    """The centre of the correlations does not hang on the signal-to-noise ratio."""
+    rng = np.random.default_rng(2)
+    signal = rng.normal(size=(6000, 40, 1))
+    signal = np.concatenate([signal, 0.8 * signal + 0.6 * rng.normal(size=signal.shape)], axis=2)
+    values = signal[..., None] + 1.6 * rng.normal(size=(6000, 40, 2, 4))
+    whole = signal_moments(cells_of(values), 0)
+    half = signal_moments(halves_of(values, 0)[1], 0)
+    true = np.corrcoef(signal[..., 0].ravel(), signal[..., 1].ravel())[0, 1]
+    plain, less = correlation_of(half)[:, 1], half_invariance(half, whole)[:, 1]
+    assert np.nanmedian(less) == pytest.approx(true, abs=0.015)
+    assert np.nanmedian(plain) > true + 0.02
+
+
+@given(seed=st.integers(0, 10**6), gaps=st.sampled_from([0.0, 0.3, 0.7]))
+@settings(max_examples=20, deadline=None)
+def test_halves_share_no_trial_and_leave_none_out(seed, gaps):
+    measured = ~np.isnan(trials(seed, gaps=gaps))
+    first = first_half(measured, 3)
+    second = measured & ~first
+    assert not (first & second).any()
+    assert ((first | second) == measured).all()
+    by_trials = ~splits_by_images(measured.sum(-1))
+    assert (np.abs(first.sum(-1) - second.sum(-1))[by_trials] <= 1).all()
+    whole_images = first[~by_trials].any((2, 3)) & second[~by_trials].any((2, 3))
+    assert not whole_images.any()
+
+
+@given(seed=st.integers(0, 10**6), gaps=st.sampled_from([0.0, 0.3, 0.7]))
+@settings(max_examples=20, deadline=None)
+def test_many_splits_at_once_are_the_same_halves(seed, gaps):
+    values = trials(seed, gaps=gaps)
+    at_once = halves_of_splits(values, range(3))
+    for h in (0, 1):
+        one_by_one = [halves_of(values, split)[h] for split in range(3)]
+        for name in ("mean", "n", "noise"):
+            expected = np.concatenate([getattr(cells, name) for cells in one_by_one])
+            np.testing.assert_allclose(
+                getattr(at_once[h], name), expected, rtol=1e-7, atol=1e-10, err_msg=name
+            )
+
+
+def test_halves_do_not_hang_on_which_other_units_are_there():
+    measured = ~np.isnan(trials(0, gaps=0.2))
+    np.testing.assert_array_equal(first_half(measured, 1)[2:], first_half(measured[2:], 1))
+
+
+def test_two_repeats_are_split_by_images():
+    n = np.full((1, 10, 2), 2)
+    assert splits_by_images(n).tolist() == [True]
+    assert splits_by_images(n + 1).tolist() == [False]
+    first = first_half(np.ones((1, 10, 2, 2), dtype=bool), 0)
+    assert first.all((2, 3)).sum() == first.any((2, 3)).sum() == 5
