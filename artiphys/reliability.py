@@ -39,8 +39,8 @@ def signal_to_noise(responses: xr.DataArray) -> xr.DataArray:
 
     Notes
     -----
-    NaN with fewer than 2 images, without a cell of 2 trials at that position, or for a constant
-    unit.
+    Too large by about 2/k with k degrees of freedom between trials, as the noise stands below. NaN
+    with fewer than 2 images, without a cell of 2 trials at that position, or for a constant unit.
 
     Examples
     --------

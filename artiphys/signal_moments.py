@@ -212,9 +212,10 @@ def first_half(measured: np.ndarray, split: int, by_images: np.ndarray | None = 
     """
     rng = np.random.default_rng((SEED, split))
     _, n_image, n_position, n_trial = measured.shape
-    order = rng.random((n_image, n_position, n_trial)).argsort(-1)[None]
-    odd = rng.integers(2, size=(n_image, n_position, 1))
     image_order = rng.permutation(n_image)
+    odd = rng.integers(2, size=(n_image, n_position, 1))
+    # Drawn last and trial by trial, so that further padding changes no half.
+    order = rng.random((n_trial, n_image, n_position)).argsort(0).transpose(1, 2, 0)[None]
     dealt = np.take_along_axis(measured, order, axis=-1)
     first = np.empty_like(measured)
     in_turn = (np.cumsum(dealt, axis=-1) + odd) % 2 == 0

@@ -47,7 +47,7 @@ def signature(
         chosen on trials that are then not used.
     noise : {"auto", None, "corrected", "split"}
         How the two quantities are estimated, as in :func:`artiphys.dynamic_range`. "auto" with
-        trials takes the two from halves that share no trial, averages over 16 ways to halve them,
+        trials takes the two from halves that share no trial, averages over 32 ways to halve them,
         and divides by the reliability of each: see the notes.
     resample : ("unit",), ("image", "unit") or ("session", "unit")
         What the uncertainty is over: units at large, seen through these images; images at large

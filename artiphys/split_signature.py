@@ -48,7 +48,7 @@ MAX_NOISE_ERROR_FEW = 0.25
 FEW = 4  # repeats in the typical cell, fewer than which are few
 MIN_UNITS = 8
 MIN_RELIABILITY = 0.1  # below it the division by it says nothing
-N_SPLITS = 16
+N_SPLITS = 32
 BLOCK = 2**21  # cells at a time, over all splits
 
 

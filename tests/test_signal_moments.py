@@ -108,7 +108,7 @@ def test_the_bias_of_the_ratio_is_taken_off():
     half = signal_moments(halves_of(values, 0)[1], 0)
     true = np.corrcoef(signal[..., 0].ravel(), signal[..., 1].ravel())[0, 1]
     plain, less = correlation_of(half)[:, 1], half_invariance(half, whole)[:, 1]
-    assert np.nanmedian(less) == pytest.approx(true, abs=0.015)
+    assert np.nanmedian(less) == pytest.approx(true, abs=0.02)
     assert np.nanmedian(plain) > true + 0.02
 
 
@@ -151,3 +151,10 @@ def test_two_repeats_are_split_by_images():
     assert splits_by_images(n + 1).tolist() == [False]
     first = first_half(np.ones((1, 10, 2, 2), dtype=bool), 0)
     assert first.all((2, 3)).sum() == first.any((2, 3)).sum() == 5
+
+
+def test_padding_changes_no_half():
+    values = trials(0, gaps=0.2)
+    padded = np.concatenate([values, np.full((*values.shape[:3], 3), np.nan)], axis=3)
+    first = first_half(~np.isnan(padded), 2)
+    np.testing.assert_array_equal(first[..., : values.shape[3]], first_half(~np.isnan(values), 2))
