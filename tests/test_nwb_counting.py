@@ -17,9 +17,11 @@ def flat(trains):
     return times, np.concatenate(([0], np.cumsum([len(train) for train in trains])))
 
 
-@given(TRAINS, WINDOWS)
-def test_counts_equal_a_loop(trains, windows):
-    trains = [sorted(train) for train in trains]
+@given(TRAINS, WINDOWS, st.sampled_from([0.0, -2.0]))
+def test_counts_equal_a_loop(trains, windows, shift):
+    """Before the session's zero, too."""
+    trains = [sorted(t + shift for t in train) for train in trains]
+    windows = [(a + shift, b + shift) for a, b in windows]
     starts, stops = np.array(windows, dtype=float).T
     truth = [[sum(a <= t < b for t in train) for a, b in windows] for train in trains]
     np.testing.assert_array_equal(count_spikes(*flat(trains), starts, stops), truth)
@@ -40,17 +42,29 @@ def test_windows_closed_at_both_ends_would_count_it_twice():
     assert count_spikes(times, np.array([0, 1]), starts, stops).sum() == 1
 
 
-@given(st.lists(st.lists(MOMENTS | st.just(np.nan), max_size=8), min_size=1, max_size=5))
+@given(st.lists(st.lists(MOMENTS | st.sampled_from([np.nan, np.inf])), min_size=1, max_size=5))
 def test_mended_sorts_within_each_unit_and_names_those_out_of_order(trains):
     times, bounds = flat(trains)
     before = times.copy()
-    got, unordered, n_missing = mended(times, bounds)
+    got, where, unordered, n_missing = mended(times, bounds)
     np.testing.assert_array_equal(times, before)  # what came in is left as it was
     for unit, train in enumerate(trains):
-        np.testing.assert_array_equal(got[bounds[unit] : bounds[unit + 1]], np.sort(train))
-        known = [t for t in train if not np.isnan(t)]
+        known = [t for t in train if np.isfinite(t)]
+        np.testing.assert_array_equal(got[where[unit] : where[unit + 1]], np.sort(known))
         assert (unit in unordered) == (known != sorted(known))
-    assert n_missing == sum(np.isnan(t) for train in trains for t in train)
+    assert n_missing == sum(not np.isfinite(t) for train in trains for t in train)
+
+
+@given(st.integers(0, 6000), st.integers(1, 300))
+def test_a_sweep_and_a_search_count_alike(n_spikes, n_windows):
+    """Few spikes or many an edge: whichever way is taken."""
+    rng = np.random.default_rng(n_spikes + n_windows)
+    times = np.sort(rng.integers(0, 2000, n_spikes) / 8)
+    starts = rng.integers(-10, 2100, n_windows) / 8
+    stops = starts + rng.integers(0, 40, n_windows) / 8
+    by_search = np.searchsorted(times, stops) - np.searchsorted(times, starts)
+    counts = count_spikes(times, np.array([0, n_spikes]), starts, stops)
+    np.testing.assert_array_equal(counts[0], by_search)
 
 
 @given(st.lists(st.tuples(MOMENTS, MOMENTS).map(sorted), max_size=6), WINDOWS)

@@ -31,16 +31,17 @@ def check_clock(
         If most presentations lie where no unit has a spike, or the spikes spread over a span so
         wide and at a rate so low that they must be in milliseconds or samples.
     """
-    times = spikes.times
     if len(starts) == 0:
         return
-    if not (np.diff(spikes.bounds) > 0).any() or np.isnan(times).all():
+    times, bounds = spikes.times, spikes.bounds
+    if len(times) == 0:
         account.doubt(DoubtfulSpikes, f"{place}: no unit has a spike; all counts are 0")
         return
-    first, last = float(np.nanmin(times)), float(np.nanmax(times))
+    some = np.flatnonzero(np.diff(bounds))
+    first, last = float(times[bounds[some]].min()), float(times[bounds[some + 1] - 1].max())
     begin, end = float(starts.min()), float(stops.max())
     outside = int(((stops <= first) | (starts > last)).sum())
-    n_rows, n_units = len(starts), len(spikes.bounds) - 1
+    n_rows, n_units = len(starts), len(bounds) - 1
     where = (
         f"spikes run from {first:.6g} to {last:.6g}, presentations from {begin:.6g} to {end:.6g}"
     )
@@ -50,13 +51,13 @@ def check_clock(
             f"{place}: {outside} of {n_rows} presentations lie where no unit has a spike: {where}; "
         )
         raise ClockError(msg + remedy)
-    within = int(((times >= begin) & (times < end)).sum())
     rate = len(times) / (last - first) / n_units if last > first else np.inf
     if (
         len(times) >= ENOUGH_SPIKES
         and last - first > WIDEST_SPAN * (end - begin)
         and rate < SLOWEST_RATE
     ):
+        within = int(((times >= begin) & (times < end)).sum())
         msg = (
             f"{place}: only {within} of {len(times)} spikes fall between the presentations: "
             f"{where}; are the spikes in milliseconds or samples? {remedy}"

@@ -111,19 +111,13 @@ def pooled(
         If `reference` is not among the positions.
     """
     blocks = [_block(session, images, positions, rate) for session in sessions]
-    n_trials = max(block.shape[3] for block in blocks)
     n_units = [len(block) for block in blocks]
-    values = np.full((sum(n_units), len(images), len(positions), n_trials), np.nan)
-    at = 0
-    for block in blocks:
-        values[at : at + len(block), :, :, : block.shape[3]] = block
-        at += len(block)
     origin, x, y = _places(sessions, positions, reference)
     names = _session_names(sessions)
     numbers = number_or_text(positions)
     coords = _unit_coords(sessions)
     return response_array(
-        values,
+        _side_by_side(blocks),
         unit=[
             f"{name}/{unit}"
             for name, session in zip(names, sessions, strict=True)
@@ -168,15 +162,29 @@ def _block(session: Session, images: list[str], positions: list[str], rate: bool
     image = np.array([image_at.get(label, -1) for label in session.shown.image.tolist()])
     position = np.array([position_at.get(label, -1) for label in session.shown.position.tolist()])
     used = (image >= 0) & (position >= 0)
-    image, position, counts = image[used], position[used], session.counts[:, used]
-    trial = numbered(image * len(positions) + position)
+    cell = (image * len(positions) + position)[used]
+    counts = session.counts if used.all() else session.counts[:, used]
+    trial = numbered(cell)
     n_trials = int(trial.max(initial=0)) + 1
-    block = np.full((len(counts), len(images), len(positions), n_trials), np.nan)
+    block = np.full((len(counts), len(images) * len(positions) * n_trials), np.nan)
     if rate:
         duration = np.atleast_2d(session.window[..., 1] - session.window[..., 0]).T
         counts = counts / duration
-    block[:, image, position, trial] = counts
-    return block
+    block[:, cell * n_trials + trial] = counts
+    return block.reshape(len(counts), len(images), len(positions), n_trials)
+
+
+def _side_by_side(blocks: list[np.ndarray]) -> np.ndarray:
+    """Return blocks as one along unit, with NaN for the repeats that a session has less."""
+    if len(blocks) == 1:
+        return blocks[0]
+    n_trials = max(block.shape[3] for block in blocks)
+    values = np.full((sum(map(len, blocks)), *blocks[0].shape[1:3], n_trials), np.nan)
+    at = 0
+    for block in blocks:
+        values[at : at + len(block), :, :, : block.shape[3]] = block
+        at += len(block)
+    return values
 
 
 def _session_names(sessions: list[Session]) -> list[str]:

@@ -343,7 +343,8 @@ def _drop_what_is_no_image(
 
 
 def _same(labels: np.ndarray, label: str) -> np.ndarray:
-    return np.array([value.lower() == label.lower() for value in labels.tolist()], dtype=bool)
+    same = {value for value in set(labels.tolist()) if value.lower() == label.lower()}
+    return np.isin(labels.astype(str), list(same)) if same else np.zeros(len(labels), dtype=bool)
 
 
 def _drop_held_out(table: Table, layout: Layout, cells: dict[str, Any], keep: _Sieve) -> None:

@@ -116,7 +116,7 @@ def read_spikes(table: Table, units: Units, account: Account) -> Spikes:
             "the index and belong to no unit; they are left out",
         )
         times = times[: bounds[-1]]
-    times, unordered, n_missing = mended(times, bounds)
+    times, bounds, unordered, n_missing = mended(times, bounds)
     if len(unordered):
         account.doubt(
             DoubtfulSpikes,
@@ -124,9 +124,10 @@ def read_spikes(table: Table, units: Units, account: Account) -> Spikes:
             "order; they were sorted before counting",
         )
     if n_missing:
-        account.drop("spike", "time is NaN", n_missing)
+        account.drop("spike", "time is NaN or infinite", n_missing)
         account.doubt(
-            DoubtfulSpikes, f"{table.place}: {n_missing} spike times are NaN; they are not counted"
+            DoubtfulSpikes,
+            f"{table.place}: {n_missing} spike times are NaN or infinite; they are not counted",
         )
     return _of_units_kept(times, bounds, units, rows)
 

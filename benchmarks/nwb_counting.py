@@ -1,0 +1,141 @@
+"""Reading a session against its floor, and counting against pynapple, in one run.
+
+The floor is one bulk read by h5py and a ``searchsorted`` per unit; nothing can count without them.
+pynapple is compared twice: its ``count`` with ours, both with the spikes in memory and after it has
+compiled; and all that it takes from the file to the counts with a whole reading.
+
+    python benchmarks/nwb_counting.py
+"""
+
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from artiphys_nwb import Layout, read_nwb
+from artiphys_nwb.counting import count_spikes
+
+WINDOW = (0.05, 0.25)
+LAYOUT = Layout(image="image", position="position", onset="start_time")
+
+
+def main(
+    n_units: int = 200, n_spikes: int = 5_000_000, n_rows: int = 6000, n_rounds: int = 15
+) -> dict[str, float]:
+    """Print and return how long we take in units of what each rival takes, best against best."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "session.nwb"
+        _write(path, n_units, n_spikes, n_rows)
+        runs: dict[str, Callable[[], Any]] = {
+            "read": lambda: read_nwb(path, LAYOUT, window=WINDOW, rate=False),
+            "floor": lambda: _floor(path),
+        }
+        truth = _floor(path)
+        _assert_same(runs["read"](), truth, path)
+        against = {"read_nwb / floor": ("read", "floor")}
+        try:
+            import pynapple  # noqa: F401
+        except ImportError:
+            print("pynapple is not installed: not compared (pip install pynapple)")
+        else:
+            runs |= {
+                "pynapple, whole": lambda: _pynapple(path)(),
+                "pynapple's count": _pynapple(path),
+                "count_spikes": _in_memory(path),
+            }
+            against["read_nwb / pynapple from the file"] = ("read", "pynapple, whole")
+            against["count_spikes / pynapple's count"] = ("count_spikes", "pynapple's count")
+            for name in ("pynapple, whole", "pynapple's count", "count_spikes"):
+                np.testing.assert_array_equal(runs[name](), truth)
+        times: dict[str, list[float]] = {name: [] for name in runs}
+        for _ in range(n_rounds):
+            for name, run in runs.items():
+                start = time.perf_counter()
+                run()
+                times[name].append(time.perf_counter() - start)
+    print(f"{n_units} units, {n_spikes} spikes, {n_rows} presentations")
+    ratios = {}
+    for name, (ours, theirs) in against.items():
+        ratios[name] = min(times[ours]) / min(times[theirs])  # other work only ever slows a run
+        seconds = f"{min(times[ours]):.3f} / {min(times[theirs]):.3f} s"
+        print(f"  {name}: {ratios[name]:.2f} ({seconds})")
+    return ratios
+
+
+def _write(path: Path, n_units: int, n_spikes: int, n_rows: int) -> None:
+    """Presentations twice a second, so that windows do not overlap: pynapple would join them."""
+    rng = np.random.default_rng(0)
+    onset = 1 + 0.5 * np.arange(n_rows) + rng.uniform(0, 0.1, n_rows)
+    end = onset[-1] + 1
+    ends = np.sort(rng.integers(0, n_spikes, n_units - 1))
+    times = [np.sort(part) for part in np.split(rng.uniform(0, end, n_spikes), ends)]
+    with h5py.File(path, "w") as file:
+        file.attrs["nwb_version"] = "2.11.0"
+        file["identifier"] = "made"
+        file["intervals/trials/id"] = np.arange(n_rows)
+        file["intervals/trials/start_time"] = onset
+        file["intervals/trials/image"] = rng.integers(0, 100, n_rows)
+        file["intervals/trials/position"] = rng.integers(0, 5, n_rows)
+        file["units/id"] = np.arange(n_units)
+        file["units/spike_times"] = np.concatenate(times)
+        file["units/spike_times_index"] = np.append(ends, n_spikes)
+
+
+def _floor(path: Path) -> np.ndarray:
+    """Return counts (unit, row), the shortest way."""
+    with h5py.File(path) as file:
+        onset = file["intervals/trials/start_time"][:]
+        times = file["units/spike_times"][:]
+        bounds = np.concatenate(([0], file["units/spike_times_index"][:]))
+    counts = np.empty((len(bounds) - 1, len(onset)), dtype=np.int64)
+    for unit in range(len(counts)):
+        spikes = times[bounds[unit] : bounds[unit + 1]]
+        counts[unit] = np.searchsorted(spikes, onset + WINDOW[1])
+        counts[unit] -= np.searchsorted(spikes, onset + WINDOW[0])
+    return counts
+
+
+def _in_memory(path: Path) -> Callable[[], np.ndarray]:
+    with h5py.File(path) as file:
+        onset = file["intervals/trials/start_time"][:]
+        times = file["units/spike_times"][:]
+        bounds = np.concatenate(([0], file["units/spike_times_index"][:]))
+    return lambda: count_spikes(times, bounds, onset + WINDOW[0], onset + WINDOW[1])
+
+
+def _pynapple(path: Path) -> Callable[[], np.ndarray]:
+    """Return what counts by pynapple, with the spikes in memory."""
+    import pynapple
+
+    with h5py.File(path) as file:
+        onset = file["intervals/trials/start_time"][:]
+        times = file["units/spike_times"][:]
+        ends = file["units/spike_times_index"][:-1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        trains = np.split(times, ends)
+        group = pynapple.TsGroup({i: pynapple.Ts(train) for i, train in enumerate(trains)})
+        windows = pynapple.IntervalSet(onset + WINDOW[0], onset + WINDOW[1])
+    return lambda: np.asarray(group.count(ep=windows).values.T)
+
+
+def _assert_same(responses: Any, counts: np.ndarray, path: Path) -> None:
+    """Fail unless the array holds the counts of each cell, in order."""
+    with h5py.File(path) as file:
+        image = file["intervals/trials/image"][:]
+        position = file["intervals/trials/position"][:]
+    values = responses.values
+    for label in np.unique(image):
+        for place in np.unique(position):
+            rows = np.flatnonzero((image == label) & (position == place))
+            at = responses["image"].values.tolist().index(str(label))
+            where = responses["position"].values.tolist().index(place)
+            np.testing.assert_array_equal(values[:, at, where, : len(rows)], counts[:, rows])
+
+
+if __name__ == "__main__":
+    main()
