@@ -1,6 +1,6 @@
 """Bootstrap of Spearman's correlation against scipy's vectorised one, the same resamples, one run.
 
-    python benchmarks/spearman.py
+python benchmarks/spearman.py
 """
 
 import time
