@@ -66,6 +66,7 @@ def variants(photographs: Any, seed: int) -> Iterator[tuple[str, xr.DataArray]]:
     yield "rectified responses", responses.clip(min=0).assign_attrs(responses.attrs)
     yield "black background", measure(plain, photographs, background="black")
     yield "crop 1/2", measure(plain, photographs, crop=1 / 2)
+    yield "crop 1/2, black", measure(plain, photographs, crop=1 / 2, background="black")
     yield "native pixels, not resized", native(plain, photographs)
     for scheme in ("gaussian", "he", "glorot", "orthogonal"):
         yield (

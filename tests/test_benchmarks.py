@@ -32,4 +32,4 @@ def test_what_moves_table_1_is_tabulated():
     assert "conv2 close" in lines[0]
     assert lines[2].startswith("| the paper")
     assert " ± " in lines[3]
-    assert len(lines) == 16
+    assert len(lines) == 17
