@@ -10,10 +10,15 @@ from importlib.metadata import version
 from artiphys.errors import ArtiphysError, ArtiphysWarning, InputError, SchemaError
 from artiphys.estimators import dynamic_range, invariance
 from artiphys.integration import output_invariance, weight_share
+from artiphys.invariance_index import translation_invariance
+from artiphys.partial_correlation import partial_spearman
 from artiphys.rank_correlation import fisher_z, spearman
+from artiphys.reliability import signal_to_noise, split_half_reliability, square_root
 from artiphys.schema import response_array, validate
 from artiphys.signatures import signature
+from artiphys.simulation import simulate_responses
 from artiphys.storage import open_responses, save_responses
+from artiphys.verdicts import verdict
 
 __all__ = [
     "ArtiphysError",
@@ -25,11 +30,18 @@ __all__ = [
     "invariance",
     "open_responses",
     "output_invariance",
+    "partial_spearman",
     "response_array",
     "save_responses",
+    "signal_to_noise",
     "signature",
+    "simulate_responses",
     "spearman",
+    "split_half_reliability",
+    "square_root",
+    "translation_invariance",
     "validate",
+    "verdict",
     "weight_share",
 ]
 

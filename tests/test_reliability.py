@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 
 from artiphys.errors import InputError
+from artiphys.invariance_index import translation_invariance
 from artiphys.reliability import signal_to_noise, split_half_reliability, square_root
-from artiphys.translation_invariance import translation_invariance
 
 
 def noisy(seed, n_unit=300, n_image=40, n_trial=6, noise=1.5):
