@@ -2,6 +2,7 @@
 
 import copy
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -459,3 +460,13 @@ def test_torchvision_s_own_alexnet_has_its_areas_too():
         model = torchvision.models.alexnet()
     responses = probe(model, photographs(1), progress=False)
     assert list(dict.fromkeys(responses.area.values)) == ["conv2", "conv3", "conv4", "conv5"]
+
+
+def test_benchmark_runs_and_its_values_agree(monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "benchmarks")
+    import probing as benchmark
+
+    threads = torch.get_num_threads()
+    faster, _ = benchmark.main(n_images=4, n_rounds=1)
+    assert torch.get_num_threads() == threads
+    assert faster > 1

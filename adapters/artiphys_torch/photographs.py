@@ -23,6 +23,7 @@ from artiphys_torch import leaves
 __all__ = ["Photograph", "Photographs", "as_photographs"]
 
 N_DEAD_LEAVES = 500  # as many as the paper has photographs
+ORIENTATION = 0x0112  # EXIF tag
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".ppm", ".pgm")
 
 
@@ -238,7 +239,8 @@ def _open(path: Path) -> Image.Image:
 def _read_file(path: Path) -> Image.Image:
     try:
         with _open(path) as image:
-            return _rgb(ImageOps.exif_transpose(image), str(path))
+            upright = image.getexif().get(ORIENTATION, 1) == 1  # spares most a copy
+            return _rgb(image if upright else ImageOps.exif_transpose(image), str(path))
     except InputError:
         raise
     except Exception as error:  # see above

@@ -1,0 +1,134 @@
+"""Probing of Table 1 against whole frames through torchvision's feature extractor, and a floor.
+
+The photographs × positions × layers of the paper's Table 1 on one AlexNet, several ways in one
+process:
+
+- ``probe``, from the files to the labelled array;
+- frames of 224 pixels, the canvas laid on the field of a unit near the centre, run through
+  ``torchvision.models.feature_extraction.create_feature_extractor``, a pass for each layer;
+- the bare forward passes of the same canvases, already in memory, through the modules up to the
+  layer without padding: what no probing can do without.
+
+The values of all are compared before anything is timed, and rounds are interleaved. On a machine
+that does other things too, ask for ``--threads 1``: then processor time is what is counted.
+
+    python benchmarks/probing.py [PHOTOGRAPHS] [--n-images 500] [--rounds 3] [--threads N]
+"""
+
+import argparse
+import copy
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from artiphys_torch import as_photographs, load_alexnet, probe, receptive_field
+from artiphys_torch.canvas import IMAGENET, SHIFTS, canvases, geometry, patch
+from artiphys_torch.networks import ALEXNET_AREAS
+from torch import nn
+from torchvision.models.feature_extraction import create_feature_extractor
+
+FRAME = 224
+BATCH = 96
+
+
+def main(
+    images: Any = None, n_images: int = 500, n_rounds: int = 3, n_threads: int | None = None
+) -> tuple[float, float]:
+    """Print and return: times faster than whole frames, and times the bare passes' time."""
+    torch.set_num_threads(n_threads or torch.get_num_threads())
+    clock = time.process_time if n_threads == 1 else time.perf_counter
+    model = load_alexnet()
+    photographs = as_photographs(images, n_images=n_images)
+    by_layer = {layer: _canvases(model, layer, photographs) for layer in ALEXNET_AREAS.values()}
+    extractors = {layer: create_feature_extractor(model, [layer]).eval() for layer in by_layer}
+    bare = {layer: _bare(model, layer, torch.contiguous_format) for layer in by_layer}
+    last = {layer: _bare(model, layer, torch.channels_last) for layer in by_layer}
+
+    def frames() -> list[torch.Tensor]:
+        return [_in_frames(model, e, layer, by_layer[layer]) for layer, e in extractors.items()]
+
+    def floor(networks: dict[str, nn.Module]) -> list[torch.Tensor]:
+        return [_in_batches(networks[layer], by_layer[layer]) for layer in by_layer]
+
+    ways: dict[str, Callable[[], Any]] = {
+        "probe": lambda: probe(model, photographs, batch_size=BATCH, progress=False),
+        "frames of 224 pixels": frames,
+        "bare passes": lambda: floor(bare),
+        "bare passes, channels last": lambda: floor(last),
+    }
+    _require_equal({name: way() for name, way in ways.items()})
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(n_rounds):
+        for name, way in ways.items():
+            start = clock()
+            way()
+            seconds[name].append(clock() - start)
+    # The least of a way's rounds: what else the machine was doing makes it longer only.
+    least = {name: min(values) for name, values in seconds.items()}
+    counts = f"{len(photographs)} photographs × {len(SHIFTS)} positions × {len(by_layer)} layers"
+    print(f"{counts} of AlexNet, threads: {torch.get_num_threads()}")
+    for name, value in least.items():
+        print(f"{name:28} {value:8.2f} s  {value / least['probe']:6.2f} of probe")
+    return (
+        least["frames of 224 pixels"] / least["probe"],
+        least["probe"] / least["bare passes"],
+    )
+
+
+def _canvases(model: nn.Module, layer: str, photographs: Any) -> torch.Tensor:
+    where = geometry(receptive_field(model, layer).size)
+    patches = np.stack([patch(item.read(), where.patch) for item in photographs])
+    return canvases(torch.from_numpy(patches), where, normalisation=IMAGENET)
+
+
+def _bare(model: nn.Module, layer: str, memory_format: torch.memory_format) -> nn.Module:
+    modules = []
+    for module in list(model.features)[: int(layer.split(".")[1]) + 1]:
+        bare = copy.deepcopy(module)
+        if hasattr(bare, "padding"):
+            bare.padding = (0, 0) if isinstance(bare, nn.Conv2d) else 0
+        modules.append(bare)
+    return nn.Sequential(*modules).to(memory_format=memory_format)
+
+
+@torch.inference_mode()
+def _in_batches(network: nn.Module, laid: torch.Tensor) -> torch.Tensor:
+    return torch.cat([network(batch).flatten(1) for batch in laid.split(BATCH)])
+
+
+@torch.inference_mode()
+def _in_frames(
+    model: nn.Module, extractor: nn.Module, layer: str, laid: torch.Tensor
+) -> torch.Tensor:
+    field = receptive_field(model, layer)
+    unit = round(((FRAME - 1) / 2 - field.centre) / field.stride)
+    corner = slice(field.start(unit), field.start(unit) + field.size)
+    frames = torch.zeros(BATCH, 3, FRAME, FRAME)
+    values = []
+    for batch in laid.split(BATCH):
+        frames[: len(batch), :, corner, corner] = batch
+        values.append(extractor(frames[: len(batch)])[layer][:, :, unit, unit].clone())
+    return torch.cat(values)
+
+
+def _require_equal(found: dict[str, Any]) -> None:
+    """Compare every way's values with probe's, to 1e-5 of their size."""
+    responses = found.pop("probe")
+    areas = responses.area.values
+    for name, by_layer in found.items():
+        for area, values in zip(ALEXNET_AREAS, by_layer, strict=True):
+            expected = responses.values[areas == area].reshape(values.shape[1], -1).T
+            error = np.abs(values.numpy() - expected).max() / np.abs(expected).max()
+            assert error < 1e-5, f"{name}, {area}: differs by {error:.1e}"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("photographs", nargs="?")
+    parser.add_argument("--n-images", type=int, default=500)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int)
+    given = parser.parse_args()
+    main(given.photographs, given.n_images, given.rounds, given.threads)
