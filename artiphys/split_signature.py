@@ -243,10 +243,11 @@ def _inference(
     floored = np.maximum(reliabilities, MIN_RELIABILITY)
     attenuation = float(np.sqrt(np.prod(floored)))
     gradient = np.array([1.0, *(-relation / (2 * floored))])
-    error = np.sqrt(gradient @ covariance @ gradient) / (1 - relation**2)
-    z = np.arctanh(relation)
+    with np.errstate(invalid="ignore", divide="ignore"):  # a perfect relation has no error
+        error = np.sqrt(gradient @ covariance @ gradient) / (1 - relation**2)
+        z = np.arctanh(relation)
+        p_value = float(2 * stats.t.sf(abs(z) / error, freedom))
     reach = stats.t.ppf((1 + level) / 2, freedom) * error
-    p_value = float(2 * stats.t.sf(abs(z) / error, freedom))
     ends = [float(np.tanh(end) / attenuation) for end in (z - reach, z + reach)]
     estimate = float(relation / attenuation)
     if not min(reliabilities) >= MIN_RELIABILITY:
