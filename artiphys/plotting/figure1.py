@@ -2,7 +2,7 @@
 
 import string
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -48,7 +48,9 @@ def plot_figure1(
     letters = iter(string.ascii_uppercase)
     with paper_style():
         figure = plt.figure(figsize=(6.8, 2.0 + 3.1 * len(networks)), layout="constrained")
-        rows = figure.subfigures(1 + len(networks), 1, height_ratios=[1.9] + [3.1] * len(networks))
+        rows: Any = figure.subfigures(
+            1 + len(networks), 1, height_ratios=[1.9] + [3.1] * len(networks)
+        )
         top, below = rows[0], rows[1:]
         axes = top.subplots(1, len(stimuli))
         for ax, picture, condition in zip(axes, stimuli, conditions, strict=True):

@@ -1,11 +1,11 @@
 """The scatter of units' invariance against their dynamic range, with r_s in the legend."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
+from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -13,9 +13,12 @@ from artiphys.plotting.style import COLOURS, MARKERS, paper_style
 
 __all__ = ["label_once", "plot_signature", "scatter_units"]
 
+MAX_COLUMNS = 5
+Z_LABEL = "invariance: Fisher z of the correlation"
+
 
 def plot_signature(dynamic_range: xr.DataArray, z: xr.DataArray, result: xr.Dataset) -> Figure:
-    """Draw a panel for each position: each unit's Fisher z against its dynamic range, by group.
+    """Draw a panel for each group: each unit's Fisher z against its dynamic range, by position.
 
     Parameters
     ----------
@@ -30,24 +33,36 @@ def plot_signature(dynamic_range: xr.DataArray, z: xr.DataArray, result: xr.Data
     -------
     matplotlib.figure.Figure
     """
-    positions = result["position"].values
+    (by,) = (dim for dim in result["spearman"].dims if dim != "position")
+    groups = result[by].values
+    n_columns = min(MAX_COLUMNS, len(groups))
+    n_rows = -(-len(groups) // n_columns)
     with paper_style():
         figure, axes = plt.subplots(
-            1,
-            len(positions),
-            figsize=(0.8 + 2.9 * len(positions), 3.0),
+            n_rows,
+            n_columns,
+            figsize=(0.6 + 2.3 * n_columns, 0.5 + 2.2 * n_rows),
             squeeze=False,
             sharey=True,
             layout="constrained",
         )
-        for ax, position in zip(axes[0], positions, strict=True):
-            scatter_units(
-                dynamic_range, z.sel(position=position), result.sel(position=position), ax
-            )
-            ax.set_title(
-                f"position {position:g}" if np.isreal(position) else f"position {position}"
-            )
-        label_once(axes[0])
+        for ax, group in zip(axes.flat, groups, strict=False):
+            members = dynamic_range[by].values == group
+            at = {by: group}
+            for number, position in enumerate(result["position"].values):
+                cell = result.sel(at | {"position": position})
+                values = z.sel(position=position).values[members]
+                name = f"{position:g}" if isinstance(position, float) else str(position)
+                _points(ax, dynamic_range.values[members], values, number, _legend(name, cell))
+            ax.set_title(str(group))
+            _frame(ax)
+        for ax in axes.flat[len(groups) :]:
+            ax.remove()
+        for ax in axes.flat[: len(groups)]:
+            _few_ticks(ax)
+        figure.supxlabel(_range_label(dynamic_range))
+        figure.supylabel(Z_LABEL)
+        _make_room(axes[0, 0])
     plt.close(figure)  # the caller has it; pyplot need not keep it
     return figure
 
@@ -60,33 +75,60 @@ def scatter_units(
     (by,) = result["spearman"].dims
     for number, group in enumerate(result[by].values):
         members = dynamic_range[by].values == group
-        colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
-        ax.scatter(
-            dynamic_range.values[members],
-            z.values[members],
-            s=9,
-            marker=marker,
-            color=colour,
-            alpha=0.55,
-            linewidths=0,
-            label=_legend(group, result.sel({by: group})),
-        )
-    ax.set_xscale("log")
-    ax.set_xlabel(f"dynamic range: variance, {dynamic_range.attrs.get('units', '(a.u.)²')}")
-    ax.set_ylabel("invariance: Fisher z of the correlation")
-    ax.axhline(0, color="0.8", linewidth=0.6, zorder=0)
-    ax.legend(loc="upper left", handletextpad=0.2, borderaxespad=0.2, markerscale=1.4)
+        label = _legend(str(group), result.sel({by: group}))
+        _points(ax, dynamic_range.values[members], z.values[members], number, label)
+    _frame(ax)
+    ax.set_xlabel(_range_label(dynamic_range))
+    ax.set_ylabel(Z_LABEL)
     return ax
 
 
 def label_once(axes: Sequence[Axes]) -> None:
     """Leave one label to axes that share their y, and room for the legends above the points."""
-    low, high = axes[0].get_ylim()
-    axes[0].set_ylim(low, high + 0.08 * (1 + len(axes[0].get_legend().get_texts())) * (high - low))
+    _make_room(axes[0])
     for ax in axes[1:]:
         ax.set_ylabel("")
 
 
-def _legend(group: Any, cell: xr.Dataset) -> str:
+def _points(ax: Axes, x: np.ndarray, y: np.ndarray, number: int, label: str) -> None:
+    ax.scatter(
+        x,
+        y,
+        s=9,
+        marker=MARKERS[number % len(MARKERS)],
+        color=COLOURS[number % len(COLOURS)],
+        alpha=0.55,
+        linewidths=0,
+        label=label,
+    )
+
+
+def _frame(ax: Axes) -> None:
+    ax.set_xscale("log")
+    ax.axhline(0, color="0.8", linewidth=0.6, zorder=0)
+    ax.legend(loc="upper left", handletextpad=0.2, borderaxespad=0.2, markerscale=1.4)
+
+
+def _few_ticks(ax: Axes) -> None:
+    """Label decades, or 1 and 3 of each where there are few, so that labels do not overlap."""
+    low, high = ax.get_xlim()
+    subs = (1.0, 3.0) if high < 100 * low else (1.0,)
+    ax.xaxis.set_major_locator(ticker.LogLocator(subs=subs))
+    ax.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.xaxis.set_minor_locator(ticker.NullLocator())
+
+
+def _make_room(ax: Axes) -> None:
+    low, high = ax.get_ylim()
+    legend = ax.get_legend()
+    n_lines = len(legend.get_texts()) if legend else 0
+    ax.set_ylim(low, high + 0.08 * (1 + n_lines) * (high - low))
+
+
+def _range_label(dynamic_range: xr.DataArray) -> str:
+    return f"dynamic range: variance, {dynamic_range.attrs.get('units', '(a.u.)²')}"
+
+
+def _legend(name: str, cell: xr.Dataset) -> str:
     lower, upper = cell["interval"].values
-    return f"{group}: $r_s$ = {float(cell['spearman']):.2f} [{lower:.2f}, {upper:.2f}]"
+    return f"{name}: $r_s$ = {float(cell['spearman']):.2f} [{lower:.2f}, {upper:.2f}]"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib as mpl
 
@@ -15,7 +16,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 @contextmanager
 def paper_style() -> Iterator[None]:
     """Draw within this block as figures for print are drawn."""
-    settings = {
+    settings: Any = {
         "font.size": 8,
         "axes.titlesize": 9,
         "axes.labelsize": 8,
