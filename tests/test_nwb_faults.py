@@ -548,6 +548,25 @@ def test_truth_values_however_they_are_written(tmp_path, valid):
     assert record["reason"] in ("ok is false", "ok is missing")
 
 
+@pytest.mark.parametrize("scale", [1e3, 3e4, 1e6])
+@pytest.mark.parametrize("rate", [1.0, 20.0, 300.0])
+def test_other_units_of_time_at_any_rate(tmp_path, scale, rate):
+    trials, _ = recording()
+    spikes = [np.sort(np.random.default_rng(1).uniform(0, 26, int(26 * rate))) * scale]
+    path = write_nwb(tmp_path / "s.nwb", trials, spikes)
+    with pytest.raises(errors.ClockError, match="seconds on one clock"):
+        read_nwb(path, LAYOUT)
+
+
+def test_a_short_task_in_a_long_recording_is_no_fault(tmp_path):
+    """Half a minute of pictures in a day of sleep, from neurons of one spike a second."""
+    trials, _ = recording()
+    rng = np.random.default_rng(1)
+    spikes = [np.sort(rng.uniform(0, 50_000, 60_000)) for _ in range(2)]
+    path = write_nwb(tmp_path / "s.nwb", trials, spikes)
+    assert_holds(read_nwb(path, LAYOUT, rate=False), expected(trials, spikes))
+
+
 def test_numbers_that_are_no_truth_values(tmp_path):
     trials, spikes = recording()
     file = write_nwb(tmp_path / "s.nwb", {**trials, "ok": np.arange(48)}, spikes)

@@ -18,6 +18,10 @@ EXPECTED_SPIKES = 20
 # Slower than any sorted neuron, and spread wider than any session: the times have another unit.
 SLOWEST_RATE = 0.05
 WIDEST_SPAN = 50.0
+# The last spike over the end of the presentations, in milliseconds, samples, and microseconds, for
+# which a rate that many neurons have is suspect too.
+OTHER_UNITS = ((700.0, 1600.0), (15e3, 70e3), (7e5, 1.6e6))
+SUSPECT_RATE = 1.0
 
 
 def check_clock(
@@ -52,11 +56,11 @@ def check_clock(
         )
         raise ClockError(msg + remedy)
     rate = len(times) / (last - first) / n_units if last > first else np.inf
-    if (
-        len(times) >= ENOUGH_SPIKES
-        and last - first > WIDEST_SPAN * (end - begin)
-        and rate < SLOWEST_RATE
-    ):
+    too_wide = last - first > WIDEST_SPAN * (end - begin) and rate < SLOWEST_RATE
+    in_other_units = rate < SUSPECT_RATE and any(
+        low * end < last < high * end for low, high in OTHER_UNITS if end > 0
+    )
+    if len(times) >= ENOUGH_SPIKES and (too_wide or in_other_units):
         within = int(((times >= begin) & (times < end)).sum())
         msg = (
             f"{place}: only {within} of {len(times)} spikes fall between the presentations: "

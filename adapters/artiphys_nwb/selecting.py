@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from artiphys.errors import InputError
-from artiphys_nwb.errors import LayoutError, TableError
+from artiphys_nwb.errors import LayoutError, RecordingError, TableError
 from artiphys_nwb.labels import MISSING, labelled, one_label
 from artiphys_nwb.tables import Table, column_names, read_column, read_plain
 
@@ -158,6 +158,6 @@ def _frame(table: Table, rows: int, known: Mapping[str, np.ndarray]) -> pd.DataF
             continue
         try:
             columns[name] = read_column(table, name).values
-        except TableError:  # compound and the like: no condition can be put on it
+        except RecordingError:  # compound and the like: no condition can be put on it
             continue
     return pd.DataFrame({name: pd.Series(values) for name, values in columns.items()})

@@ -245,7 +245,7 @@ def _electrode_rows(
     n_electrodes = n_rows(electrodes)
     flat = np.asarray(values.values, dtype=np.float64)
     if column == "peak_channel_id":
-        flat = _row_of_id(read_plain(electrodes, "id", n_electrodes), flat)
+        flat = _row_of_id(_ids(electrodes), flat)
     elif not _refers_to_electrodes(table, electrodes):
         account.doubt(
             UnitsDoubtful,
@@ -356,7 +356,13 @@ def _qualities(table: Table, name: str, rows: int) -> np.ndarray:
     return _or_unknown(labelled(values))
 
 
+def _ids(table: Table) -> np.ndarray:
+    rows = n_rows(table)
+    has_ids = find(table.group, table.file, "id") is not None
+    return read_plain(table, "id", rows) if has_ids else np.arange(rows)
+
+
 def _electrode_ids(electrodes: Table, rows_of_units: list[np.ndarray]) -> np.ndarray:
     """Return the id of each unit's (first) electrode; NaN where it is not known."""
-    ids = read_plain(electrodes, "id", n_rows(electrodes)).astype(np.float64)
+    ids = _ids(electrodes).astype(np.float64)
     return np.array([ids[part[0]] if len(part) else np.nan for part in rows_of_units])
