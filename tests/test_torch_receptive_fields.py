@@ -7,7 +7,7 @@ import torch
 import torchvision
 from artiphys_torch import receptive_field
 from artiphys_torch.chains import chains
-from artiphys_torch.receptive_fields import fields
+from artiphys_torch.receptive_fields import Connections, fields
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -208,6 +208,6 @@ def test_weights_that_are_nan():
 
 
 def test_many_layers_at_once_say_which_have_none():
-    found, refused = fields(Residual(), ["stem", "scale", "out"])
+    found, refused = fields(Connections(Residual(), ["stem", "scale", "out"]))
     assert list(found) == ["stem", "out"]
     assert list(refused) == ["scale"]

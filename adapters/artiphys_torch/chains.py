@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import fx, nn
 
 from artiphys_torch.precision import at_least_two
+from artiphys_torch.receptive_fields import copied
 
 __all__ = ["Chain", "ChainPass", "chains"]
 
@@ -203,7 +204,7 @@ def _on(value: Any, axis: int) -> int:
 
 def _prepared(step: Any, device: torch.device) -> Any:
     """Copy a step for the device, in evaluation mode; weights in the layout that runs fastest."""
-    prepared = copy.deepcopy(step).eval().to(device)
+    prepared = copied(step).eval().to(device)
     if isinstance(prepared, nn.Conv2d):
         prepared = prepared.to(memory_format=torch.channels_last)
     return prepared

@@ -4,16 +4,20 @@ The canvas is laid exactly on that unit's receptive field, which lies wholly ins
 that neither padding nor the background around the canvas reaches the unit.
 """
 
-import copy
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
-from artiphys.errors import InputError
 from artiphys_torch.precision import at_least_two
-from artiphys_torch.receptive_fields import Connections, Reached, ReceptiveField, one_line
+from artiphys_torch.receptive_fields import (
+    Connections,
+    Reached,
+    ReceptiveField,
+    copied,
+    lies_at,
+)
 
 __all__ = ["LARGEST", "FramePass", "frame_passes"]
 
@@ -114,6 +118,7 @@ class FramePass:
 
 def frame_passes(
     model: nn.Module,
+    connections: Connections,
     found: dict[str, tuple[ReceptiveField, ReceptiveField]],
     ground: torch.Tensor,
     device: torch.device,
@@ -124,6 +129,8 @@ def frame_passes(
     ----------
     model : torch.nn.Module
         Copied once; it stays as it is.
+    connections : Connections
+        Of the model's.
     found : dict
         Fields along a column and along a row, by layer.
     ground : torch.Tensor, (channel)
@@ -139,7 +146,7 @@ def frame_passes(
                 f" got {vertical.size} × {horizontal.size} pixels"
             )
             continue
-        place = _place(model, layer, (vertical, horizontal))
+        place = _place(connections, layer, (vertical, horizontal))
         if place is None:
             refused[layer] = (
                 f"layer {layer!r}: its receptive field of {vertical.size} × {vertical.size} pixels"
@@ -150,11 +157,7 @@ def frame_passes(
         groups.setdefault((vertical.size, frame, corner), {})[layer] = unit
     if not groups:
         return [], refused
-    try:
-        working = copy.deepcopy(model).to(device).eval()
-    except Exception as error:
-        msg = f"the network cannot be copied: {one_line(error)}"
-        raise InputError(msg) from error
+    working = copied(model).to(device).eval()
     return [
         FramePass(working, where, corner, size, frame, ground)
         for (size, frame, corner), where in groups.items()
@@ -162,7 +165,7 @@ def frame_passes(
 
 
 def _place(
-    model: nn.Module, layer: str, field: tuple[ReceptiveField, ReceptiveField]
+    connections: Connections, layer: str, field: tuple[ReceptiveField, ReceptiveField]
 ) -> tuple[int, tuple[int, int], tuple[int, int]] | None:
     """Return a frame, the unit nearest its centre, and the first pixel of the unit's field."""
     size = field[0].size
@@ -170,17 +173,15 @@ def _place(
     frames = [side for side in range(-(-needed // STEP) * STEP, LARGEST + 1, STEP)][:8]
     if size <= ONE_SIZE:
         frames.append(ONE_SIZE)
-    connections = Connections(model, [layer])
     for frame in frames:
         unit = (_nearest(field[0], frame), _nearest(field[1], frame))
         corner = (field[0].start(unit[0]), field[1].start(unit[1]))
-        if min(corner) < 0 or max(corner) + size > frame:
-            continue
-        try:
-            if connections.exactly(layer, frame, unit, corner, size):
+        inside = min(corner) >= 0 and max(corner) + size <= frame
+        if inside and connections.runs_on(frame):
+            # Padding may hang on the size of the frame, and the fields' places with it.
+            along = zip(("row", "column"), unit, field, strict=True)
+            if all(lies_at(connections, layer, axis, frame, u, f) for axis, u, f in along):
                 return frame, unit, corner
-        except Exception:  # a frame of a size that this network does not take: try the next
-            continue
     return None
 
 

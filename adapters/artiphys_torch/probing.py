@@ -37,7 +37,7 @@ from artiphys_torch.networks import Origin, origin_of
 from artiphys_torch.partial_results import PartialResults, partial_folder
 from artiphys_torch.photographs import Photographs, as_photographs
 from artiphys_torch.precision import exact_arithmetic, resolved_device
-from artiphys_torch.receptive_fields import check_layers, fields, one_line
+from artiphys_torch.receptive_fields import Connections, check_layers, fields, one_line
 
 __all__ = ["layer_inputs", "probe"]
 
@@ -156,7 +156,13 @@ def probe(
             raise
     responses = _labelled(plan, values, n_channels)
     if out is not None and kept is not None:
-        save_responses(responses, out)
+        try:
+            save_responses(responses, out)
+        except InputError as error:
+            msg = (
+                f"{error}; the responses are kept in {kept.folder}, the same call goes on from them"
+            )
+            raise InputError(msg) from error
         kept.remove()
     return responses
 
@@ -445,8 +451,9 @@ def _passes(
     rest = [layer for layer in layers if layer not in linear]
     if not rest:
         return passes, {}
-    found, refused = fields(model, rest)
-    framed, too_large = frame_passes(model, found, ground_value, device)
+    connections = Connections(model, rest)
+    found, refused = fields(connections)
+    framed, too_large = frame_passes(model, connections, found, ground_value, device)
     problems = {**refused, **too_large}
     return [*passes, *framed], {layer: problems[layer] for layer in rest if layer in problems}
 

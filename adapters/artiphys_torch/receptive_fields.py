@@ -22,6 +22,7 @@ __all__ = [
     "Reached",
     "ReceptiveField",
     "check_layers",
+    "copied",
     "fields",
     "one_line",
     "receptive_field",
@@ -83,7 +84,7 @@ def receptive_field(model: nn.Module, layer: str) -> ReceptiveField:
     >>> receptive_field(nn.Sequential(nn.Conv2d(3, 8, 11, stride=4, padding=2)), "0")
     ReceptiveField(size=11, stride=4, centre=3.0)
     """
-    found, refused = fields(model, [layer])
+    found, refused = fields(Connections(model, [layer]))
     if layer in refused:
         raise InputError(refused[layer])
     vertical, horizontal = found[layer]
@@ -97,30 +98,25 @@ def receptive_field(model: nn.Module, layer: str) -> ReceptiveField:
 
 
 def fields(
-    model: nn.Module, layers: Sequence[str]
+    connections: "Connections",
 ) -> tuple[dict[str, tuple[ReceptiveField, ReceptiveField]], dict[str, str]]:
-    """Return the fields of layers, (along a column, along a row), and why the others have none.
-
-    Raises
-    ------
-    InputError
-        If a name is unknown, or the network runs on no frame.
-    """
-    check_layers(model, layers)
-    connections = Connections(model, layers)
-    side, refused = connections.smallest_frame()
-    found = {}
-    for layer in layers:
-        if layer in refused:
-            continue
+    """Return the fields of layers, (along a column, along a row), and why the others have none."""
+    found, refused = {}, dict(connections.without_map)
+    for layer in connections.layers:
         try:
-            horizontal = _along(connections, layer, side, "column")
-            vertical = _along(connections, layer, side, "row", guess=horizontal)
+            horizontal = _along(connections, layer, "column")
+            found[layer] = (_along(connections, layer, "row", guess=horizontal), horizontal)
         except InputError as error:
             refused[layer] = f"layer {layer!r}: {error}"
-        else:
-            found[layer] = (vertical, horizontal)
     return found, refused
+
+
+def lies_at(
+    connections: "Connections", layer: str, axis: str, frame: int, unit: int, field: ReceptiveField
+) -> bool:
+    """Say whether in a frame of that length the field of `unit` begins and ends as `field` says."""
+    edges = (field.start(unit), field.start(unit) + field.size)
+    return _edges(_spread(connections, layer, frame, axis), unit, frame, edges) == edges
 
 
 def check_layers(model: nn.Module, layers: Iterable[str]) -> None:
@@ -137,40 +133,36 @@ def check_layers(model: nn.Module, layers: Iterable[str]) -> None:
 
 
 class Connections:
-    """A network's connections: a copy in which NaN spreads as far as the image is seen."""
+    """A network's connections: a copy in which NaN spreads as far as the image is seen.
+
+    Attributes
+    ----------
+    layers : tuple of str
+        Those that give a map of units.
+    without_map : dict
+        Why the others give none.
+    side : int
+        Of the smallest frame that the network runs on.
+    """
 
     def __init__(self, model: nn.Module, layers: Sequence[str]) -> None:
+        check_layers(model, layers)
         self.layers = tuple(dict.fromkeys(layers))
-        self.channels = _input_channels(model)
+        self._channels = _input_channels(model)
         self._copy = _light_copy(model)
         self._seen: dict[tuple[Any, ...], dict[str, torch.Tensor]] = {}
+        self.side, self.without_map = self._smallest_frame()
+        self.layers = tuple(layer for layer in self.layers if layer not in self.without_map)
 
-    def smallest_frame(self) -> tuple[int, dict[str, str]]:
-        """Return the side of a frame that the network runs on, and the layers that have no map."""
-        failure: Exception | None = None
-        for side in SMALLEST_FRAMES:
+    def runs_on(self, side: int) -> bool:
+        """Say whether the network takes square frames of that side, as far as the layers."""
+        key = (side, side)
+        if key not in self._seen:
             try:
-                outputs, counts = self._run(self._blank(side, side), stop=False)
-            except Exception as error:  # what a network says of a frame too small is its own affair
-                failure = error
-                continue
-            refused = {
-                layer: problem
-                for layer in self.layers
-                if (problem := _no_map(layer, outputs.get(layer), counts[layer]))
-            }
-            return side, refused
-        msg = f"the network runs on no frame of {SMALLEST_FRAMES} pixels: {one_line(failure)}"
-        raise InputError(msg) from failure
-
-    def reached(self, frame: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Return for each layer the units that see a NaN of the frame, (row, column) of bool."""
-        outputs, _ = self._run(frame, stop=True)
-        return {
-            layer: output.isnan().any(dim=1)[0]
-            for layer, output in outputs.items()
-            if isinstance(output, torch.Tensor) and output.ndim == 4
-        }
+                self._seen[key] = self._reached(self._blank(side, side))
+            except Exception:  # what it says of a size that it does not take is its own affair
+                self._seen[key] = {}
+        return bool(self._seen[key])
 
     def spread(
         self, layer: str, height: int, width: int, axis: str, side: str, pixel: int
@@ -183,34 +175,33 @@ class Connections:
             frame[(..., part) if axis == "column" else (..., part, slice(None))] = torch.nan
             across = 0 if axis == "column" else 1
             self._seen[key] = {
-                name: units.any(dim=across) for name, units in self.reached(frame).items()
+                name: units.any(dim=across) for name, units in self._reached(frame).items()
             }
         return self._seen[key][layer]
 
-    def exactly(
-        self, layer: str, side: int, unit: tuple[int, int], corner: tuple[int, int], size: int
-    ) -> bool:
-        """Say whether a unit's field in a square frame is the given square and no more."""
-        (top, left), last = corner, size - 1
-        inside = (slice(top, top + size), slice(left, left + size))
-        frame = torch.full_like(self._blank(side, side), torch.nan)
-        frame[(..., *inside)] = 0
-        if self.reached(frame)[layer][unit]:
-            return False
-        for row, column in (
-            (top, inside[1]),
-            (top + last, inside[1]),
-            (inside[0], left),
-            (inside[0], left + last),
-        ):
-            frame = self._blank(side, side)
-            frame[..., row, column] = torch.nan
-            if not self.reached(frame)[layer][unit]:
-                return False
-        return True
+    def _smallest_frame(self) -> tuple[int, dict[str, str]]:
+        failure: Exception | None = None
+        for side in SMALLEST_FRAMES:
+            try:
+                outputs, counts = self._run(self._blank(side, side), stop=False)
+            except Exception as error:  # a frame too small for this network: try the next
+                failure = error
+                continue
+            problems = {
+                layer: _no_map(layer, outputs.get(layer), counts[layer]) for layer in self.layers
+            }
+            return side, {layer: problem for layer, problem in problems.items() if problem}
+        msg = f"the network runs on no frame of {SMALLEST_FRAMES} pixels: {one_line(failure)}"
+        raise InputError(msg) from failure
+
+    def _reached(self, frame: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return for each layer the units that see a NaN of the frame, (row, column) of bool."""
+        outputs, _ = self._run(frame, stop=True)
+        return {layer: output.isnan().any(dim=1)[0] for layer, output in outputs.items()}
 
     def _blank(self, height: int, width: int) -> torch.Tensor:
-        return torch.zeros(1, self.channels, height, width, dtype=torch.float64)
+        shape = (1, self._channels, height, width)
+        return torch.zeros(shape, dtype=torch.float64, device="cpu")
 
     def _run(self, frame: torch.Tensor, *, stop: bool) -> tuple[dict[str, Any], dict[str, int]]:
         """Run the copy; return the layers' outputs, and how often each ran."""
@@ -255,19 +246,18 @@ class Reached(BaseException):
 def _along(
     connections: Connections,
     layer: str,
-    side: int,
     axis: str,
     guess: ReceptiveField | None = None,
 ) -> ReceptiveField:
     """Measure the field along one axis, in frames that grow until three units' lie inside them."""
-    length = max(side, 64)
+    length = max(connections.side, 64)
     while True:
-        spread = _spread(connections, layer, side, length, axis)
+        spread = _spread(connections, layer, length, axis)
         n_units = _n_units(spread)
         begin, end = spread("before", 1), spread("from", length - 1)
         middle = n_units // 2
         if n_units >= 4 and not (begin[middle - 1 :].any() or end[: middle + 2].any()):
-            larger = _spread(connections, layer, side, 2 * length, axis)
+            larger = _spread(connections, layer, 2 * length, axis)
             field = _measured(spread, middle, length, guess)
             if field and _grows_by(larger, n_units, length // field.stride):
                 return field
@@ -287,9 +277,10 @@ def _along(
 
 
 def _spread(
-    connections: Connections, layer: str, side: int, length: int, axis: str
+    connections: Connections, layer: str, length: int, axis: str
 ) -> Callable[[str, int], torch.Tensor]:
-    frame = (side, length) if axis == "column" else (length, side)
+    # Frames are thin, as wide as the network needs: along the other axis nothing is asked.
+    frame = (connections.side, length) if axis == "column" else (length, connections.side)
     return functools.partial(connections.spread, layer, *frame, axis)
 
 
@@ -368,44 +359,60 @@ def _first(true: Callable[[int], bool], low: int, high: int, guess: int = 0) -> 
 
 
 def _light_copy(model: nn.Module) -> nn.Module:
-    """Copy a network without its weights: arrays become zeros that take no memory."""
-    memo: dict[int, Any] = {}
-    for value in model.parameters():
-        light = value.detach().cpu().double() if value.ndim < 2 else _zeros(value.shape)
-        memo[id(value)] = nn.Parameter(light, requires_grad=False)
-    try:
-        light_copy = copy.deepcopy(model, memo).cpu().double().eval()
-    except Exception as error:
-        msg = f"the network cannot be copied: {one_line(error)}"
-        raise InputError(msg) from error
+    """Copy a network, without the weights of those layers whose connections go without saying."""
+    memo: dict[int, Any] = {
+        id(module.weight): nn.Parameter(torch.empty(0), requires_grad=False)
+        for module in model.modules()
+        if _merged_forward(module)
+    }
+    light_copy = copied(model, memo).cpu().double().eval()
     for module in light_copy.modules():
-        if type(module) is nn.Conv2d and module.padding_mode == "zeros":
-            module.forward = functools.partial(_merged, module)  # type: ignore[method-assign]
-        if type(module) is nn.Linear:
-            module.forward = functools.partial(_merged_linear, module)  # type: ignore[method-assign]
+        merged = _merged_forward(module)
+        if merged:
+            module.forward = functools.partial(merged, module)
     return light_copy
 
 
-def _zeros(shape: torch.Size) -> torch.Tensor:
-    return torch.zeros((), dtype=torch.float64).expand(shape)
+def _merged_forward(module: nn.Module) -> Callable[..., torch.Tensor] | None:
+    if type(module) is nn.Conv2d and module.padding_mode == "zeros":
+        return _merged
+    return _merged_linear if type(module) is nn.Linear else None
+
+
+def copied(model: nn.Module, memo: dict[int, Any] | None = None) -> Any:
+    """Return a deep copy of a network or a part of one; `memo` holds what is not to be copied."""
+    try:
+        return copy.deepcopy(model, memo)
+    except Exception as error:
+        msg = f"the network cannot be copied, and it is to stay as it is: {one_line(error)}"
+        raise InputError(msg) from error
 
 
 def _merged(convolution: nn.Conv2d, image: torch.Tensor) -> torch.Tensor:
-    """Spread NaN as a convolution does: an output channel sees all input channels of its group."""
+    """Spread NaN as a convolution does: an output channel sees all input channels of its group.
+
+    The maximum of a window is NaN where any of it is.
+    """
     groups = convolution.groups
-    merged = image.unflatten(1, (groups, -1)).amax(dim=2)
-    kernel = torch.zeros(groups, 1, *convolution.kernel_size, dtype=image.dtype)
-    spread = F.conv2d(
-        merged,
-        kernel,
-        None,
-        convolution.stride,
-        convolution.padding,
-        convolution.dilation,
-        groups,
+    merged = F.pad(image.unflatten(1, (groups, -1)).amax(dim=2), _padding(convolution))
+    window = F.max_pool2d(
+        merged, convolution.kernel_size, convolution.stride, dilation=convolution.dilation
     )
-    output = spread.repeat_interleave(convolution.out_channels // groups, dim=1)
+    output = (0 * window).repeat_interleave(convolution.out_channels // groups, dim=1)
     return output if convolution.bias is None else output + convolution.bias[:, None, None]
+
+
+def _padding(convolution: Any) -> tuple[int, ...]:
+    """Return the padding left, right, above and below."""
+    if convolution.padding == "valid":
+        return (0, 0, 0, 0)
+    if convolution.padding == "same":
+        spans = [
+            dilation * (kernel - 1)
+            for dilation, kernel in zip(convolution.dilation, convolution.kernel_size, strict=True)
+        ]
+        return tuple(pad for span in reversed(spans) for pad in (span // 2, span - span // 2))
+    return tuple(int(pad) for pad in reversed(convolution.padding) for _ in range(2))
 
 
 def _merged_linear(linear: nn.Linear, values: torch.Tensor) -> torch.Tensor:
