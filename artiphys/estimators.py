@@ -17,7 +17,7 @@ from artiphys.signal_moments import (
     noise_error,
     signal_moments,
 )
-from artiphys.split_signature import half_invariance, largest_noise_error
+from artiphys.split_signature import MAX_NOISE_ERROR, half_invariance
 
 __all__ = ["Noise", "dynamic_range", "invariance", "resolved_noise", "with_reference"]
 
@@ -159,8 +159,7 @@ def invariance(
     Corrected, the noise has no first-order effect; an estimate can lie beyond ±1 by chance, and is
     kept. NaN for units with fewer than 3 images at both positions, with constant responses at one
     of them, or, corrected, with a variance that is not positive; split, also for those whose
-    standard error by noise (from all the trials, whatever the correlation) is above 0.5
-    (0.25 with fewer than 4 repeats in the typical cell).
+    standard error by noise (from all the trials, whatever the correlation) is above 0.25.
 
     References
     ----------
@@ -278,7 +277,7 @@ def _correlation(values: np.ndarray, at: int, noise: Noise) -> tuple[np.ndarray,
         correlation = correlation_of(whole)
         return correlation, np.zeros(correlation.shape, dtype=bool)
     correlation = half_invariance(signal_moments(halves_of(values, 0)[1], at), whole)
-    too_noisy = noise_error(cells, whole, at) > largest_noise_error(values)
+    too_noisy = noise_error(cells, whole, at) > MAX_NOISE_ERROR
     return np.where(too_noisy, np.nan, correlation), too_noisy
 
 

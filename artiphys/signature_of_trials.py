@@ -13,12 +13,10 @@ from artiphys.errors import ArtiphysWarning
 from artiphys.estimators import dynamic_range, invariance, with_reference
 from artiphys.split_signature import (
     MAX_NOISE_ERROR,
-    MAX_NOISE_ERROR_FEW,
     MIN_UNITS,
     N_SPLITS,
     Halves,
     halves_in_splits,
-    largest_noise_error,
     split_signature,
 )
 
@@ -69,7 +67,6 @@ def signature_of_trials(
             None if constant is None else constant[members],
             responses[SESSION].values[members] if "session" in resample else None,
             measured.own[members],
-            largest_noise_error(measured.responses.values[members])[:, 0],
         )
         x, y = naive_spread.values[members], naive_carried.values[members]
         rows = [
@@ -92,7 +89,6 @@ def signature_of_trials(
         "invariance": "signal correlation with the reference position, in the other half",
         "n_splits": N_SPLITS,
         "max_noise_error": MAX_NOISE_ERROR,
-        "max_noise_error_few_repeats": MAX_NOISE_ERROR_FEW,
         "level": level,
         "interval_method": f"jackknife over {over}, t distribution of Fisher's z",
         "p_value_method": f"jackknife over {over}, t distribution of Fisher's z, two-sided",
@@ -109,7 +105,6 @@ class _Units(NamedTuple):
     covariates: np.ndarray | None
     sessions: np.ndarray | None
     own: np.ndarray
-    max_noise_error: np.ndarray
 
 
 def _halves(values: np.ndarray, own: np.ndarray, each_image: bool) -> list[Halves]:
@@ -141,12 +136,12 @@ def _halves(values: np.ndarray, own: np.ndarray, each_image: bool) -> list[Halve
 def _cell(units: _Units, position: int, level: float) -> dict[str, float]:
     error = units.halves.noise_error[:, position]
     elsewhere = units.own != position
-    usable = error <= units.max_noise_error
+    usable = error <= MAX_NOISE_ERROR
     if units.covariates is not None:
         usable &= np.isfinite(units.covariates).all(1)
     row = {
         "n_units": usable.sum(),
-        "n_too_noisy": (np.isfinite(error) & (error > units.max_noise_error)).sum(),
+        "n_too_noisy": (np.isfinite(error) & (error > MAX_NOISE_ERROR)).sum(),
         "n_without_signal": np.isinf(error).sum(),
         "n_not_measured": (np.isnan(error) & elsewhere).sum(),
     }

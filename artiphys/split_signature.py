@@ -30,26 +30,20 @@ from artiphys.signal_moments import (
 
 __all__ = [
     "MAX_NOISE_ERROR",
-    "MAX_NOISE_ERROR_FEW",
     "MIN_UNITS",
     "N_SPLITS",
     "Halves",
     "SplitSignature",
     "half_invariance",
     "halves_in_splits",
-    "largest_noise_error",
     "split_signature",
 ]
 
-# Largest standard error by noise of a correlation that counts: beyond it the ratio of noisy
-# variances is too skewed, sooner where half of a cell's few trials hardly say how noisy it is.
-MAX_NOISE_ERROR = 0.5
-MAX_NOISE_ERROR_FEW = 0.25
-FEW = 4  # repeats in the typical cell, fewer than which are few
+MAX_NOISE_ERROR = 0.25  # of a correlation; beyond it a ratio of noisy variances is too skewed
 MIN_UNITS = 8
 MIN_RELIABILITY = 0.1  # below it the division by it says nothing
 N_SPLITS = 32
-BLOCK = 2**21  # cells at a time, over all splits
+BLOCK = 2**17  # cells at a time, over all splits
 
 
 class Halves(NamedTuple):
@@ -75,41 +69,23 @@ class SplitSignature(NamedTuple):
     reliability_invariance: float
 
 
-def largest_noise_error(values: np.ndarray) -> np.ndarray:
-    """Return up to which noise error each unit counts (unit, 1).
-
-    Parameters
-    ----------
-    values : numpy.ndarray, (unit, image, position, trial)
-        NaN where not measured.
-    """
-    n = (~np.isnan(values)).sum(-1)
-    few = 2 * (n >= FEW).sum((1, 2)) < (n > 0).sum((1, 2))
-    return np.where(few, MAX_NOISE_ERROR_FEW, MAX_NOISE_ERROR)[:, None]
-
-
 def half_invariance(half: SignalMoments, whole: SignalMoments) -> np.ndarray:
     r"""Return the signal correlation from one half of the trials (unit, position).
 
     .. math:: \hat r = \frac{C}{\sqrt{V_0 V_p}} \Big/ \Big(1 + \sum_q \frac{a_q}{2 n} +
-              \frac{3 a_q^2}{4 n}\Big), \quad
-              a = \frac{N_\text{half}}{V} \Big/ \Big(1 + \frac{4 b + 2 b^2}{n}\Big), \quad
-              b = \frac{N}{V}
+              \frac{3 a_q^2}{4 n}\Big), \quad a = \text{noise} / \text{signal variance}
 
-    with N the noise and V the signal variance. The first divisor is the bias of a ratio to noisy
-    variances, to second order: without it units of low signal would have the larger invariance.
-    The signal variance in `a` and `b` is that of all the trials, as that of the half is the noisy
-    number whose noise makes the bias; the second divisor is the bias of its inverse.
+    The divisor is the bias of a ratio to noisy variances, to second order. Without it units of low
+    signal would have the larger invariance. The signal variance in `a` is that of all the trials,
+    as that of the half is the noisy number whose noise makes the bias.
     """
     bias = np.zeros(half.variance.shape)
     with np.errstate(invalid="ignore", divide="ignore"):
-        for half_noise, noise, variance in (
-            (half.noise, whole.noise, whole.variance),
-            (half.noise_reference, whole.noise_reference, whole.variance_reference),
+        for noise, variance in (
+            (half.noise, whole.variance),
+            (half.noise_reference, whole.variance_reference),
         ):
-            positive = np.where(variance > 0, variance, np.nan)
-            b = noise / positive
-            a = half_noise / positive / (1 + (4 * b + 2 * b**2) / whole.n_image)
+            a = noise / np.where(variance > 0, variance, np.nan)
             bias += (a / 2 + 0.75 * a**2) / half.n_image
         return correlation_of(half) / (1 + bias)
 

@@ -37,7 +37,7 @@ def verdict(result: xr.Dataset) -> str:
     >>> from artiphys.simulation import simulate_responses
     >>> responses, truth = simulate_responses(relation="none", n_units=40, rng=0)
     >>> print(verdict(signature(responses)).splitlines()[0])
-    simulated, position 1: no relation was found (p = 0.15).
+    simulated, position 1: no relation was found (p = 0.23).
     """
     missing = {"spearman", "interval", "p_value", "q_value", "n_units"} - set(result)
     if missing:

@@ -21,7 +21,7 @@ from artiphys.estimators import dynamic_range, invariance
 from artiphys.signal_moments import cells_of, noise_error, signal_moments
 from artiphys.signatures import signature
 from artiphys.simulation import simulate_responses
-from artiphys.split_signature import largest_noise_error
+from artiphys.split_signature import MAX_NOISE_ERROR
 
 ALPHA = 0.05
 
@@ -113,7 +113,7 @@ def experiment(condition: Condition, seed: int) -> Outcome:
 def _usable(values: np.ndarray) -> np.ndarray:
     cells = cells_of(values)
     error = noise_error(cells, signal_moments(cells, 0), 0)
-    return error[:, 1] <= largest_noise_error(values)[:, 0]
+    return error[:, 1] <= MAX_NOISE_ERROR
 
 
 def _p_value(responses: Any, noise: Any) -> float:

@@ -103,13 +103,13 @@ def test_the_bias_of_the_ratio_is_taken_off():
     rng = np.random.default_rng(2)
     signal = rng.normal(size=(6000, 40, 1))
     signal = np.concatenate([signal, 0.8 * signal + 0.6 * rng.normal(size=signal.shape)], axis=2)
-    values = signal[..., None] + 1.6 * rng.normal(size=(6000, 40, 2, 4))
+    values = signal[..., None] + 1.2 * rng.normal(size=(6000, 40, 2, 4))
     whole = signal_moments(cells_of(values), 0)
     half = signal_moments(halves_of(values, 0)[1], 0)
     true = np.corrcoef(signal[..., 0].ravel(), signal[..., 1].ravel())[0, 1]
     plain, less = correlation_of(half)[:, 1], half_invariance(half, whole)[:, 1]
-    assert np.nanmedian(less) == pytest.approx(true, abs=0.02)
-    assert np.nanmedian(plain) > true + 0.02
+    assert np.nanmedian(less) == pytest.approx(true, abs=0.01)
+    assert np.nanmedian(plain) > true + 0.03
 
 
 @given(seed=st.integers(0, 10**6), gaps=st.sampled_from([0.0, 0.3, 0.7]))
