@@ -199,6 +199,16 @@ def test_hooks_of_the_user_take_part():
         assert silenced.values.std(axis=1).max() == 0
 
 
+def test_weights_made_from_others_and_wrapped_networks():
+    pixels = photographs(2)
+    expected = probe(chain(), pixels, ["8"], progress=False)
+    normed = chain()
+    nn.utils.parametrizations.weight_norm(normed[4])
+    close(probe(normed, pixels, ["8"], progress=False).values, expected.values, 1e-5)
+    parallel = nn.DataParallel(chain())
+    close(probe(parallel, pixels, ["module.8"], progress=False).values, expected.values, 1e-5)
+
+
 class Functional(nn.Module):
     """A chain of functions rather than modules."""
 
@@ -286,13 +296,14 @@ def test_all_that_fit_by_default_the_others_told():
     assert record["dropped"] == [
         {
             "what": "layer",
-            "reason": "receptive field does not fit",
+            "reason": "receptive field too large to fit or too small to shift in",
             "count": 1,
             "layers": ["scale"],
         }
     ]
 
 
+@pytest.mark.filterwarnings("ignore:.*too few for the shifts")
 def test_normalisation_is_the_network_s():
     network = load_caffe_alexnet()
     pixels = photographs(1)
@@ -369,6 +380,7 @@ class Grey(nn.Module):
         return self.conv(x)
 
 
+@pytest.mark.filterwarnings("ignore:.*too few for the shifts")
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -470,3 +482,15 @@ def test_benchmark_runs_and_its_values_agree(monkeypatch):
     faster, _ = benchmark.main(n_images=4, n_rounds=1)
     assert torch.get_num_threads() == threads
     assert faster > 1
+
+
+def test_a_field_too_small_for_the_shifts_is_told():
+    """Round(3/8) is 0: the shifted canvas would be the reference's, and the invariance 1."""
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 9))
+    with pytest.warns(ArtiphysWarning, match=r"layer '0': .* 3 pixels, too few .* 0, 0, 1 pixels"):
+        responses = probe(model, photographs(2), ["0", "2"], progress=False)
+    assert responses.sizes["unit"] == 8
+    with pytest.warns(ArtiphysWarning, match="1 of 2 convolutions are left out: layer '0'"):
+        responses = probe(model, photographs(2), progress=False)
+    assert set(responses.area.values) == {"2"}
+    assert json.loads(responses.attrs["provenance"])["dropped"][-1]["layers"] == ["0"]

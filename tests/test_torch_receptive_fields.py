@@ -108,7 +108,21 @@ def test_other_channels_and_the_network_itself():
     assert receptive_field(reflected, "0") == (5, 1, 0.0)
 
 
-def test_upsampling_and_normalisation_across_channels():
+def test_even_kernels_and_one_channel_a_group():
+    depthwise = nn.Conv2d(3, 6, 4, padding="same", groups=3)
+    assert receptive_field(nn.Sequential(depthwise), "0") == (4, 1, 0.5)
+    plain = nn.Sequential(nn.Conv2d(3, 4, (2, 2), padding="valid", stride=2), nn.MaxPool2d(3, 1, 1))
+    assert receptive_field(plain, "1") == (6, 2, 0.5)
+
+
+def test_weights_made_from_others():
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 2, 3, stride=2))
+    nn.utils.parametrizations.weight_norm(network[0])
+    nn.utils.parametrizations.spectral_norm(network[2])
+    assert receptive_field(network, "2") == (5, 2, 2.0)
+
+
+def test_normalisation_across_channels():
     network = nn.Sequential(
         nn.Conv2d(3, 4, 3), nn.LocalResponseNorm(3), nn.Conv2d(4, 2, 3, stride=2)
     )

@@ -374,13 +374,24 @@ def _plan(
     passes, refused = _passes(model, list(areas), ground_value, found_device)
     if refused and (asked or not passes):
         raise InputError("; ".join(refused.values()))
+    still = _unshifted(passes, crop, shifts)
+    if still and not asked and len(still) < sum(len(each.layers) for each in passes):
+        passes = [each for each in passes if not set(each.layers) & set(still)]
+        refused |= still
+    elif still:
+        warnings.warn("; ".join(still.values()), ArtiphysWarning, stacklevel=3)
     left: tuple[dict[str, Any], ...] = ()
     if refused:
         first = next(iter(refused.values()))
         msg = f"{len(refused)} of {len(areas)} convolutions are left out: {first}"
         warnings.warn(msg, ArtiphysWarning, stacklevel=3)
         left = (
-            dropped("layer", "receptive field does not fit", len(refused), layers=list(refused)),
+            dropped(
+                "layer",
+                "receptive field too large to fit or too small to shift in",
+                len(refused),
+                layers=list(refused),
+            ),
         )
     return _Plan(
         passes=tuple(passes),
@@ -456,6 +467,23 @@ def _passes(
     framed, too_large = frame_passes(model, connections, found, ground_value, device)
     problems = {**refused, **too_large}
     return [*passes, *framed], {layer: problems[layer] for layer in rest if layer in problems}
+
+
+def _unshifted(
+    passes: Sequence[ChainPass | FramePass], crop: float, shifts: Sequence[float]
+) -> dict[str, str]:
+    """Return the layers whose fields are so small that a shift is less than a pixel."""
+    found = {}
+    for each in passes:
+        left = geometry(each.size, crop=crop, shifts=shifts).left
+        if left.count(left[shifts.index(0)]) > 1:
+            for layer in each.layers:
+                found[layer] = (
+                    f"layer {layer!r}: its receptive field is {each.size} pixels, too few for the"
+                    f" shifts {', '.join(f'{shift:g}' for shift in shifts)}, which are"
+                    f" {', '.join(map(str, left))} pixels, so that some invariance is 1 by itself"
+                )
+    return found
 
 
 def _nested(linear: Sequence[Chain]) -> list[list[Chain]]:

@@ -135,7 +135,7 @@ def enough_photographs(images: Any = None, **how: Any) -> Photographs:
     return found
 
 
-def _shares(convolution: nn.Module) -> xr.DataArray:
+def _shares(convolution: Any) -> xr.DataArray:
     weights = convolution.weight.detach().cpu().numpy()
     # The output units of a group have weights on its own inputs only.
     groups = np.split(weights, convolution.groups)
