@@ -188,9 +188,11 @@ def halves_of_splits(values: np.ndarray, splits: Sequence[int]) -> tuple[Cells, 
             total[h][:, members] = (trials @ weight).transpose(3, 2, 0, 1)
             squares[h][:, members] = (trials**2 @ weight).transpose(3, 2, 0, 1)
     mean = total / np.maximum(n, 1)
-    scatter = np.maximum(squares - total * mean, 0.0)
+    squares -= total * mean
+    np.maximum(squares, 0.0, out=squares)
+    mean += centre[..., 0]
     size = (2, len(splits) * n_unit, n_image, n_position)
-    halves = zip(*((a.reshape(size)) for a in (mean + centre[..., 0], n, scatter)), strict=True)
+    halves = zip(*(array.reshape(size) for array in (mean, n, squares)), strict=True)
     first, second = (_cells(*half) for half in halves)
     return first, second
 
@@ -233,14 +235,20 @@ def first_half(measured: np.ndarray, split: int, by_images: np.ndarray | None = 
 def _cells(mean: np.ndarray, n: np.ndarray, scatter: np.ndarray) -> Cells:
     freedom = np.maximum(n - 1, 0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        in_all = np.einsum("uip->up", scatter * (freedom > 0)), np.einsum("uip->up", freedom)
-        pooled = (in_all[0] / in_all[1])[:, None]
-        variance = np.where(n > 1, scatter / freedom, pooled)
-        noise = np.where(n > 0, variance / n, np.nan)
-    return Cells(np.where(n > 0, mean, np.nan), n, noise)
+        variance = scatter / freedom
+        if not (freedom > 0).all():
+            known = np.einsum("uip->up", np.where(freedom > 0, scatter, 0.0))
+            pooled = known / np.einsum("uip->up", freedom.astype(float))
+            variance = np.where(freedom > 0, variance, pooled[:, None])
+        variance /= n
+    if (n > 0).all():
+        return Cells(mean, n, variance)
+    return Cells(np.where(n > 0, mean, np.nan), n, np.where(n > 0, variance, np.nan))
 
 
 def _centred(values: np.ndarray, weight: np.ndarray, n: np.ndarray) -> np.ndarray:
+    if weight.all():
+        return values - (np.einsum("uip->up", values) / np.maximum(n, 1))[:, None]
     known = np.where(weight > 0, values, 0.0)
     known -= (np.einsum("uip->up", known) / np.maximum(n, 1))[:, None]
     known *= weight
@@ -249,12 +257,14 @@ def _centred(values: np.ndarray, weight: np.ndarray, n: np.ndarray) -> np.ndarra
 
 def _sum_where(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Return the sum over images of those that count; NaN if one of them is."""
-    return np.einsum("uip->up", np.where(weight > 0, values, 0.0))
+    return np.einsum("uip->up", values if weight.all() else np.where(weight > 0, values, 0.0))
 
 
 def _above_rounding(deviation: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Return the sum of squares over images, 0 where it is only rounding."""
     scatter = np.einsum("uip,uip->up", deviation, deviation)
-    known = np.where(np.isnan(values), 0.0, values)
-    squares = np.einsum("uip,uip->up", known, known)
+    squares = np.einsum("uip,uip->up", values, values)
+    if np.isnan(squares).any():
+        known = np.where(np.isnan(values), 0.0, values)
+        squares = np.einsum("uip,uip->up", known, known)
     return np.where(scatter > (CONSTANT**2 * deviation.shape[1]) * squares, scatter, 0.0)
