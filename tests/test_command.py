@@ -133,3 +133,21 @@ def test_output_may_be_cut_short_by_its_reader(file):
 
 def test_p_values_as_a_paper_prints_them():
     assert [p_text(p) for p in (0.0001, 0.04321, np.nan)] == ["< 0.001", "0.043", "-"]
+
+
+def test_units_without_an_invariance_are_told(make_responses, tmp_path, capsys):
+    values = np.random.default_rng(0).normal(size=(9, 20, 2))
+    values[:2] = 1.0  # constant
+    save_responses(make_responses(values), tmp_path / "r.nc")
+    assert main(["signature", str(tmp_path / "r.nc"), "--n-resamples", "9"]) == 0
+    assert "V4: 2 of 9 units left out" in capsys.readouterr().err
+
+
+def test_trials_get_a_verdict(make_responses, tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    rates = 5 * rng.lognormal(size=(20, 30, 2, 1)) * np.ones(6)
+    save_responses(make_responses(rng.poisson(rates)), tmp_path / "r.nc")
+    assert main(["signature", str(tmp_path / "r.nc")]) == 0
+    printed = capsys.readouterr().out
+    assert "V4, position 1: " in printed
+    assert "as measured would have said" in printed

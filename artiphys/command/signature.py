@@ -3,7 +3,9 @@
 import argparse
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import xarray as xr
 
 from artiphys.command.output import (
     add_resampling_arguments,
@@ -11,6 +13,7 @@ from artiphys.command.output import (
     interval_text,
     p_text,
     print_table,
+    say,
     write_csv,
     write_figure,
 )
@@ -20,6 +23,7 @@ from artiphys.files import writable_folder
 from artiphys.rank_correlation import fisher_z
 from artiphys.signatures import signature
 from artiphys.storage import open_responses
+from artiphys.verdicts import verdict
 
 __all__ = ["add_parser", "run"]
 
@@ -59,7 +63,7 @@ def run(args: argparse.Namespace) -> None:
     if args.out is not None:
         writable_folder(args.out)
     noise = None if args.noise == "none" else args.noise
-    frames = []
+    frames, verdicts = [], []
     for path in args.files:
         responses = open_responses(path)
         reference = _label(args.reference, responses["position"].values.tolist())
@@ -74,6 +78,10 @@ def run(args: argparse.Namespace) -> None:
             rng=args.seed,
         )
         frames.append(correlation_frame(result).assign(file=str(path)))
+        if "spearman_naive" in result:
+            verdicts.append(verdict(result))
+        else:
+            _say_undefined(responses[args.by].values, result["n_units"], path, quiet=args.quiet)
         if args.out is not None:
             from artiphys.plotting.signature import plot_signature
 
@@ -83,8 +91,25 @@ def run(args: argparse.Namespace) -> None:
             write_figure(figure, args.out / f"signature-{path.stem}.png")
     frame = pd.concat(frames, ignore_index=True)
     print_table(_for_reading(frame, args.by, several=len(args.files) > 1), quiet=args.quiet)
+    for words in verdicts:
+        if not args.quiet:
+            print(f"\n{words}")
     if args.out is not None:
         write_csv(frame, args.out / "signature.csv")
+
+
+def _say_undefined(groups: np.ndarray, n_units: xr.DataArray, path: Path, *, quiet: bool) -> None:
+    """Say how many units of each group have no dynamic range or invariance, if any."""
+    (by,) = (dim for dim in n_units.dims if dim != "position")
+    for group in n_units[by].values:
+        n_all = int((groups == group).sum())
+        n_out = n_all - int(n_units.sel({by: group}).min())
+        if n_out:
+            say(
+                f"{path}: {group}: {n_out} of {n_all} units left out: their dynamic range or"
+                " invariance is undefined (constant responses, or too few images)",
+                quiet=quiet,
+            )
 
 
 def _label(text: str | None, labels: list) -> object:

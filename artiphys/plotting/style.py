@@ -21,6 +21,7 @@ def paper_style() -> Iterator[None]:
         "axes.titlesize": 9,
         "axes.labelsize": 8,
         "legend.fontsize": 7,
+        "figure.labelsize": 8,
         "legend.frameon": False,
         "axes.spines.top": False,
         "axes.spines.right": False,
