@@ -4,7 +4,11 @@ import importlib.util
 import os
 
 NEEDS = {
-    "torch": ["adapters/artiphys_torch/*.py", "tests/test_torch_*.py", "tests/test_reproduction.py"],
+    "torch": [
+        "adapters/artiphys_torch/*.py",
+        "tests/test_torch_*.py",
+        "tests/test_reproduction.py",
+    ],
     "h5py": ["adapters/artiphys_nwb/*.py", "tests/test_nwb_*.py"],
 }
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}

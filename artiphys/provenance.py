@@ -1,5 +1,6 @@
 """Where an array comes from, as one JSON string: versions, inputs, arguments, what was dropped."""
 
+import functools
 import hashlib
 import json
 import platform
@@ -77,6 +78,7 @@ def digest_array(*arrays: np.ndarray) -> str:
     return digest.hexdigest()
 
 
+@functools.cache  # looking a version up takes longer than some reads
 def _version(name: str) -> str | None:
     try:
         return version(name)

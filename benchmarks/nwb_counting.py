@@ -16,6 +16,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+
 from artiphys_nwb import Layout, read_nwb
 from artiphys_nwb.counting import count_spikes
 

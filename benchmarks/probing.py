@@ -23,11 +23,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
+from torchvision.models.feature_extraction import create_feature_extractor
+
 from artiphys_torch import as_photographs, load_alexnet, probe, receptive_field
 from artiphys_torch.canvas import IMAGENET, SHIFTS, canvases, geometry, patch
 from artiphys_torch.networks import ALEXNET_AREAS
-from torch import nn
-from torchvision.models.feature_extraction import create_feature_extractor
 
 FRAME = 224
 BATCH = 96

@@ -13,6 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
+from PIL import Image
+from scipy import stats
+from tqdm import tqdm
+
+from artiphys.estimators import dynamic_range, invariance
 from artiphys_torch import (
     as_photographs,
     initialised,
@@ -24,11 +29,6 @@ from artiphys_torch.canvas import geometry
 from artiphys_torch.networks import ALEXNET_AREAS
 from artiphys_torch.receptive_fields import receptive_field
 from artiphys_torch.reproduction import DISTANCES, PAPER_TABLE_1
-from PIL import Image
-from scipy import stats
-from tqdm import tqdm
-
-from artiphys.estimators import dynamic_range, invariance
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
-"""The paper's question in ten lines: do invariant units have the larger dynamic range?
+"""The paper's question in ten lines: whether invariant units have the larger dynamic range.
 
-    python examples/table1.py [FOLDER_OF_PHOTOGRAPHS]
+python examples/table1.py [FOLDER_OF_PHOTOGRAPHS]
 """
 
 import sys

@@ -4,6 +4,7 @@ import itertools
 
 import h5py
 import numpy as np
+
 from artiphys_nwb import Layout
 
 LAYOUT = Layout(image="stim", position="position", onset="start_time")

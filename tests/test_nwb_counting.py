@@ -1,10 +1,11 @@
 """The counting kernel against a loop, and its half-open windows."""
 
 import numpy as np
-from artiphys_nwb.counting import count_spikes, mended
-from artiphys_nwb.observing import meets_any, within_any
 from hypothesis import given
 from hypothesis import strategies as st
+
+from artiphys_nwb.counting import count_spikes, mended
+from artiphys_nwb.observing import meets_any, within_any
 
 # A coarse grid makes spikes and edges of windows coincide.
 MOMENTS = st.integers(0, 40).map(lambda tick: tick / 8)

@@ -5,12 +5,12 @@ import os
 import h5py
 import numpy as np
 import pytest
-from artiphys_nwb import describe_nwb, errors, load_layout, read_nwb
-from nwb_files import LAYOUT, recording, write_nwb
 
 from artiphys.command import describe, ingest
 from artiphys.errors import InputError
 from artiphys.storage import open_responses
+from artiphys_nwb import describe_nwb, errors, load_layout, read_nwb
+from nwb_files import LAYOUT, recording, write_nwb
 
 
 @pytest.fixture

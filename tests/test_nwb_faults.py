@@ -13,6 +13,8 @@ import warnings
 import h5py
 import numpy as np
 import pytest
+
+from artiphys.errors import InputError
 from artiphys_nwb import Layout, RecordingError, RecordingWarning, errors, read_nwb
 from nwb_files import (
     LAYOUT,
@@ -24,8 +26,6 @@ from nwb_files import (
     recording,
     write_nwb,
 )
-
-from artiphys.errors import InputError
 
 
 @pytest.fixture

@@ -4,11 +4,12 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from artiphys_nwb import errors, read_nwb
 from artiphys_nwb.latency import trials_for_latency
 from artiphys_nwb.sessions import numbered
-from hypothesis import given
-from hypothesis import strategies as st
 from nwb_files import LAYOUT, recording, write_nwb
 
 

@@ -7,8 +7,11 @@ import h5py
 import numpy as np
 import pynwb
 import pytest
-from artiphys_nwb import LAYOUTS, Layout, describe_nwb, errors, load_layout, read_nwb
 from hdmf.common import DynamicTable, VectorData
+from pynwb.base import Images
+from pynwb.image import GrayscaleImage, IndexSeries
+
+from artiphys_nwb import LAYOUTS, Layout, describe_nwb, errors, load_layout, read_nwb
 from nwb_files import (
     LAYOUT,
     add_electrodes,
@@ -18,8 +21,6 @@ from nwb_files import (
     recording,
     write_nwb,
 )
-from pynwb.base import Images
-from pynwb.image import GrayscaleImage, IndexSeries
 
 
 def by_pynwb(path, fill):

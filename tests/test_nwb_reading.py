@@ -9,6 +9,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+
+from artiphys.errors import InputError
+from artiphys.schema import validate
+from artiphys.storage import open_responses, save_responses
 from artiphys_nwb import Layout, errors, read_nwb
 from nwb_files import (
     LAYOUT,
@@ -18,10 +22,6 @@ from nwb_files import (
     recording,
     write_nwb,
 )
-
-from artiphys.errors import InputError
-from artiphys.schema import validate
-from artiphys.storage import open_responses, save_responses
 
 
 @pytest.fixture

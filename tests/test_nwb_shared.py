@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+
 from artiphys_nwb import Layout, RecordingError, RecordingWarning, describe_nwb, read_nwb
 
 RECORDINGS = [

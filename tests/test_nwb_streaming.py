@@ -9,6 +9,7 @@ import threading
 import h5py
 import numpy as np
 import pytest
+
 from artiphys_nwb import describe_nwb, errors, read_nwb
 from conftest import missing
 from nwb_files import LAYOUT, recording, write_nwb

@@ -6,16 +6,17 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import missing
 from PIL import Image
 from scipy import stats
 
 from artiphys.command import main
 from artiphys.estimators import dynamic_range, invariance
 from artiphys.storage import open_responses
+from conftest import missing
 
 try:
     import torch
+
     from artiphys_torch import dead_leaves, layer_inputs, load_alexnet
     from artiphys_torch.reproduction import reproduce
 except ImportError:

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from artiphys_torch.canvas import IMAGENET, canvas_pictures, canvases, geometry, ground, patch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from torch_networks import photographs, reference_canvas
 
 from artiphys.errors import InputError
+from artiphys_torch.canvas import IMAGENET, canvas_pictures, canvases, geometry, ground, patch
+from torch_networks import photographs, reference_canvas
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from PIL import Image
-from torch_networks import photographs
 
 from artiphys.command import main
 from artiphys.storage import open_responses
+from torch_networks import photographs
 
 
 @pytest.fixture

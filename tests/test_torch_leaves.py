@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from artiphys_torch import dead_leaves
 
 from artiphys.errors import InputError
+from artiphys_torch import dead_leaves
 
 
 def spectral_slope(images):

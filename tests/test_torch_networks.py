@@ -10,6 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from artiphys.errors import InputError
 from artiphys_torch import (
     dead_leaves,
     initialised,
@@ -21,10 +25,6 @@ from artiphys_torch import (
 )
 from artiphys_torch import downloads as downloads_module
 from artiphys_torch.initialisations import INITIALISATIONS
-from safetensors.torch import save_file
-from torch import nn
-
-from artiphys.errors import InputError
 
 NAME = "squeezenet1_1"  # the smallest file
 

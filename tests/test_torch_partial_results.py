@@ -10,13 +10,13 @@ import time
 import numpy as np
 import pytest
 import xarray as xr
+
+from artiphys.errors import ArtiphysWarning, InputError
+from artiphys.storage import open_responses
 from artiphys_torch import Photograph, as_photographs, probe
 from artiphys_torch import partial_results as partial_module
 from artiphys_torch import probing as probing_module
 from torch_networks import chain, photographs
-
-from artiphys.errors import ArtiphysWarning, InputError
-from artiphys.storage import open_responses
 
 
 @pytest.fixture(autouse=True)

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from artiphys_torch import as_photographs
 from PIL import Image
 
 from artiphys.errors import InputError
+from artiphys_torch import as_photographs
 
 
 def saved(path, mode="RGB", size=(6, 4), **options):

@@ -8,6 +8,10 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from torch import nn
+
+from artiphys.errors import ArtiphysWarning, InputError
+from artiphys.schema import validate
 from artiphys_torch import (
     Normalisation,
     as_photographs,
@@ -19,11 +23,7 @@ from artiphys_torch import (
 )
 from artiphys_torch import frames as frames_module
 from artiphys_torch import probing as probing_module
-from torch import nn
 from torch_networks import Residual, brute_force, chain, photographs
-
-from artiphys.errors import ArtiphysWarning, InputError
-from artiphys.schema import validate
 
 SHIFTS = (0, 1 / 8, 1 / 4)
 

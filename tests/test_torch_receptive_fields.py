@@ -5,15 +5,15 @@ import copy
 import pytest
 import torch
 import torchvision
-from artiphys_torch import receptive_field
-from artiphys_torch.chains import chains
-from artiphys_torch.receptive_fields import Connections, fields
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from torch_networks import Residual, chain
 
 from artiphys.errors import InputError
+from artiphys_torch import receptive_field
+from artiphys_torch.chains import chains
+from artiphys_torch.receptive_fields import Connections, fields
+from torch_networks import Residual, chain
 
 
 @pytest.fixture(scope="module")

@@ -180,10 +180,9 @@ def _text(cell: Any) -> str:
 
 
 def _figure(images: Any, done: dict[str, "Reproduction"]) -> Any:
+    from artiphys.plotting.figure1 import Panels, plot_figure1
     from artiphys_torch.canvas import canvas_pictures
     from artiphys_torch.reproduction import DISTANCES
-
-    from artiphys.plotting.figure1 import Panels, plot_figure1
 
     panels = {}
     for name, result in done.items():
