@@ -188,7 +188,7 @@ def _figure(images: Any, done: dict[str, "Reproduction"]) -> Any:
     for name, result in done.items():
         z = fisher_z(invariance(result.responses))
         z = z.assign_coords(position=list(DISTANCES)).rename(position="distance")
-        panels[name] = Panels(dynamic_range(result.responses), z, result.table)
+        panels[f"AlexNet, {name}"] = Panels(dynamic_range(result.responses), z, result.table)
     rf_size = int(next(iter(done.values())).responses["rf_size"].max())
     stimuli = canvas_pictures(images.items[:1], rf_size, shifts=(0, *DISTANCES.values()))[0]
     names = ["reference", *(f"{n.capitalize()}: shift {s:g} RF" for n, s in DISTANCES.items())]
