@@ -13,6 +13,7 @@ from artiphys.integration import output_invariance, weight_share
 from artiphys.invariance_index import translation_invariance
 from artiphys.partial_correlation import partial_spearman
 from artiphys.rank_correlation import fisher_z, spearman
+from artiphys.rectification import rectified_covariance, rectified_moments
 from artiphys.reliability import signal_to_noise, split_half_reliability, square_root
 from artiphys.schema import response_array, validate
 from artiphys.signatures import signature
@@ -31,6 +32,8 @@ __all__ = [
     "open_responses",
     "output_invariance",
     "partial_spearman",
+    "rectified_covariance",
+    "rectified_moments",
     "response_array",
     "save_responses",
     "signal_to_noise",
