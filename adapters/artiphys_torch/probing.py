@@ -260,7 +260,7 @@ class _Plan:
     def patches(
         self, wanted: Callable[[int], bool] = lambda first: True
     ) -> Iterator[tuple[range, dict[int, torch.Tensor]]]:
-        """Yield chunks of images, their patches by receptive field; the next one is read meanwhile.
+        """Yield chunks of images, their patches by receptive field; a GPU has the next one read meanwhile.
 
         Each photograph is read once for all layers, and what is kept of it is small.
         """
@@ -279,8 +279,10 @@ class _Plan:
         try:
             ahead = submitted(chunks[0]) if chunks else []
             for number, chunk in enumerate(chunks):
-                cuts = [future.result() for future in ahead]
-                ahead = submitted(chunks[number + 1]) if number + 1 < len(chunks) else []
+                cuts = [future.result() for future in ahead or submitted(chunk)]
+                following = chunks[number + 1 : number + 2]
+                # On the CPU reading ahead would take from the passes the very cores they wait for.
+                ahead = submitted(following[0]) if following and self.device.type != "cpu" else []
                 columns = zip(*cuts, strict=True)
                 yield (
                     chunk,
