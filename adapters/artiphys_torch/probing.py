@@ -260,7 +260,7 @@ class _Plan:
     def patches(
         self, wanted: Callable[[int], bool] = lambda first: True
     ) -> Iterator[tuple[range, dict[int, torch.Tensor]]]:
-        """Yield chunks of images, their patches by receptive field; a GPU has the next one read meanwhile.
+        """Yield chunks of images and their patches by receptive field, the next read for a GPU.
 
         Each photograph is read once for all layers, and what is kept of it is small.
         """
