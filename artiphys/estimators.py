@@ -80,7 +80,7 @@ def dynamic_range(
     References
     ----------
     Pospisil, D. A. & Bair, W. (2019). The natural tendency of feed forward neural networks to favor
-    invariant units. NeurIPS. https://doi.org/10.1101/2019.12.17.879973
+    invariant units. Advances in Neural Information Processing Systems 32.
 
     Pospisil, D. A. & Bair, W. (2021). Accounting for biases in the estimation of neuronal signal
     correlation. J. Neurosci. 41. https://doi.org/10.1523/JNEUROSCI.2775-20.2021
@@ -164,7 +164,7 @@ def invariance(
     References
     ----------
     Pospisil, D. A. & Bair, W. (2019). The natural tendency of feed forward neural networks to favor
-    invariant units. NeurIPS. https://doi.org/10.1101/2019.12.17.879973
+    invariant units. Advances in Neural Information Processing Systems 32.
 
     Pospisil, D. A. & Bair, W. (2021). Accounting for biases in the estimation of neuronal signal
     correlation. J. Neurosci. 41. https://doi.org/10.1523/JNEUROSCI.2775-20.2021

@@ -98,7 +98,7 @@ def signature(
     References
     ----------
     Pospisil, D. A. & Bair, W. (2019). The natural tendency of feed forward neural networks to favor
-    invariant units. NeurIPS. https://doi.org/10.1101/2019.12.17.879973
+    invariant units. Advances in Neural Information Processing Systems 32.
 
     Spearman, C. (1904). The proof and measurement of association between two things. Am. J.
     Psychol. 15(1), 72-101. https://doi.org/10.2307/1412159
