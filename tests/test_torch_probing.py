@@ -133,6 +133,16 @@ def test_before_rectification_even_in_place(alexnet):
     assert np.array_equal(after, before.clip(0))
 
 
+def test_before_rectification_in_frames_too():
+    """Both layers have one field, so that one pass reads them, with the rectification between."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 8, 9), nn.ReLU(inplace=True), nn.Conv2d(8, 2, 1))
+    model.register_forward_hook(lambda *_: None)  # a container's hook asks for whole frames
+    responses = probe(model, photographs(3), ["0", "2"], progress=False)
+    assert len(json.loads(responses.attrs["provenance"])["passes"]) == 1
+    assert (responses.values[:8] < 0).any()
+
+
 @pytest.mark.parametrize("build", [chain, Residual, load_alexnet])
 def test_values_do_not_depend_on_the_batch(build):
     model, pixels = build(), photographs(5)
