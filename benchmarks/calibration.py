@@ -65,13 +65,12 @@ CONDITIONS = (
     Condition(units=200, images=100, repeats=(2, 10), rate=4.0),
     Condition(repeats=6, rate=10.0, fano=2.0),
     Condition(repeats=(2, 10), rate=10.0, sessions=4),
-    Condition(images=30, rate=15.0, resample=("image", "unit")),
+    Condition(units=40, images=30, rate=15.0, resample=("image", "unit")),
     Condition(relation="rectification", rate=10.0),
     Condition(relation="rectification", rate=40.0),
     Condition(relation="rectification", repeats=2, rate=40.0),
     Condition(relation="rectification", repeats=(2, 10), rate=20.0),
     Condition(relation="rectification", units=200, images=30, repeats=4, rate=20.0),
-    Condition(relation="rectification", units=200, images=100, repeats=(2, 10), rate=20.0),
     Condition(relation="rectification", repeats=6, rate=30.0, fano=2.0),
 )
 
