@@ -18,7 +18,14 @@ def folder(tmp_path):
     return path
 
 
-SMALL = ["probe", "--model", "squeezenet1_1", "--layers", "stem=features.0", "features.3.squeeze"]
+SMALL = [
+    "probe",
+    "--model",
+    "squeezenet1_1",
+    "--layers",
+    "first=features.3.squeeze",
+    "features.3.expand1x1",
+]
 
 
 def test_writes_a_file_and_prints_a_table(tmp_path, folder, capsys):
@@ -31,7 +38,7 @@ def test_writes_a_file_and_prints_a_table(tmp_path, folder, capsys):
     responses = open_responses(out)
     assert responses.image.values.tolist() == ["0.png", "2.png"]
     assert responses.position.values.tolist() == [0, 0.125]
-    assert list(dict.fromkeys(responses.area.values)) == ["stem", "features.3.squeeze"]
+    assert list(dict.fromkeys(responses.area.values)) == ["first", "features.3.expand1x1"]
     assert set(responses.source.values) == {"squeezenet1_1-untrained-seed3"}
     assert sorted(p.name for p in tmp_path.iterdir()) == ["photographs", "r.nc"]
 
