@@ -68,4 +68,4 @@ def _above_rounding(
     scatter: np.ndarray, n: np.ndarray, values: np.ndarray, where: np.ndarray
 ) -> np.ndarray:
     largest = np.where(where, np.abs(values), 0.0).max(1, initial=0.0)
-    return np.where(scatter > n * (CONSTANT * largest) ** 2, scatter, 0.0)
+    return np.where(scatter <= n * (CONSTANT * largest) ** 2, 0.0, scatter)

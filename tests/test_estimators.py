@@ -227,3 +227,11 @@ def test_choosing_the_best_position_does_not_bias_the_estimate(make_responses):
 def test_too_few_trials(make_responses, call, fault):
     with pytest.raises(InputError, match=fault):
         call(make_responses(np.random.default_rng(0).normal(size=(2, 5, 2, 2))))
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_an_infinite_response_is_not_a_variance_of_zero():
+    values = np.array([[[1.0, 1], [2, 3], [np.inf, 2], [4, 4]]])
+    variance, correlation = moments_across_images(values, 0)
+    assert np.isnan(variance).all()
+    assert np.isnan(correlation[0, 0]).all()

@@ -248,3 +248,20 @@ def test_a_folder_closed_to_writing(folder, tmp_path, capsys):
     argv = ["reproduce", "--images", str(folder), "--out", str(tmp_path / "file" / "out")]
     assert main(argv) == 2
     assert "cannot be written" in capsys.readouterr().err
+
+
+def test_constant_units_are_undefined_and_the_rest_is_written(tmp_path, capsys):
+    folder = tmp_path / "same"
+    folder.mkdir()
+    for name in "abc":
+        Image.fromarray(np.full((64, 64, 3), 90, np.uint8)).save(folder / f"{name}.png")
+    argv = ["reproduce", "--images", str(folder), "--weights", "untrained", "--n-resamples", "9"]
+    assert main([*argv, "--out", str(tmp_path / "out")]) == 0
+    assert len(os.listdir(tmp_path / "out")) == 5
+    assert np.isnan(pd.read_csv(tmp_path / "out" / "table1.csv")["spearman"]).all()
+
+
+def test_a_file_must_not_pass_for_the_untrained_network(tmp_path, capsys):
+    argv = ["reproduce", "--n-images", "3", "--weights", str(tmp_path / "untrained.pth")]
+    assert main([*argv, "--out", str(tmp_path / "out")]) == 2
+    assert "must not be named untrained" in capsys.readouterr().err

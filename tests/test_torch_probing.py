@@ -504,3 +504,11 @@ def test_a_field_too_small_for_the_shifts_is_told():
         responses = probe(model, photographs(2), progress=False)
     assert set(responses.area.values) == {"2"}
     assert json.loads(responses.attrs["provenance"])["dropped"][-1]["layers"] == ["0"]
+
+
+def test_moments_taken_from_the_batch_are_refused():
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 5), nn.BatchNorm2d(4, track_running_stats=False), nn.Conv2d(4, 3, 5)
+    )
+    with pytest.raises(InputError, match="layer '2'"):
+        probe(model, photographs(3), "2", progress=False)

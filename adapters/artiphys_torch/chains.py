@@ -55,10 +55,15 @@ def chains(model: nn.Module, layers: Sequence[str]) -> dict[str, Chain]:
     """Return the chains of those of `layers` that have one; the model stays as it is."""
     if any(_has_hooks(module) for module in model.modules() if list(module.children())):
         return {}  # a hook on a container would not run
-    try:
+    training = {module: module.training for module in model.modules()}
+    try:  # a forward pass may branch on the mode, and responses are those of evaluation
+        model.eval()
         graph = fx.Tracer().trace(model)
     except Exception:  # control flow that cannot be traced: no chain to be seen
         return {}
+    finally:
+        for module, mode in training.items():
+            module.training = mode
     modules = dict(model.named_modules())
     found = {}
     nodes = [node for node in graph.nodes if node.op == "call_module" and node.target in layers]
@@ -133,6 +138,8 @@ def _step(node: fx.Node, modules: dict[str, nn.Module]) -> Any:
     """Return a node as a call on one tensor, without padding; None if it cannot be."""
     if node.op == "call_module":
         module = modules[str(node.target)]
+        if isinstance(module, nn.BatchNorm2d) and module.running_mean is None:
+            return None  # it takes its moments from the batch, in evaluation too
         if type(module) in (*POINTWISE, *DROPOUT, nn.ZeroPad2d, nn.ConstantPad2d):
             padding = (*DROPOUT, nn.ZeroPad2d, nn.ConstantPad2d)
             return nn.Identity() if type(module) in padding else module
@@ -181,7 +188,9 @@ def _changed_elsewhere(node: fx.Node, next_name: str, modules: dict[str, nn.Modu
         module = modules.get(str(user.target)) if user.op == "call_module" else None
         name = getattr(user.target, "__name__", str(user.target))
         in_place = getattr(module, "inplace", False) or user.kwargs.get("inplace", False)
-        if in_place or name.endswith("_") or name.startswith("i"):  # add_, iadd
+        if (
+            in_place or "out" in user.kwargs or name.endswith("_") or name.startswith("i")
+        ):  # add_, iadd
             return True
     return False
 

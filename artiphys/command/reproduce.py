@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> None:
     shares = pd.concat([_share_frame(name, result) for name, result in done.items()])
     write_csv(table, out / "table1.csv")
     write_csv(shares, out / "weight_share.csv")
-    figure = _figure(images, done)
+    figure = _figure(images, done, args.background)
     for suffix in ("png", "pdf"):
         write_figure(figure, out / f"figure1.{suffix}")
     if not args.quiet:
@@ -120,6 +120,10 @@ def _networks(args: argparse.Namespace) -> dict[str, Any]:
 
     asked = args.weights or ["untrained", "imagenet"]
     names = [w if w in ("untrained", "imagenet") else Path(w).stem for w in asked]
+    for name, weights in zip(names, asked, strict=True):
+        if name in ("untrained", "imagenet") and weights != name:
+            msg = f"--weights {weights}: a file must not be named {name}; rename it"
+            raise InputError(msg)
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         msg = f"--weights must have different names, for the files to write; {twice[0]} comes twice"
@@ -179,7 +183,7 @@ def _text(cell: Any) -> str:
     return f"{number_text(cell.spearman)} {interval_text(cell.ci_lower, cell.ci_upper)}"
 
 
-def _figure(images: Any, done: dict[str, "Reproduction"]) -> Any:
+def _figure(images: Any, done: dict[str, "Reproduction"], background: str) -> Any:
     from artiphys.plotting.figure1 import Panels, plot_figure1
     from artiphys_torch.canvas import canvas_pictures
     from artiphys_torch.reproduction import DISTANCES
@@ -190,6 +194,8 @@ def _figure(images: Any, done: dict[str, "Reproduction"]) -> Any:
         z = z.assign_coords(position=list(DISTANCES)).rename(position="distance")
         panels[f"AlexNet, {name}"] = Panels(dynamic_range(result.responses), z, result.table)
     rf_size = int(next(iter(done.values())).responses["rf_size"].max())
-    stimuli = canvas_pictures(images.items[:1], rf_size, shifts=(0, *DISTANCES.values()))[0]
+    stimuli = canvas_pictures(
+        images.items[:1], rf_size, shifts=(0, *DISTANCES.values()), background=background
+    )[0]
     names = ["reference", *(f"{n.capitalize()}: shift {s:g} RF" for n, s in DISTANCES.items())]
     return plot_figure1(stimuli, names, panels)

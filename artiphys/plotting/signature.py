@@ -91,9 +91,10 @@ def label_once(axes: Sequence[Axes]) -> None:
 
 
 def _points(ax: Axes, x: np.ndarray, y: np.ndarray, number: int, label: str) -> None:
+    shown = np.isfinite(x) & np.isfinite(y) & (x > 0)  # all that a log scale has a place for
     ax.scatter(
-        x,
-        y,
+        x[shown],
+        y[shown],
         s=9,
         marker=MARKERS[number % len(MARKERS)],
         color=COLOURS[number % len(COLOURS)],
@@ -104,13 +105,16 @@ def _points(ax: Axes, x: np.ndarray, y: np.ndarray, number: int, label: str) -> 
 
 
 def _frame(ax: Axes) -> None:
-    ax.set_xscale("log")
+    if any(len(points.get_offsets()) for points in ax.collections):
+        ax.set_xscale("log")
     ax.axhline(0, color="0.8", linewidth=0.6, zorder=0)
     ax.legend(loc="upper left", handletextpad=0.2, borderaxespad=0.2, markerscale=1.4)
 
 
 def _few_ticks(ax: Axes) -> None:
     """Label decades, or 1 and 3 of each where there are few, so that labels do not overlap."""
+    if ax.get_xscale() != "log":  # no unit to show
+        return
     low, high = ax.get_xlim()
     subs = (1.0, 3.0) if high < 100 * low else (1.0,)
     ax.xaxis.set_major_locator(ticker.LogLocator(subs=subs))
