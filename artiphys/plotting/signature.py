@@ -105,7 +105,7 @@ def _points(ax: Axes, x: np.ndarray, y: np.ndarray, number: int, label: str) -> 
 
 
 def _frame(ax: Axes) -> None:
-    if any(len(points.get_offsets()) for points in ax.collections):
+    if any(np.size(points.get_offsets()) for points in ax.collections):
         ax.set_xscale("log")
     ax.axhline(0, color="0.8", linewidth=0.6, zorder=0)
     ax.legend(loc="upper left", handletextpad=0.2, borderaxespad=0.2, markerscale=1.4)
