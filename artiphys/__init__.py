@@ -14,6 +14,7 @@ from artiphys.invariance_index import translation_invariance
 from artiphys.partial_correlation import partial_spearman
 from artiphys.rank_correlation import fisher_z, spearman
 from artiphys.rectification import rectified_covariance, rectified_moments
+from artiphys.rectification_model import RectificationModel
 from artiphys.reliability import signal_to_noise, split_half_reliability, square_root
 from artiphys.schema import response_array, validate
 from artiphys.signatures import signature
@@ -25,6 +26,7 @@ __all__ = [
     "ArtiphysError",
     "ArtiphysWarning",
     "InputError",
+    "RectificationModel",
     "SchemaError",
     "dynamic_range",
     "fisher_z",
