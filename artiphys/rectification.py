@@ -256,7 +256,8 @@ def _moments(
     mu1: np.ndarray, mu2: np.ndarray, sigma1: np.ndarray, sigma2: np.ndarray, rho: np.ndarray
 ) -> tuple[np.ndarray, ...]:
     h, k = _standard(mu1, sigma1), _standard(mu2, sigma2)
-    first, second = _margin(h), _margin(k)
+    first = _margin(h)
+    second = first if np.array_equal(h, k) else _margin(k)
     scale = first.deviation * second.deviation
     cov = _excess_covariance(h, k, rho, scale)
     cov *= first.level
@@ -322,6 +323,8 @@ def _excess_covariance(
     # φ2(h, k; -r) = φ2(h, -k; r)
     signed = np.where(rho < 0, -k, k)
     arguments = (size, end, (h - signed) ** 2 / 8, (h + signed) ** 2 / 8)
+    if rho.size > 1 and size[0] == size[-1] and (size == size[0]).all() and h.min() >= LEFT:
+        return _at_one_correlation(float(size[0]), float(end[0]), *arguments[2:])
     # The longer the way the more nodes, and the fewer the less, exp(-smallness) at most, it adds to
     # the correlation: found by counting what 1e-11 needs.
     smallness = np.maximum(h * h, k * k) / 2 + np.log(scale)
@@ -379,6 +382,25 @@ def _gauss_legendre(
         power *= np.exp(factor, out=factor)
         np.matmul(weights, power, out=result[some])
     result *= end
+    return result
+
+
+def _at_one_correlation(
+    rho: float, end: float, rising: np.ndarray, falling: np.ndarray
+) -> np.ndarray:
+    """Do the same for a correlation that all share: what hangs on the node alone is a number."""
+    end = min(end, W_MAX) / 2
+    nodes, weights = _legendre(int(np.ceil(5 + 15 * end)))
+    square = np.exp(2 * end * nodes)
+    factors = (rho - np.tanh(end * nodes)) / np.cosh(end * nodes)
+    factors = factors[:, 0] * weights * (end / 4)
+    result = np.empty_like(rising)
+    width = max(1, BLOCK // len(nodes))
+    for start in range(0, rising.size, width):
+        some = slice(start, start + width)
+        log = square * rising[some]
+        log += falling[some] / square
+        result[some] = factors @ np.exp(np.negative(log, out=log), out=log)
     return result
 
 
