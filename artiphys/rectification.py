@@ -88,7 +88,7 @@ def rectified_moments(mu1: Any, mu2: Any, sigma1: Any, sigma2: Any, rho: Any) ->
 
     Notes
     -----
-    For `mu/sigma` from -6 to 8 the variances are accurate to 1e-12 relative and the covariance to
+    For `mu/sigma` from -6 to 8 the variances are accurate to 1e-11 relative and the covariance to
     2e-11 of ``sqrt(var1 var2)``. Further left the variance underflows to 0 at `mu/sigma` = -38,
     while the correlation, computed from scaled moments, stays accurate. Where a variance is 0
     (`sigma` = 0, or `mu` = -∞) the correlation is its limit. At `rho` > 0 both variance and

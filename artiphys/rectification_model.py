@@ -24,6 +24,8 @@ __all__ = ["RectificationModel", "StandardErrors"]
 LEAST_UNITS = 3
 # An interval this many times as wide as its lower end says little.
 WIDE = 2.0
+# A population of mu/sigma spread less than this is not told from a point.
+SAME_PLACE = 0.1
 
 
 class StandardErrors(NamedTuple):
@@ -150,7 +152,8 @@ class RectificationModel:
         -----
         ArtiphysWarning
             If units are left out, their correlation being ±1 or beyond; if invariance does not rise
-            with dynamic range beyond chance; if sigma's interval is wide.
+            with dynamic range beyond chance, or units do not differ in mu/sigma; if sigma's
+            interval is wide.
         """
         self._check_parameters()
         variance, correlation, coords = _along_unit(dynamic_range, invariance)
@@ -160,6 +163,7 @@ class RectificationModel:
         estimate = maximise(observed)
         bounds = profile_bounds(observed, estimate, level=self.level)
         _require_bounds(bounds, self.level)
+        _warn_of_one_place(estimate)
         self._keep_parameters(estimate, bounds)
         self._keep_units(observed, estimate, used, coords)
         self.n_units_, self.n_left_out_ = int(used.sum()), int((~used).sum())
@@ -407,6 +411,17 @@ def _require_bounds(bounds: np.ndarray, level: float) -> None:
         msg = (
             f"the data hardly identify sigma: its {level:.0%} interval goes from {sigma_lower:.3g} "
             f"to {sigma_upper:.3g}; units above threshold, where the curve ends, would tell it"
+        )
+        warnings.warn(msg, ArtiphysWarning, stacklevel=3)
+
+
+def _warn_of_one_place(estimate: Estimate) -> None:
+    weight, mean, spread = estimate.population
+    variance = weight @ (mean**2 + spread**2) - (weight @ mean) ** 2
+    if variance < SAME_PLACE**2:
+        msg = (
+            "units do not differ in mu/sigma beyond sampling errors: they scatter about one place of "
+            f"the curve, mu/sigma = {weight @ mean:.2f}, which hardly says which curve it is"
         )
         warnings.warn(msg, ArtiphysWarning, stacklevel=3)
 

@@ -264,6 +264,13 @@ def test_a_relation_within_chance_is_said():
     assert any("does not rise with dynamic range beyond chance" in str(w.message) for w in record)
 
 
+def test_units_of_one_kind_are_said():
+    rng = np.random.default_rng(16)
+    variance, invariance = measured(np.zeros(100), 0.7, 500, rng)
+    with pytest.warns(ArtiphysWarning, match="units do not differ in mu/sigma beyond sampling"):
+        RectificationModel(n_images=500, n_resamples=0).fit(variance, invariance)
+
+
 def test_an_open_sigma_is_said():
     rng = np.random.default_rng(14)
     variance, invariance = measured(rng.normal(-1.5, 0.3, 60), 0.7, 500, rng)
