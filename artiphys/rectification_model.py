@@ -420,8 +420,8 @@ def _warn_of_one_place(estimate: Estimate) -> None:
     variance = weight @ (mean**2 + spread**2) - (weight @ mean) ** 2
     if variance < SAME_PLACE**2:
         msg = (
-            "units do not differ in mu/sigma beyond sampling errors: they scatter about one place of "
-            f"the curve, mu/sigma = {weight @ mean:.2f}, which hardly says which curve it is"
+            "units do not differ in mu/sigma beyond sampling errors: they scatter about one place "
+            f"of the curve, mu/sigma = {weight @ mean:.2f}, which hardly says which curve it is"
         )
         warnings.warn(msg, ArtiphysWarning, stacklevel=3)
 
