@@ -7,10 +7,12 @@ read by ``artiphys_nwb``.
 
 from importlib.metadata import version
 
+from artiphys.comparison import compare
 from artiphys.errors import ArtiphysError, ArtiphysWarning, InputError, SchemaError
 from artiphys.estimators import dynamic_range, invariance
 from artiphys.integration import output_invariance, weight_share
 from artiphys.invariance_index import translation_invariance
+from artiphys.matched_responses import matched_responses
 from artiphys.partial_correlation import partial_spearman
 from artiphys.rank_correlation import fisher_z, spearman
 from artiphys.rectification import rectified_covariance, rectified_moments
@@ -28,9 +30,11 @@ __all__ = [
     "InputError",
     "RectificationModel",
     "SchemaError",
+    "compare",
     "dynamic_range",
     "fisher_z",
     "invariance",
+    "matched_responses",
     "open_responses",
     "output_invariance",
     "partial_spearman",

@@ -10,7 +10,7 @@ from scipy import stats
 
 from artiphys.confounds import covariates_of
 from artiphys.errors import ArtiphysWarning
-from artiphys.estimators import dynamic_range, invariance, with_reference
+from artiphys.estimators import Measured, dynamic_range, invariance, with_reference
 from artiphys.split_signature import (
     MAX_NOISE_ERROR,
     MIN_UNITS,
@@ -20,7 +20,7 @@ from artiphys.split_signature import (
     split_signature,
 )
 
-__all__ = ["SESSION", "signature_of_trials"]
+__all__ = ["SESSION", "Units", "cell_of", "signature_of_trials", "units_of_group"]
 
 SESSION = "source"  # the coordinate that says which session a unit was recorded in
 MIN_SESSIONS = 3
@@ -58,19 +58,10 @@ def signature_of_trials(
     cells: dict[str, list[list[float]]] = {}
     for group in groups:
         members = responses[by].values == group
-        halves, *without = _halves(
-            measured.responses.values[members], measured.own[members], "image" in resample
-        )
-        units = _Units(
-            halves,
-            without,
-            None if constant is None else constant[members],
-            responses[SESSION].values[members] if "session" in resample else None,
-            measured.own[members],
-        )
+        units = units_of_group(measured, members, resample, constant)
         x, y = naive_spread.values[members], naive_carried.values[members]
         rows = [
-            _cell(units, position, level) | _naive(x, y[:, column])
+            cell_of(units, position, level) | _naive(x, y[:, column])
             for column, position in enumerate(shown)
         ]
         for name in rows[0]:
@@ -97,7 +88,7 @@ def signature_of_trials(
     return result
 
 
-class _Units(NamedTuple):
+class Units(NamedTuple):
     """The units of one group, and all that their signature is made from."""
 
     halves: Halves
@@ -105,6 +96,25 @@ class _Units(NamedTuple):
     covariates: np.ndarray | None
     sessions: np.ndarray | None
     own: np.ndarray
+
+
+def units_of_group(
+    measured: Measured,
+    members: np.ndarray,
+    resample: Sequence[str],
+    covariates: np.ndarray | None = None,
+) -> Units:
+    """Return the halves of the trials of some units (bool), and of what they are a sample."""
+    halves, *without = _halves(
+        measured.responses.values[members], measured.own[members], "image" in resample
+    )
+    return Units(
+        halves,
+        without,
+        None if covariates is None else covariates[members],
+        measured.responses[SESSION].values[members] if "session" in resample else None,
+        measured.own[members],
+    )
 
 
 def _halves(values: np.ndarray, own: np.ndarray, each_image: bool) -> list[Halves]:
@@ -133,7 +143,8 @@ def _halves(values: np.ndarray, own: np.ndarray, each_image: bool) -> list[Halve
     return result
 
 
-def _cell(units: _Units, position: int, level: float) -> dict[str, float]:
+def cell_of(units: Units, position: int, level: float) -> dict[str, float]:
+    """Return the signature at the position of that index, and the counts of units left out."""
     error = units.halves.noise_error[:, position]
     elsewhere = units.own != position
     usable = error <= MAX_NOISE_ERROR
@@ -152,7 +163,8 @@ def _cell(units: _Units, position: int, level: float) -> dict[str, float]:
         enough &= np.unique(sessions).size >= MIN_SESSIONS
     if not enough:
         nan = float("nan")
-        return row | dict.fromkeys(("spearman", "lower", "upper", "p_value", *ESTIMATES[:3]), nan)
+        names = ("spearman", "lower", "upper", "p_value", *ESTIMATES[:3], "error", "freedom")
+        return row | dict.fromkeys(names, nan)
     found = split_signature(
         _of_units(units.halves, usable),
         position,
@@ -169,6 +181,8 @@ def _cell(units: _Units, position: int, level: float) -> dict[str, float]:
         "spearman_attenuated": found.attenuated,
         "reliability_dynamic_range": found.reliability_dynamic_range,
         "reliability_invariance": found.reliability_invariance,
+        "error": found.error,
+        "freedom": found.freedom,
     }
 
 

@@ -30,10 +30,12 @@ from artiphys.signal_moments import (
 
 __all__ = [
     "MAX_NOISE_ERROR",
+    "MIN_RELIABILITY",
     "MIN_UNITS",
     "N_SPLITS",
     "Halves",
     "SplitSignature",
+    "averaged_signature",
     "half_invariance",
     "halves_in_splits",
     "split_signature",
@@ -67,6 +69,8 @@ class SplitSignature(NamedTuple):
     attenuated: float  # before the division by the reliabilities
     reliability_dynamic_range: float
     reliability_invariance: float
+    error: float  # standard error of Fisher's z of `attenuated`
+    freedom: float
 
 
 def half_invariance(half: SignalMoments, whole: SignalMoments) -> np.ndarray:
@@ -181,6 +185,38 @@ def split_signature(
     return _inference(measured, covariance, n - 2 if groups is None else n - 1, level)
 
 
+def averaged_signature(
+    passes: Sequence[Halves], position: int, usable: Sequence[np.ndarray], *, level: float = 0.95
+) -> SplitSignature:
+    """Return the signature at one position, averaged over several measurements of the same units.
+
+    The jackknife leaves a unit out of all the passes at once, so that its error holds what the
+    units add and the luck that is left after averaging.
+
+    Parameters
+    ----------
+    passes : sequence of Halves
+        Of all units, in the same order.
+    position : int
+    usable : sequence of numpy.ndarray of bool, (unit)
+        Which units were measured well enough in each pass.
+    level : float
+    """
+    measured = np.zeros(3)
+    without = np.zeros((usable[0].size, 3))
+    for halves, members in zip(passes, usable, strict=True):
+        values, keep = _quantities(halves, position, None)
+        values, keep = values[..., members], keep[:, members]
+        whole = _summary(rank_correlations(values, keep))
+        measured += whole
+        each = np.broadcast_to(whole, without.shape).copy()
+        each[members] = _summary(rank_correlations_without_each(values, keep).swapaxes(0, 1))
+        without += each
+    n = np.mean([members.sum() for members in usable])
+    covariance = _jackknife_covariance(without / len(passes))
+    return _inference(measured / len(passes), covariance, n - 2, level)
+
+
 def _with_images(cells: Cells, images: np.ndarray | None) -> Cells:
     if images is None:
         return cells
@@ -213,7 +249,7 @@ def _jackknife_covariance(without: np.ndarray) -> np.ndarray:
 
 
 def _inference(
-    measured: np.ndarray, covariance: np.ndarray, freedom: int, level: float
+    measured: np.ndarray, covariance: np.ndarray, freedom: float, level: float
 ) -> SplitSignature:
     relation, *reliabilities = measured
     floored = np.maximum(reliabilities, MIN_RELIABILITY)
@@ -229,5 +265,13 @@ def _inference(
     if not min(reliabilities) >= MIN_RELIABILITY:
         estimate, ends = np.nan, [np.nan, np.nan]
     return SplitSignature(
-        estimate, ends[0], ends[1], p_value, float(relation), *map(float, reliabilities)
+        spearman=estimate,
+        lower=ends[0],
+        upper=ends[1],
+        p_value=p_value,
+        attenuated=float(relation),
+        reliability_dynamic_range=float(reliabilities[0]),
+        reliability_invariance=float(reliabilities[1]),
+        error=float(error),
+        freedom=freedom,
     )

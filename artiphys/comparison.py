@@ -1,0 +1,292 @@
+"""The signatures of a network's layers against those of a recording's areas."""
+
+import warnings
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from scipy import stats
+
+from artiphys.comparison_sides import Sides, checked_sides, shared_images
+from artiphys.correlation_difference import difference_of
+from artiphys.errors import ArtiphysWarning, InputError
+from artiphys.seen_signatures import (
+    Seen,
+    as_measured,
+    of_area,
+    of_layer,
+    of_layer_on_fewer_images,
+)
+from artiphys.signature_of_trials import SESSION
+from artiphys.split_signature import MIN_UNITS
+
+__all__ = ["compare"]
+
+RESAMPLES = (("unit",), ("image", "unit"), ("session", "unit"))
+NAIVE = ("spearman_model_naive", "spearman_brain_naive", "difference_naive", "p_value_naive")
+
+
+def compare(
+    model: xr.DataArray,
+    brain: xr.DataArray,
+    *,
+    matched: bool = True,
+    positions: Mapping[Any, Any] | None = None,
+    by_model: str = "area",
+    by_brain: str = "area",
+    reference_model: Hashable | None = None,
+    reference_brain: Hashable | None = None,
+    resample: Sequence[str] = ("unit",),
+    n_passes: int = 8,
+    level: float = 0.95,
+    rng: Any = None,
+) -> xr.Dataset:
+    r"""Return the difference between the signatures of network layers and of cortical areas.
+
+    .. math:: d = r_s^{\mathrm{layer}} - r_s^{\mathrm{area}}
+
+    for every layer, area and position that both have. *Matched*, the layer is first seen through
+    the recording of the area: its number of images, its repeats, its noise.
+
+    Parameters
+    ----------
+    model : xarray.DataArray, (unit, image, position)
+        Without trials if matched. Unrectified responses may be negative.
+    brain : xarray.DataArray, (unit, image, position, trial) or (unit, image, position)
+        NaN means not measured.
+    matched : bool
+        Whether the layers are passed through the recording's experiment and both sides measured by
+        the default of :func:`artiphys.signature`. If not, both are taken as they are: all images,
+        trials averaged, and the recording's noise counts as dynamic range.
+    positions : mapping, optional
+        From labels of the model's positions to labels of the recording's. By default those of equal
+        ``shift`` if both arrays have it, else those of equal label. The references go together.
+    by_model, by_brain : str
+        Coordinates along ``unit`` whose values are the layers and the areas.
+    reference_model, reference_brain : str or number, optional
+        Labels of the reference positions; ``attrs["reference"]`` by default.
+    resample : ("unit",), ("image", "unit") or ("session", "unit")
+        What the recording's uncertainty is over, as in :func:`artiphys.signature`; the model's is
+        over units. Other than units it takes trials.
+    n_passes : int
+        How often the model is passed through the experiment; the passes are averaged.
+    level : float
+        Coverage of the intervals.
+    rng : seed or numpy.random.Generator
+        Of the images drawn and the noise of each pass.
+
+    Returns
+    -------
+    xarray.Dataset
+        Over (layer, area, position), with the recording's position labels and the model's along
+        them as ``position_model``: ``spearman_model``, ``spearman_brain``, ``difference`` (model
+        less brain), its ``interval`` (lower and upper along ``ci_bound``), ``p_value`` (two-sided),
+        ``q_value`` (false discovery rate over all cells), ``n_units_model`` (the median over
+        passes) and ``n_units_brain``. Matched, also ``spearman_model_naive``,
+        ``spearman_brain_naive``, ``difference_naive`` and ``p_value_naive``: what
+        ``matched=False`` would have said.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range, the arrays have no common position, the model has fewer
+        images than the recording, or has trials and is to be matched.
+
+    Warns
+    -----
+    ArtiphysWarning
+        In one line each: positions that go with none; layers and areas of which no difference can
+        be given, and why; a recording without trials, whose noise cannot be matched.
+
+    Notes
+    -----
+    *Matching.* Where the model was shown all images of the recording (equal ``image`` labels) these
+    are taken; else as many are drawn, anew in each pass. The layer's unit of the k-th widest
+    dynamic range is given mean, signal variance, noise and repeats of the recorded unit at that
+    place in the order, by a shift and a gain of its own, so that the ranks of dynamic range, the
+    invariances and so the relation between the two are those of the model. The noise is normal with
+    a variance in proportion to the mean response, the factor estimated for each recorded unit and
+    position. Responses are not rectified, as rectification makes the relation; to compare rectified
+    units pass ``model.clip(min=0)``.
+
+    *Bias.* What the experiment does to the estimate, it does to both sides. What it cannot match:
+    noise that is shared between cells, and which of two units of equal dynamic range is the noisier
+    in the recording. Without trials only the images are matched.
+
+    *Interval.* From the two intervals, each by a jackknife over units. Layer and area are taken as
+    samples of units at large; if the recorded units *are* units of that very layer the test is on
+    the safe side. NaN where a side has fewer than 8 units measured well enough, or no estimate.
+
+    References
+    ----------
+    Zou, G. Y. (2007). Toward using confidence intervals to compare correlations. Psychol. Methods
+    12(4), 399-413. https://doi.org/10.1037/1082-989X.12.4.399
+
+    Examples
+    --------
+    >>> from artiphys.simulation import simulate_responses
+    >>> model = simulate_responses(n_units=60, n_positions=2, rng=1).truth["rate"]
+    >>> model.attrs["reference"] = 0
+    >>> brain = simulate_responses(n_units=60, rate=40.0, rng=2).responses
+    >>> result = compare(model, brain, n_passes=2, rng=0)
+    >>> dict(result.sizes)
+    {'layer': 1, 'area': 1, 'position': 1, 'ci_bound': 2}
+    """
+    sides = checked_sides(
+        model, brain, matched, by_model, by_brain, reference_model, reference_brain, positions
+    )
+    resample = _checked_resample(resample, sides, matched)
+    _check_numbers(n_passes, level)
+    generator = np.random.default_rng(rng)
+    if sides.pairs.unpaired:
+        warnings.warn(sides.pairs.unpaired, ArtiphysWarning, stacklevel=2)
+    layers, areas = _groups(sides.model, by_model), _groups(sides.brain, by_brain)
+    rows: list[list[list[dict[str, float]]]] = [[] for _ in layers]
+    for recorded in areas.values():
+        area = of_area(recorded, resample) if sides.trials else as_measured(recorded)
+        for row, probed in zip(rows, layers.values(), strict=True):
+            if not matched:
+                layer = as_measured(probed)
+            elif sides.trials:
+                layer = of_layer(probed, recorded, n_passes, generator)
+            else:
+                layer = of_layer_on_fewer_images(probed, recorded, n_passes, generator)
+            pairs = zip(layer, area, strict=True)
+            row.append([_cell(*pair, level) for pair in pairs])
+    result = _dataset(rows, list(layers), list(areas), sides, matched=matched)
+    _warn_of_too_little(result)
+    result.attrs = {
+        "statistic": "difference of Spearman's rank correlations, model less brain",
+        "noise": ("split" if sides.trials else "as measured"),
+        "matched": _what_is_matched(sides, matched, layers, areas),
+        "reference_model": sides.model.attrs["reference"],
+        "reference_brain": sides.brain.attrs["reference"],
+        "unpaired": sides.pairs.unpaired,
+        "n_passes": n_passes if matched else 0,
+        "level": level,
+        "interval_method": f"jackknife over {' and '.join(resample)} of the recording and over "
+        "units of the model, combined as by Zou (2007)",
+    }
+    return result
+
+
+def _checked_resample(resample: Sequence[str], sides: Sides, matched: bool) -> tuple[str, ...]:
+    given = tuple(sorted((resample,) if isinstance(resample, str) else resample))
+    if given not in RESAMPLES:
+        msg = f"resample must be one of {RESAMPLES}; got {given}"
+        raise InputError(msg)
+    if given != ("unit",) and not (matched and sides.trials):
+        msg = f"resample={given} needs a recording with trials and matched=True; use ('unit',)"
+        raise InputError(msg)
+    if "session" in given and SESSION not in sides.brain.coords:
+        msg = f"resample=('session', 'unit') needs the coordinate {SESSION!r} along 'unit'"
+        raise InputError(msg)
+    return given
+
+
+def _check_numbers(n_passes: int, level: float) -> None:
+    if isinstance(n_passes, bool) or int(n_passes) != n_passes or n_passes < 1:
+        msg = f"n_passes must be a whole number of at least 1; got {n_passes!r}"
+        raise InputError(msg)
+    if not 0 < level < 1:
+        msg = f"level must lie between 0 and 1; got {level!r}"
+        raise InputError(msg)
+
+
+def _in_order(groups: xr.DataArray) -> np.ndarray:
+    values, first = np.unique(groups.values, return_index=True)
+    return values[np.argsort(first)]
+
+
+def _cell(layer: Seen, area: Seen, level: float) -> dict[str, float]:
+    found = difference_of(layer.relation, area.relation, level)
+    naive = difference_of(layer.naive, area.naive, level)
+    return {
+        "spearman_model": layer.relation.estimate,
+        "spearman_brain": area.relation.estimate,
+        "difference": found.difference,
+        "lower": found.lower,
+        "upper": found.upper,
+        "p_value": found.p_value,
+        "n_units_model": round(layer.n_units),
+        "n_units_brain": area.n_units,
+        "spearman_model_naive": layer.naive.estimate,
+        "spearman_brain_naive": area.naive.estimate,
+        "difference_naive": naive.difference,
+        "p_value_naive": naive.p_value,
+    }
+
+
+def _groups(responses: xr.DataArray, by: str) -> dict[Any, xr.DataArray]:
+    """Return the units of each group, the groups in the order in which they first appear."""
+    names = responses[by].values
+    values, first = np.unique(names, return_index=True)
+    ordered = values[np.argsort(first)].tolist()
+    return {group: responses.isel(unit=np.flatnonzero(names == group)) for group in ordered}
+
+
+def _dataset(
+    rows: list[list[list[dict[str, float]]]],
+    layers: list[Any],
+    areas: list[Any],
+    sides: Sides,
+    *,
+    matched: bool,
+) -> xr.Dataset:
+    dims = ("layer", "area", "position")
+    data: dict[str, Any] = {}
+    for name in rows[0][0][0]:
+        values = np.array([[[cell[name] for cell in row] for row in rows_] for rows_ in rows])
+        data[name] = (dims, values.astype(int) if name.startswith("n_") else values)
+    bounds = np.stack([data.pop(name)[1] for name in ("lower", "upper")], axis=-1)
+    data["interval"] = ((*dims, "ci_bound"), bounds)
+    p_value = data["p_value"][1]
+    q_value, known = np.full(p_value.shape, np.nan), np.isfinite(p_value)
+    if known.any():
+        q_value[known] = stats.false_discovery_control(p_value[known])
+    data["q_value"] = (dims, q_value)
+    order = (
+        *("spearman_model", "spearman_brain", "difference", "interval", "p_value", "q_value"),
+        *("n_units_model", "n_units_brain"),
+        *(NAIVE if matched and sides.trials else ()),
+    )
+    along = {n: c for n, c in sides.brain.coords.items() if c.dims == ("position",)}
+    coords = {str(name): coord[1:] for name, coord in along.items()} | {
+        "layer": layers,
+        "area": areas,
+        "position_model": ("position", sides.pairs.model),
+        "ci_bound": ["lower", "upper"],
+    }
+    return xr.Dataset({name: data[name] for name in order}, coords=coords)
+
+
+def _what_is_matched(
+    sides: Sides, matched: bool, layers: dict[Any, xr.DataArray], areas: dict[Any, xr.DataArray]
+) -> str:
+    if not matched:
+        return "nothing: both sides as they are"
+    same = shared_images(next(iter(layers.values())), next(iter(areas.values()))) is not None
+    images = "the recording's images" if same else "as many images as recorded, drawn anew"
+    return f"{images}; repeats; noise" if sides.trials else f"{images}; noise is unknown"
+
+
+def _warn_of_too_little(result: xr.Dataset) -> None:
+    """Say which side has no estimate, each layer and area once."""
+    reasons = []
+    for side, dim, other in (("brain", "area", "layer"), ("model", "layer", "area")):
+        lacking = result[f"spearman_{side}"].isnull().any((other, "position"))
+        for group in result[dim].values[lacking.values].tolist():
+            n = int(result[f"n_units_{side}"].sel({dim: group}).min())
+            reasons.append(
+                f"{group} ({n} units measured)"
+                if n < MIN_UNITS
+                else f"{group} ({n} units, which do not measurably differ)"
+            )
+    n_lacking = int(np.isnan(result["difference"]).sum())
+    if reasons:
+        msg = (
+            f"no difference can be given in {n_lacking} of {result['difference'].size} cells; it "
+            f"takes {MIN_UNITS} units on either side, measured well enough: {', '.join(reasons)}"
+        )
+        warnings.warn(msg, ArtiphysWarning, stacklevel=3)
