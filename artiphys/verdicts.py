@@ -11,16 +11,18 @@ ALPHA = 0.05
 
 
 def verdict(result: xr.Dataset) -> str:
-    """Return what a signature found, one paragraph for each group and position.
+    """Return what a signature or a comparison found, a paragraph for each group and position.
 
-    Each says whether invariance goes with dynamic range, in how many units, with what interval,
+    Of a signature each says whether invariance goes with dynamic range, in how many units, with what interval,
     what the naive test would have said, and how many units were left out and why. A relation is
-    said to be found where the false discovery rate over all groups and positions is below 0.05.
+    said to be found where the false discovery rate over all groups and positions is below 0.05. Of
+    a comparison each says whether layer and area differ, by how much, and what they would have
+    seemed to do as measured.
 
     Parameters
     ----------
     result : xarray.Dataset
-        From :func:`artiphys.signature`.
+        From :func:`artiphys.signature` or :func:`artiphys.compare`.
 
     Returns
     -------
@@ -29,7 +31,7 @@ def verdict(result: xr.Dataset) -> str:
     Raises
     ------
     InputError
-        If `result` is no signature.
+        If `result` is neither.
 
     Examples
     --------
@@ -39,9 +41,11 @@ def verdict(result: xr.Dataset) -> str:
     >>> print(verdict(signature(responses)).splitlines()[0])
     simulated, position 1: no relation was found (p = 0.23).
     """
+    if "difference" in result:
+        return _of_comparison(result)
     missing = {"spearman", "interval", "p_value", "q_value", "n_units"} - set(result)
     if missing:
-        msg = f"result must come from artiphys.signature; it lacks {sorted(missing)}"
+        msg = f"result must come from artiphys.signature or artiphys.compare; it lacks {sorted(missing)}"
         raise InputError(msg)
     by = next(str(dim) for dim in result["spearman"].dims if dim != "position")
     return "\n\n".join(
@@ -91,6 +95,38 @@ def _of_trials(cell: xr.Dataset) -> list[str]:
     if left_out:
         lines.append(f"Left out: {', '.join(left_out)}.")
     return lines
+
+
+def _of_comparison(result: xr.Dataset) -> str:
+    return "\n\n".join(
+        _pair(result.sel(layer=layer, area=area, position=position), layer, area, position)
+        for layer in result["layer"].values.tolist()
+        for area in result["area"].values.tolist()
+        for position in result["position"].values.tolist()
+    )
+
+
+def _pair(cell: xr.Dataset, layer: object, area: object, position: object) -> str:
+    where = f"{layer} and {area}, position {position}"
+    p, q, d = (float(cell[name]) for name in ("p_value", "q_value", "difference"))
+    n_model, n_brain = (_units(int(cell[f"n_units_{side}"])) for side in ("model", "brain"))
+    if np.isnan(p):
+        lines = [f"{where}: nothing can be said; {n_model} and {n_brain} were measured well enough"]
+        lines[0] += ", or they do not measurably differ."
+    else:
+        lower, upper = cell["interval"].values
+        sides = [float(cell[f"spearman_{side}"]) for side in ("model", "brain")]
+        verb = "differ" if q < ALPHA else "do not measurably differ"
+        lines = [
+            f"{where}: they {verb} (p = {p:.2g}).",
+            f"Spearman's r_s is {sides[0]:.2f} in {n_model} of {layer} and {sides[1]:.2f} in "
+            f"{n_brain} of {area}: a difference of {d:.2f}, "
+            f"{100 * cell.attrs.get('level', 0.95):g} % interval {lower:.2f} to {upper:.2f}.",
+        ]
+    if "difference_naive" in cell and np.isfinite(cell["difference_naive"]):
+        naive, p_naive = float(cell["difference_naive"]), float(cell["p_value_naive"])
+        lines.append(f"As measured the difference would have been {naive:.2f} (p = {p_naive:.2g}).")
+    return "\n".join(lines)
 
 
 def _attenuated(cell: xr.Dataset) -> float:

@@ -198,9 +198,9 @@ def row_of(condition: Condition, outcomes: list[Outcome]) -> str:
 
 
 HEADER = (
-    "| model | recorded | units | images | repeats | rate | | units used | naive difference | naive "
-    "| r_s of the model | of the recording | difference | **matched** | 0 in the interval "
-    "| no answer |\n" + "|---" * 16 + "|"
+    "| model | recorded | units | images | repeats | rate | | units used | naive difference "
+    "| naive | r_s of the model | of the recording | difference | **matched** "
+    "| 0 in the interval | no answer |\n" + "|---" * 16 + "|"
 )
 
 

@@ -1,0 +1,85 @@
+"""Scatters of a recording's areas and of a network's layers, side by side."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import matplotlib.pyplot as plt
+import xarray as xr
+from matplotlib.figure import Figure
+
+from artiphys.plotting.panels import (
+    Z_LABEL,
+    few_ticks,
+    frame_points,
+    make_room,
+    points_of_units,
+    range_label,
+)
+from artiphys.plotting.style import paper_style
+
+__all__ = ["Scatter", "plot_compare"]
+
+
+class Scatter(NamedTuple):
+    """Units of one panel."""
+
+    dynamic_range: xr.DataArray  # (unit)
+    z: xr.DataArray  # (unit, position), Fisher z of the invariance
+
+
+def plot_compare(
+    areas: Mapping[Any, Scatter], layers: Mapping[tuple[Any, Any], Scatter], result: xr.Dataset
+) -> Figure:
+    """Draw a row for each area: the area, then every layer as the area's recording would see it.
+
+    Parameters
+    ----------
+    areas : mapping from area to Scatter
+        At the recording's positions.
+    layers : mapping from (layer, area) to Scatter
+        At the positions of the recording or of the model.
+    result : xarray.Dataset
+        From :func:`artiphys.compare`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    names, rows = result["layer"].values.tolist(), result["area"].values.tolist()
+    with paper_style():
+        figure, axes = plt.subplots(
+            len(rows),
+            1 + len(names),
+            figsize=(0.6 + 2.2 * (1 + len(names)), 0.6 + 2.3 * len(rows)),
+            squeeze=False,
+            sharey="row",
+            layout="constrained",
+        )
+        for line, area in zip(axes, rows, strict=True):
+            _panel(line[0], areas[area], result.sel(area=area).isel(layer=0), "brain")
+            line[0].set_title(f"{area}, recorded")
+            for ax, layer in zip(line[1:], names, strict=True):
+                cells = result.sel(area=area, layer=layer)
+                _panel(ax, layers[layer, area], cells, "model")
+                ax.set_title(f"{layer}" if len(rows) == 1 else f"{layer}, as {area}")
+            make_room(line[0])
+        first = next(iter(areas.values()))
+        figure.supxlabel(range_label(first.dynamic_range))
+        figure.supylabel(Z_LABEL)
+    plt.close(figure)  # the caller has it; pyplot need not keep it
+    return figure
+
+
+def _panel(ax: Any, scatter: Scatter, cells: xr.Dataset, side: str) -> None:
+    positions = cells["position"].values.tolist()
+    for number, position in enumerate(positions):
+        cell = cells.sel(position=position)
+        label = f"{position:g}" if isinstance(position, float) else str(position)
+        label += f": $r_s$ = {float(cell[f'spearman_{side}']):.2f}"
+        if side == "model":
+            lower, upper = cell["interval"].values
+            label += f", {float(cell['difference']):+.2f} [{lower:.2f}, {upper:.2f}]"
+        z = scatter.z.sel(position=position)
+        points_of_units(ax, scatter.dynamic_range.values, z.values, number, label)
+    frame_points(ax)
+    few_ticks(ax)

@@ -1,0 +1,59 @@
+"""A panel of units: invariance against dynamic range, on a log scale."""
+
+import numpy as np
+import xarray as xr
+from matplotlib import ticker
+from matplotlib.axes import Axes
+
+from artiphys.plotting.style import COLOURS, MARKERS
+
+__all__ = ["Z_LABEL", "few_ticks", "frame_points", "make_room", "points_of_units", "range_label"]
+
+Z_LABEL = "invariance: Fisher z of the correlation"
+
+
+def points_of_units(ax: Axes, x: np.ndarray, y: np.ndarray, number: int, label: str) -> None:
+    """Add units to a panel; those that a log scale has no place for are left out."""
+    shown = np.isfinite(x) & np.isfinite(y) & (x > 0)  # all that a log scale has a place for
+    ax.scatter(
+        x[shown],
+        y[shown],
+        s=9,
+        marker=MARKERS[number % len(MARKERS)],
+        color=COLOURS[number % len(COLOURS)],
+        alpha=0.55,
+        linewidths=0,
+        label=label,
+    )
+
+
+def frame_points(ax: Axes) -> None:
+    """Draw what every panel of units has around its points."""
+    if any(np.size(points.get_offsets()) for points in ax.collections):
+        ax.set_xscale("log")
+    ax.axhline(0, color="0.8", linewidth=0.6, zorder=0)
+    ax.legend(loc="upper left", handletextpad=0.2, borderaxespad=0.2, markerscale=1.4)
+
+
+def few_ticks(ax: Axes) -> None:
+    """Label decades, or 1 and 3 of each where there are few, so that labels do not overlap."""
+    if ax.get_xscale() != "log":  # no unit to show
+        return
+    low, high = ax.get_xlim()
+    subs = (1.0, 3.0) if high < 100 * low else (1.0,)
+    ax.xaxis.set_major_locator(ticker.LogLocator(subs=subs))
+    ax.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.xaxis.set_minor_locator(ticker.NullLocator())
+
+
+def make_room(ax: Axes) -> None:
+    """Leave room above the points for the legend."""
+    low, high = ax.get_ylim()
+    legend = ax.get_legend()
+    n_lines = len(legend.get_texts()) if legend else 0
+    ax.set_ylim(low, high + 0.08 * (1 + n_lines) * (high - low))
+
+
+def range_label(dynamic_range: xr.DataArray) -> str:
+    """Return the label of the axis of dynamic ranges."""
+    return f"dynamic range: variance, {dynamic_range.attrs.get('units', '(a.u.)²')}"
