@@ -8,6 +8,7 @@ import difflib
 import hashlib
 import warnings
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -219,15 +220,18 @@ def load_state(model: nn.Module, state: Mapping[str, Any], name: str) -> None:
 
 def state_digest(model: nn.Module) -> str:
     """Return the SHA-256 of a network's parameters and buffers, names and values."""
-    digest = hashlib.sha256()
-    for name, value in sorted(model.state_dict(keep_vars=True).items()):
-        if not isinstance(value, torch.Tensor):
-            digest.update(f"{name}{value!r}".encode())
-            continue
-        array = value.detach().cpu().contiguous()
-        digest.update(f"{name}{array.dtype}{tuple(array.shape)}".encode())
-        digest.update(array.flatten().view(torch.uint8).numpy().data)
-    return digest.hexdigest()
+    with ThreadPoolExecutor() as pool:  # hashing a large array lets go of the interpreter's lock
+        digests = pool.map(_digest_value, *zip(*sorted(model.state_dict().items()), strict=True))
+        return hashlib.sha256(b"".join(digests)).hexdigest()
+
+
+def _digest_value(name: str, value: Any) -> bytes:
+    if not isinstance(value, torch.Tensor):
+        return hashlib.sha256(f"{name}{value!r}".encode()).digest()
+    array = value.detach().cpu().contiguous()
+    digest = hashlib.sha256(f"{name}{array.dtype}{tuple(array.shape)}".encode())
+    digest.update(array.flatten().view(torch.uint8).numpy().data)
+    return digest.digest()
 
 
 def origin_of(model: nn.Module) -> Origin:

@@ -41,7 +41,7 @@ from artiphys_torch.receptive_fields import Connections, check_layers, fields, o
 
 __all__ = ["layer_inputs", "probe"]
 
-BATCH_SIZE = 96  # canvases in one forward pass
+BATCH_SIZE = 48  # canvases in one forward pass; their activations stay in the cache's reach
 CHUNK = 64  # photographs written at once, and read ahead
 LARGE = 2**31  # bytes of a result worth a word
 
