@@ -13,11 +13,11 @@ ALPHA = 0.05
 def verdict(result: xr.Dataset) -> str:
     """Return what a signature or a comparison found, a paragraph for each group and position.
 
-    Of a signature each says whether invariance goes with dynamic range, in how many units, with what interval,
-    what the naive test would have said, and how many units were left out and why. A relation is
-    said to be found where the false discovery rate over all groups and positions is below 0.05. Of
-    a comparison each says whether layer and area differ, by how much, and what they would have
-    seemed to do as measured.
+    Of a signature each says whether invariance goes with dynamic range, in how many units, with
+    what interval, what the naive test would have said, and how many units were left out and why. A
+    relation is said to be found where the false discovery rate over all groups and positions is
+    below 0.05. Of a comparison each says whether layer and area differ, by how much, and what they
+    would have seemed to do as measured.
 
     Parameters
     ----------
@@ -45,7 +45,10 @@ def verdict(result: xr.Dataset) -> str:
         return _of_comparison(result)
     missing = {"spearman", "interval", "p_value", "q_value", "n_units"} - set(result)
     if missing:
-        msg = f"result must come from artiphys.signature or artiphys.compare; it lacks {sorted(missing)}"
+        msg = (
+            "result must come from artiphys.signature or artiphys.compare; it lacks "
+            f"{sorted(missing)}"
+        )
         raise InputError(msg)
     by = next(str(dim) for dim in result["spearman"].dims if dim != "position")
     return "\n\n".join(

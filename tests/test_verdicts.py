@@ -40,5 +40,5 @@ def test_averages_have_a_verdict_too():
 
 
 def test_bad_input():
-    with pytest.raises(InputError, match="must come from artiphys.signature; it lacks"):
+    with pytest.raises(InputError, match="must come from artiphys.signature or artiphys.compare; it lacks"):
         verdict(xr.Dataset({"spearman": 0.3}))

@@ -14,12 +14,12 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from typing import Any, NoReturn
 
-from artiphys.command import describe, ingest, probe, reproduce, signature
+from artiphys.command import compare, describe, ingest, probe, reproduce, signature, simulate
 from artiphys.errors import ArtiphysError
 
 __all__ = ["main"]
 
-COMMANDS = (reproduce, probe, describe, ingest, signature)
+COMMANDS = (reproduce, probe, describe, ingest, signature, compare, simulate)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
