@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from artiphys.marginal_likelihood import Estimate, Observed, posterior
+from artiphys.randomness import generator
 
 __all__ = ["GoodnessOfFit", "bootstrap_p_value", "distances"]
 
@@ -46,7 +47,7 @@ def bootstrap_p_value(
     Each population has the units' own places, as far as their data tell them, and its distances are
     from the fitted curve, not from one fitted to it: no degrees of freedom are lost.
     """
-    rng = np.random.default_rng(rng)
+    rng = generator(rng)
     n_images = int(observed.n_images or 0)
     grid, probability, _ = posterior(observed, estimate._replace(n_effective=float(n_images)))
     cumulative = probability.cumsum(axis=1)

@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from artiphys.errors import ArtiphysWarning, InputError
+from artiphys.randomness import generator
 from artiphys.rectification import rectified_moments
 
 __all__ = [
@@ -363,7 +364,7 @@ def simulate_integration(
     if n_inputs < 1 or n_outputs < 1:
         msg = f"n_inputs and n_outputs must be at least 1; got {n_inputs} and {n_outputs}"
         raise InputError(msg)
-    rng = np.random.default_rng(rng)
+    rng = generator(rng)
     # The same draws everywhere, so that curves differ by what they are for alone.
     deviate = rng.standard_normal((n_outputs, n_inputs))
     weights = rng.standard_normal((n_outputs, n_inputs))

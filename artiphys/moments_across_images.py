@@ -7,6 +7,7 @@ __all__ = ["moments_across_images"]
 MIN_IMAGES_VARIANCE = 2
 MIN_IMAGES_CORRELATION = 3
 CONSTANT = 1e-13  # spread below this share of the mean is rounding, as scipy.stats.pearsonr has it
+PERFECT = 1e-12  # a correlation this close to ±1 is ±1, so that units of equal columns tie in rank
 
 
 def moments_across_images(
@@ -28,7 +29,8 @@ def moments_across_images(
     variance : numpy.ndarray, (resample, unit)
         With ddof 1, over the images measured at the reference; NaN with fewer than 2.
     correlation : numpy.ndarray, (resample, unit, position)
-        Over the images measured at both; NaN with fewer than 3, or where one is constant.
+        Over the images measured at both; NaN with fewer than 3, or where one is constant. Exactly
+        ±1 where it is so but for rounding.
     """
     n_unit, n_image, n_position = values.shape
     counts = np.ones((1, n_image)) if counts is None else counts.astype(float)
@@ -56,7 +58,8 @@ def moments_across_images(
         variance = np.where(n >= MIN_IMAGES_VARIANCE, ss1 / (n - 1), np.nan)[:, :, at]
         defined = (n >= MIN_IMAGES_CORRELATION) & (ss1 > 0) & (ss2 > 0)
         correlation = np.where(defined, s12 / (np.sqrt(ss1) * np.sqrt(ss2)), np.nan)
-    return variance, correlation
+        perfect = np.abs(np.abs(correlation) - 1) < PERFECT
+    return variance, np.where(perfect, np.sign(correlation), correlation)
 
 
 def _mean(values: np.ndarray, where: np.ndarray) -> np.ndarray:

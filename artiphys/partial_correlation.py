@@ -9,6 +9,7 @@ import xarray as xr
 from scipy import stats
 
 from artiphys.errors import InputError
+from artiphys.randomness import generator
 from artiphys.rank_correlation import bootstrap_interval, check_resampling, spearman_resamples
 from artiphys.rank_jackknife import partial_correlations
 
@@ -77,7 +78,7 @@ def partial_spearman(
     -0.947
     """
     check_resampling(n_resamples, level)
-    rng = np.random.default_rng(rng)
+    rng = generator(rng)
     rows = _rows(x, y, covariates, dim)
     rows = rows[:, np.isfinite(rows).all(0)]
     n_row, n = rows.shape

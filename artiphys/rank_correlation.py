@@ -15,6 +15,7 @@ import xarray as xr
 from scipy import stats
 
 from artiphys.errors import InputError
+from artiphys.randomness import generator
 
 __all__ = ["fisher_z", "spearman", "spearman_resamples"]
 
@@ -126,7 +127,7 @@ def spearman(
     shape = x.shape[:-1]
     coords = {n: c for a in (x, y) for n, c in a.coords.items() if dim not in c.dims}
     columns = zip(x.values.reshape(-1, x.shape[-1]), y.values.reshape(-1, x.shape[-1]), strict=True)
-    seed = int(np.random.default_rng(rng).integers(2**63))
+    seed = int(generator(rng).integers(2**63))
     found = [
         _spearman_of_pairs(a, b, n_resamples, level, method, np.random.default_rng(seed))
         for a, b in columns
@@ -179,7 +180,7 @@ def spearman_resamples(x: np.ndarray, y: np.ndarray, indices: np.ndarray) -> np.
         xy = np.einsum("ru,ru->r", counts, y_rank)
         with np.errstate(invalid="ignore"):
             r[start : start + BLOCK] = xy / (np.sqrt(xx) * np.sqrt(yy))
-    return r
+    return np.clip(r, -1, 1)  # the roots of a perfect relation may round beyond it
 
 
 def permutation_p_value(
@@ -221,9 +222,11 @@ def bootstrap_interval(
 def check_resampling(n_resamples: int, level: float, method: str = "percentile") -> None:
     """Raise InputError unless the arguments of a resampling make sense; every fault is listed."""
     faults = []
-    if not isinstance(n_resamples, int | np.integer) or n_resamples < 1:
+    whole = isinstance(n_resamples, int | np.integer) and not isinstance(n_resamples, bool)
+    if not whole or n_resamples < 1:
         faults.append(f"n_resamples must be a whole number of at least 1; got {n_resamples!r}")
-    if not 0 < level < 1:
+    number = isinstance(level, float | int | np.floating)
+    if not number or not 0 < level < 1:
         faults.append(f"level must lie between 0 and 1, e.g. 0.95; got {level!r}")
     if method not in ("percentile", "BCa"):
         faults.append(f"method must be 'percentile' or 'BCa'; got {method!r}")

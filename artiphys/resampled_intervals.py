@@ -108,4 +108,5 @@ def _row_spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     a -= a.mean(axis=1, keepdims=True)
     b -= b.mean(axis=1, keepdims=True)
     with np.errstate(invalid="ignore"):
-        return np.sum(a * b, axis=1) / np.sqrt(np.sum(a**2, axis=1) * np.sum(b**2, axis=1))
+        r = np.sum(a * b, axis=1) / np.sqrt(np.sum(a**2, axis=1) * np.sum(b**2, axis=1))
+    return np.clip(r, -1, 1)  # a perfect relation may round beyond it

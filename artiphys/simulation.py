@@ -9,6 +9,7 @@ import xarray as xr
 from artiphys.errors import InputError
 from artiphys.moments_across_images import moments_across_images
 from artiphys.provenance import provenance
+from artiphys.randomness import generator
 from artiphys.rectification import rectified_moments
 from artiphys.schema import response_array
 
@@ -102,7 +103,7 @@ def simulate_responses(
     fewest, most = _range(repeats)
     _check(relation, (n_units, n_images, n_positions, n_sessions, fewest), rate, window, fano)
     seed = rng if isinstance(rng, int | None) else str(rng)
-    rng = np.random.default_rng(rng)
+    rng = generator(rng)
     draw = _rectified_rates if relation == "rectification" else _unrelated_rates
     rates, spread, carried, parameters = draw(rng, n_units, n_images, n_positions, rate)
     session = np.arange(n_units) * n_sessions // n_units

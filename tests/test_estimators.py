@@ -235,3 +235,28 @@ def test_an_infinite_response_is_not_a_variance_of_zero():
     variance, correlation = moments_across_images(values, 0)
     assert np.isnan(variance).all()
     assert np.isnan(correlation[0, 0]).all()
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_equal_columns_are_perfectly_invariant_and_their_units_tie(sign):
+    """A shift too small to change the canvas: r is 1, and its rounding error ranks no unit."""
+    rng = np.random.default_rng(7)
+    column = rng.lognormal(size=(500, 1, 1)) * (1 + rng.normal(size=(500, 37, 1)))
+    correlation = moments_across_images(np.concatenate([column, sign * column], axis=2), 0)[1]
+    assert (correlation[0, :, 1] == sign).all()
+    assert np.unique(stats.rankdata(correlation[0, :, 1])).size == 1
+    counts = rng.multinomial(37, np.full(37, 1 / 37), size=20)
+    resampled = moments_across_images(np.concatenate([column, sign * column], 2), 0, counts)[1]
+    assert (resampled[:, :, 1] == sign).all()
+    # The control: numpy's own correlations are spread by rounding, and rank the units.
+    plain = [np.corrcoef(unit, sign * unit)[0, 1] for unit in column[:, :, 0] / 3]
+    assert np.unique(plain).size > 1
+
+
+def test_a_correlation_that_is_nearly_perfect_is_not_made_perfect():
+    rng = np.random.default_rng(8)
+    column = rng.normal(size=(4, 200, 1))
+    values = np.concatenate([column, column + 1e-5 * rng.normal(size=column.shape)], axis=2)
+    correlation = moments_across_images(values, 0)[1][0, :, 1]
+    assert (correlation < 1).all()
+    assert (correlation > 1 - 1e-9).all()

@@ -200,3 +200,22 @@ def test_fisher_z():
     assert np.isnan(z[5])
     labelled = fisher_z(xr.DataArray(r, dims="unit", attrs={"formula": "Pearson"}))
     assert labelled.attrs == {"formula": "Pearson", "scale": "Fisher z"}
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("n", [3, 7, 40, 387])
+def test_resamples_of_a_perfect_relation_stay_within_one(n, sign):
+    x = np.random.default_rng(n).normal(size=n)
+    indices = np.random.default_rng(0).integers(n, size=(3000, n), dtype=np.int32)
+    resamples = spearman_resamples(x, sign * np.exp(x), indices)
+    known = resamples[~np.isnan(resamples)]
+    assert np.abs(known).max() <= 1
+    np.testing.assert_allclose(known, sign, rtol=1e-12)
+    result = spearman(x, sign * np.exp(x), n_resamples=500, rng=0)
+    assert (np.abs(result["interval"]) <= 1).all()
+
+
+def test_whole_numbers_of_numpy_are_whole_numbers():
+    x, y = pairs(0, 20, ties=False)
+    asked = spearman(x, y, n_resamples=np.int64(50), level=np.float64(0.9), rng=np.uint8(3))
+    xr.testing.assert_equal(asked, spearman(x, y, n_resamples=50, level=0.9, rng=3))
