@@ -157,7 +157,7 @@ def require(responses: xr.DataArray, *, trial: bool | None = None) -> xr.DataArr
     Raises
     ------
     InputError
-        If dims are missing or others are there, or ``trial`` is not as asked.
+        If dims are missing, empty or others are there, or ``trial`` is not as asked.
     """
     if not isinstance(responses, xr.DataArray):
         msg = f"responses must be an xarray.DataArray; got {type(responses).__name__}"
@@ -170,6 +170,10 @@ def require(responses: xr.DataArray, *, trial: bool | None = None) -> xr.DataArr
             + (f"; add {missing} with expand_dims" if missing else "")
             + (f"; select or average over {extra}" if extra else "")
         )
+        raise InputError(msg)
+    empty = [str(dim) for dim, size in responses.sizes.items() if size == 0]
+    if empty:
+        msg = f"responses must have at least one entry along each dim; {empty} are empty"
         raise InputError(msg)
     if trial is True and "trial" not in responses.dims:
         msg = "responses must have a 'trial' dim for this; got averages only; use noise=None"
@@ -189,11 +193,14 @@ def reference_label(responses: xr.DataArray, reference: Hashable | None = None) 
         If there is none, or it is not among the positions; the valid labels are listed.
     """
     label = responses.attrs.get("reference") if reference is None else reference
-    labels = responses["position"].values.tolist() if "position" in responses.coords else None
+    if "position" not in responses.coords:
+        msg = "the positions have no labels; give them: responses.assign_coords(position=[...])"
+        raise InputError(msg)
+    labels = responses["position"].values.tolist()
     if label is None:
         msg = f"no reference position: pass reference=, one of {labels}, or set attrs['reference']"
         raise InputError(msg)
-    if labels is None or label not in labels:
+    if label not in labels:
         msg = f"reference {label!r} is not among the positions; they are {labels}"
         raise InputError(msg)
     return label

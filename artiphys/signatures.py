@@ -1,17 +1,20 @@
 """The signature of an area: how its units' invariance goes with their dynamic range."""
 
+import warnings
 from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from scipy import stats
 
 from artiphys.confounds import covariates_of
-from artiphys.errors import InputError
+from artiphys.errors import ArtiphysWarning, InputError
 from artiphys.estimators import Noise, dynamic_range, invariance, resolved_noise
 from artiphys.partial_correlation import partial_spearman
-from artiphys.rank_correlation import check_resampling, spearman
+from artiphys.randomness import generator
+from artiphys.rank_correlation import MIN_UNITS, check_resampling, spearman
 from artiphys.resampled_intervals import interval_over_images, interval_over_sessions
 from artiphys.schema import require
 from artiphys.signature_of_trials import SESSION, signature_of_trials
@@ -19,6 +22,12 @@ from artiphys.signature_of_trials import SESSION, signature_of_trials
 __all__ = ["signature"]
 
 RESAMPLES = (("unit",), ("image", "unit"), ("session", "unit"))
+MAX_LISTED = 5  # groups that a warning names
+UNDEFINED = {
+    None: "constant responses, or fewer than 3 images",
+    "corrected": "no more variance than noise gives, or fewer than 3 images",
+    "split": "no more variance than noise gives, too noisy, or fewer than 3 images",
+}
 
 
 def signature(
@@ -65,8 +74,9 @@ def signature(
         Over (`by`, position), the reference left out: ``spearman``, ``interval`` (lower and upper
         along ``ci_bound``), ``p_value`` (two-sided), ``q_value`` (the p-value's false discovery
         rate over all groups and positions, Benjamini and Hochberg) and ``n_units``, those with both
-        quantities defined. Groups are in the order in which they first appear. With trials and
-        "auto" also ``spearman_naive`` and ``p_value_naive``, what the responses as measured would
+        quantities defined. Groups are in the order in which they first appear. Without trials, or
+        with another `noise`, also ``n_undefined``, the units left out. With trials and "auto"
+        also ``spearman_naive`` and ``p_value_naive``, what the responses as measured would
         have said; ``spearman_attenuated``, ``reliability_dynamic_range`` and
         ``reliability_invariance``, of which `spearman` is made; and the units left out:
         ``n_too_noisy``, ``n_without_signal``, ``n_not_measured``.
@@ -74,13 +84,14 @@ def signature(
     Raises
     ------
     InputError
-        If `by` is not a coordinate along ``unit``, or an argument is out of range or does not go
-        with the others.
+        If a dim is empty, `by` is not a coordinate along ``unit`` or all of it is missing, or an
+        argument is out of range or does not go with the others.
 
     Warns
     -----
     ArtiphysWarning
-        Where there are units, but too few that could be measured, or they do not measurably differ.
+        Where units are left out, or do not belong to a group as `by` is NaN there, with the counts;
+        where there are units, but too few that could be measured, or they do not measurably differ.
 
     Notes
     -----
@@ -141,12 +152,20 @@ def _checked_resample(resample: Sequence[str]) -> tuple[str, ...]:
 
 
 def _groups(responses: xr.DataArray, by: str) -> np.ndarray:
-    along_unit = [name for name, c in responses.coords.items() if c.dims == ("unit",)]
+    along_unit = [str(name) for name, c in responses.coords.items() if c.dims == ("unit",)]
     if by not in along_unit:
         msg = f"by must be a coordinate along 'unit': one of {along_unit}; got {by!r}"
         raise InputError(msg)
-    values, first = np.unique(responses[by].values, return_index=True)
-    return values[np.argsort(first)]
+    values = responses[by].values
+    missing = pd.isna(values)
+    if missing.all():
+        msg = f"by={by!r} is missing (NaN) for every unit; choose another of {along_unit}"
+        raise InputError(msg)
+    if missing.any():
+        of = f"{missing.sum()} of {missing.size} units"
+        msg = f"{by!r} is missing (NaN) for {of}; they are left out"
+        warnings.warn(msg, ArtiphysWarning, stacklevel=3)
+    return np.array(list(dict.fromkeys(values[~missing].tolist())), dtype=values.dtype)
 
 
 def _signature_of_estimates(
@@ -168,7 +187,7 @@ def _signature_of_estimates(
     carried = invariance(responses, reference=reference, noise=noise)
     constant = covariates_of(responses, covariates)
     drawn: dict[str, Any] = {"n_resamples": n_resamples, "level": level}
-    drawn["rng"] = seed = int(np.random.default_rng(rng).integers(2**63))
+    drawn["rng"] = seed = int(generator(rng).integers(2**63))
     found = []
     for group in groups:
         members = responses[by].values == group
@@ -191,6 +210,9 @@ def _signature_of_estimates(
         found.append(result)
     combined = xr.concat(found, dim=xr.Variable(by, groups), coords="minimal", compat="override")
     combined = combined.rename(n="n_units")
+    sizes = xr.DataArray([(responses[by].values == group).sum() for group in groups], dims=by)
+    combined["n_undefined"] = sizes - combined["n_units"]
+    _warn_of_units_left_out(combined, by, UNDEFINED[noise], MIN_UNITS + len(covariates))
     combined.attrs |= {
         "noise": spread.attrs["noise"],
         "reference": spread.attrs["reference"],
@@ -200,6 +222,33 @@ def _signature_of_estimates(
         "covariates": ", ".join(covariates),
     }
     return combined
+
+
+def _warn_of_units_left_out(result: xr.Dataset, by: str, reason: str, enough: int) -> None:
+    left_out, no_relation = [], []
+    for group in result[by].values:
+        cell = result.sel({by: group})
+        n_out, n_unit = int(cell["n_undefined"].max()), cell["n_units"]
+        if n_out:
+            n_all = n_out + int(n_unit.min())
+            left_out.append(f"{group}: {n_out} of {n_all} units left out")
+        alike = int((cell["spearman"].isnull() & (n_unit >= enough)).sum())
+        if alike:
+            no_relation.append(f"{group}: at {alike} of {n_unit.size} positions")
+    if left_out:
+        msg = f"{_listed(left_out)}: their dynamic range or invariance is undefined ({reason})"
+        warnings.warn(msg, ArtiphysWarning, stacklevel=4)
+    if no_relation:
+        msg = (
+            f"{_listed(no_relation)} r_s is undefined: all units are alike in dynamic range or in "
+            "invariance"
+        )
+        warnings.warn(msg, ArtiphysWarning, stacklevel=4)
+
+
+def _listed(words: list[str]) -> str:
+    more = len(words) - MAX_LISTED
+    return ", ".join(words[:MAX_LISTED]) + (f" and {more} groups more" if more > 0 else "")
 
 
 def _check_bootstrap(

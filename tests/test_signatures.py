@@ -1,5 +1,8 @@
 """The signature against its parts, and its intervals against a loop."""
 
+import re
+import warnings
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -92,8 +95,77 @@ def test_two_units_give_no_number(make_responses):
 
 
 @pytest.mark.parametrize(
+    ("spoil", "n_undefined", "told"),
+    [
+        (lambda v: v, [[0, 0], [0, 0]], None),
+        (lambda v: v.__setitem__(slice(2), 1.0), [[2, 2], [0, 0]], "V4: 2 of 25 units left out: "),
+        (
+            lambda v: v.__setitem__((slice(24, 26), slice(None), 2), 1.0),
+            [[0, 1], [0, 1]],
+            "V4: 1 of 25 units left out, IT: 1 of 15 units left out: .*constant responses",
+        ),
+        (
+            lambda v: v.__setitem__((slice(None), slice(2, None)), np.nan),
+            [[25, 25], [15, 15]],
+            "V4: 25 of 25 .* fewer than 3 images",
+        ),
+    ],
+    ids=["none", "some", "one position", "two images"],
+)
+def test_units_left_out_are_counted_and_told_once(make_responses, spoil, n_undefined, told):
+    values = population(0)
+    spoil(values)
+    responses = make_responses(values, area=["V4"] * 25 + ["IT"] * 15)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = signature(responses, n_resamples=9, rng=0)
+    assert result["n_undefined"].values.tolist() == n_undefined
+    of_all = np.array([[25], [15]])
+    assert (result["n_undefined"] + result["n_units"] == of_all).all()
+    messages = [str(w.message) for w in caught]
+    assert len(messages) == (told is not None)
+    assert told is None or re.search(told, messages[0])
+
+
+def test_units_that_are_all_alike_are_told(make_responses):
+    values = np.repeat(population(0, n_unit=6)[:, :, :1], 3, axis=2)  # no shift at all
+    with pytest.warns(ArtiphysWarning, match="V4: at 2 of 2 positions r_s is undefined: all units"):
+        result = signature(make_responses(values), n_resamples=9, rng=0)
+    assert (result["n_units"] == 6).all()
+    assert np.isnan(result["spearman"].values).all()
+
+
+@pytest.mark.parametrize("trials", [False, True])
+def test_units_of_no_known_group_are_left_out_and_told(make_responses, trials):
+    values = np.repeat(population(0)[..., None], 4, axis=-1) if trials else population(0)
+    values = values + 0.1 * np.random.default_rng(0).normal(size=values.shape)
+    depth = np.repeat([2.0, np.nan, 1.0], [20, 5, 15])
+    responses = make_responses(values, unit_coords={"depth": depth})
+    asked = {"by": "depth", "n_resamples": 9, "rng": 0}
+    with pytest.warns(ArtiphysWarning, match="'depth' is missing \\(NaN\\) for 5 of 40 units"):
+        result = signature(responses, **asked)
+    assert result["depth"].values.tolist() == [2.0, 1.0]
+    known = signature(responses[np.isfinite(depth)], **asked)
+    xr.testing.assert_allclose(result, known)
+    with pytest.raises(InputError, match="missing \\(NaN\\) for every unit; choose another"):
+        signature(responses.assign_coords(depth=("unit", np.full(40, np.nan))), **asked)
+
+
+@pytest.mark.parametrize("dim", ["unit", "image", "position"])
+def test_an_empty_selection_is_refused(responses, dim):
+    with pytest.raises(InputError, match=f"at least one entry along each dim; \\['{dim}'\\] are"):
+        signature(responses.isel({dim: []}))
+
+
+@pytest.mark.parametrize(
     ("arguments", "fault"),
     [
+        ({"rng": -1}, "rng must be a seed .*; got -1"),
+        ({"rng": "seven"}, "rng must be a seed"),
+        ({"n_resamples": True}, "n_resamples must be a whole number .* got True"),
+        ({"n_resamples": 10.0}, "n_resamples must be a whole number"),
+        ({"level": "high"}, "level must lie between 0 and 1"),
+        ({"level": True}, "level must lie between 0 and 1"),
         ({"by": "layer"}, "one of \\['unit', 'area', 'source'\\]; got 'layer'"),
         ({"resample": ("trial",)}, "resample must be one of"),
         ({"level": 1}, "level must lie between 0 and 1"),
@@ -138,7 +210,8 @@ def test_a_group_does_not_hang_on_the_others():
 
 def test_one_split_is_the_spearman_of_its_two_estimates():
     responses = with_trials(repeats=(2, 6))
-    result = signature(responses, noise="split", n_resamples=50, rng=0)
+    with pytest.warns(ArtiphysWarning, match="units left out: .*too noisy"):
+        result = signature(responses, noise="split", n_resamples=50, rng=0)
     x, y = (f(responses, noise="split").values for f in (dynamic_range, invariance))
     expected = stats.spearmanr(x, y[:, 0], nan_policy="omit").statistic
     assert float(result["spearman"][0, 0]) == pytest.approx(expected)

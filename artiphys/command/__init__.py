@@ -15,7 +15,7 @@ from importlib.metadata import version
 from typing import Any, NoReturn
 
 from artiphys.command import compare, describe, ingest, probe, reproduce, signature, simulate
-from artiphys.errors import ArtiphysError
+from artiphys.errors import ArtiphysError, ArtiphysWarning
 
 __all__ = ["main"]
 
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except MemoryError:
-        return _refuse("out of memory; use fewer images or a smaller batch")
+        return _refuse("out of memory; use fewer images or resamples, or a smaller batch")
     except (ArtiphysError, OSError, ImportError) as error:
         return _refuse(str(error) or type(error).__name__)
     return 0
@@ -94,4 +94,5 @@ def _one_line_warnings() -> Iterator[None]:
 
     with warnings.catch_warnings():
         warnings.showwarning = show
+        warnings.simplefilter("always", ArtiphysWarning)  # also of the second file
         yield

@@ -27,16 +27,36 @@ __all__ = [
     "write_figure",
 ]
 
+MAX_ROWS = 60  # of a table on the terminal
+ENDS = 10  # rows shown at either end of a longer one
+
 
 def add_resampling_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of every command that gives an interval."""
     parser.add_argument(
-        "--n-resamples", type=int, default=10_000, metavar="N", help="bootstrap resamples"
+        "--n-resamples",
+        type=int,
+        default=10_000,
+        metavar="N",
+        help="bootstrap resamples (default: 10000)",
     )
     parser.add_argument(
-        "--level", type=float, default=0.95, help="coverage of the intervals (default: 0.95)"
+        "--level",
+        type=float,
+        default=0.95,
+        metavar="SHARE",
+        help="coverage of the intervals (default: 0.95)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of all that is random (default: 0)")
+    parser.add_argument(
+        "--seed", type=_seed, default=0, metavar="N", help="of all that is random (default: 0)"
+    )
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        msg = f"a seed is a whole number of at least 0; got {text}"
+        raise argparse.ArgumentTypeError(msg)
+    return int(text)
 
 
 def correlation_frame(result: xr.Dataset) -> pd.DataFrame:
@@ -49,16 +69,31 @@ def correlation_frame(result: xr.Dataset) -> pd.DataFrame:
     return frame[[*first, *(name for name in frame.columns if name not in first)]]
 
 
-def print_table(frame: pd.DataFrame, *, quiet: bool = False) -> None:
-    """Print a table on the terminal; nothing when `quiet`."""
+def print_table(frame: pd.DataFrame, *, quiet: bool = False, whole: str = "") -> None:
+    """Print a table on the terminal; nothing when `quiet`.
+
+    Of a long one the first and the last rows, and `whole`, where the others are.
+    """
     if quiet:
         return
+    if whole and len(frame) > MAX_ROWS:
+        n_left_out = len(frame) - 2 * ENDS
+        _print_rows(pd.concat([frame.iloc[:ENDS], frame.iloc[-ENDS:]]), break_at=ENDS)
+        print(f"\n{n_left_out} of {len(frame)} rows are not shown; {whole}")
+    else:
+        _print_rows(frame)
+
+
+def _print_rows(frame: pd.DataFrame, *, break_at: int | None = None) -> None:
     numbers = frame.select_dtypes("number").columns
     text = frame.copy().astype(object)
     for name in frame.select_dtypes("floating"):
         text[name] = [number_text(value) for value in frame[name]]
     # Without numparse: tabulate would round texts that look like numbers, position labels say.
     sides = ["right" if name in numbers else "left" for name in frame.columns]
+    if break_at is not None:
+        gap = pd.DataFrame([["..."] * len(text.columns)], columns=text.columns)
+        text = pd.concat([text.iloc[:break_at], gap, text.iloc[break_at:]])
     print(tabulate(text, headers="keys", showindex=False, disable_numparse=True, colalign=sides))
 
 

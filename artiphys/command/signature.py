@@ -1,9 +1,12 @@
 """``artiphys signature``: how invariance goes with dynamic range, from files of responses."""
 
 import argparse
+import warnings
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -26,6 +29,9 @@ from artiphys.storage import open_responses
 from artiphys.verdicts import verdict
 
 __all__ = ["add_parser", "run"]
+
+MAX_PANELS = 30  # of a figure: beyond it nobody can read them
+MAX_VERDICTS = 12
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -60,14 +66,16 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print the table of each file; with ``--out``, write it and a figure a file."""
+    names = _names(args.files)
     if args.out is not None:
         writable_folder(args.out)
     noise = None if args.noise == "none" else args.noise
     frames, verdicts = [], []
-    for path in args.files:
+    for path, name in zip(args.files, names, strict=True):
         responses = open_responses(path)
         reference = _label(args.reference, responses["position"].values.tolist())
-        result = signature(
+        result = _signature_of_file(
+            path,
             responses,
             by=args.by,
             reference=reference,
@@ -80,36 +88,55 @@ def run(args: argparse.Namespace) -> None:
         frames.append(correlation_frame(result).assign(file=str(path)))
         if "spearman_naive" in result:
             verdicts.append(verdict(result))
-        else:
-            _say_undefined(responses[args.by].values, result["n_units"], path, quiet=args.quiet)
-        if args.out is not None:
+        if args.out is not None and result.sizes[args.by] > MAX_PANELS:
+            why = f"{result.sizes[args.by]} groups are too many to be read, at most {MAX_PANELS}"
+            say(f"{path}: no figure: {why}", quiet=args.quiet)
+        elif args.out is not None:
             from artiphys.plotting.signature import plot_signature
 
             spread = dynamic_range(responses, reference=reference, noise=noise)
             z = fisher_z(invariance(responses, reference=reference, noise=noise))
             figure = plot_signature(spread, z, result)
-            write_figure(figure, args.out / f"signature-{path.stem}.png")
+            write_figure(figure, args.out / f"signature-{name}.png")
     frame = pd.concat(frames, ignore_index=True)
-    print_table(_for_reading(frame, args.by, several=len(args.files) > 1), quiet=args.quiet)
-    for words in verdicts:
-        if not args.quiet:
-            print(f"\n{words}")
+    table = _for_reading(frame, args.by, several=len(args.files) > 1)
+    where = "add --out DIR for all" if args.out is None else f"all are in {args.out}/signature.csv"
+    print_table(table, quiet=args.quiet, whole=where)
+    if len(frame) <= MAX_VERDICTS:  # more prose than that nobody reads; the table has the numbers
+        for words in verdicts:
+            if not args.quiet:
+                print(f"\n{words}")
     if args.out is not None:
         write_csv(frame, args.out / "signature.csv")
 
 
-def _say_undefined(groups: np.ndarray, n_units: xr.DataArray, path: Path, *, quiet: bool) -> None:
-    """Say how many units of each group have no dynamic range or invariance, if any."""
-    (by,) = (dim for dim in n_units.dims if dim != "position")
-    for group in n_units[by].values:
-        n_all = int((groups == group).sum())
-        n_out = n_all - int(n_units.sel({by: group}).min())
-        if n_out:
-            say(
-                f"{path}: {group}: {n_out} of {n_all} units left out: their dynamic range or"
-                " invariance is undefined (constant responses, or too few images)",
-                quiet=quiet,
-            )
+def _names(files: Sequence[Path]) -> list[str]:
+    """Return a name for the figure of each file: its stem, or with its folders where two agree."""
+    paths = [path.resolve() for path in files]
+    for path, count in Counter(paths).items():
+        if count > 1:
+            msg = f"{path} is given {count} times; give each FILE once"
+            raise InputError(msg)
+    names = [path.stem for path in paths]
+    for depth in range(1, max(len(path.parts) for path in paths) + 1):
+        repeated = {name for name, count in Counter(names).items() if count > 1}
+        if not repeated:
+            break
+        names = [
+            "-".join(path.parts[-depth:]) if name in repeated else name
+            for path, name in zip(paths, names, strict=True)
+        ]
+    return names
+
+
+def _signature_of_file(path: Path, responses: xr.DataArray, **arguments: Any) -> xr.Dataset:
+    """Return the signature; its warnings say of which file they are."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = signature(responses, **arguments)
+    for warning in caught:
+        warnings.warn(f"{path}: {warning.message}", warning.category, stacklevel=2)
+    return result
 
 
 def _label(text: str | None, labels: list) -> object:
