@@ -17,6 +17,8 @@ from artiphys.signal_moments import cells_of, signal_moments
 
 __all__ = ["Experiment", "experiment_of", "through_experiment"]
 
+MIN_UNITS_SHAPE = 5
+
 
 class Experiment(NamedTuple):
     """What recorded units were like, in the order of their signal variance at the reference."""
@@ -25,6 +27,7 @@ class Experiment(NamedTuple):
     variance: np.ndarray  # (unit, position), of the signal across images; negative by chance
     noise: np.ndarray  # (unit, position), variance of a trial, mean over images
     proportional: np.ndarray  # (unit), whether noise variance goes with the mean response
+    at_signal: np.ndarray  # (unit, position), noise variance of a cell's mean where signal varies
     n: np.ndarray  # (unit, image, position), trials in each cell
 
 
@@ -65,8 +68,13 @@ def experiment_of(values: np.ndarray, at: int) -> Experiment:
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.where(measured, cell_mean, 0.0).sum(1) / measured.sum(1)
         noise = (freedom * scatter).sum(1) / freedom.sum(1)
+        deviation = np.where(measured, cell_mean - mean[:, None], 0.0)
+        cell_noise = np.where(measured, cells.noise[known], 0.0)
+        at_signal = ((deviation**2 - cell_noise) * cell_noise).sum(1)
+        at_signal /= (measured.sum(1) - 1) * moments.variance[known]
+    at_signal = np.where(moments.variance[known] > moments.noise[known], at_signal, np.nan)
     lowest = np.where(measured, cell_mean, np.inf).min((1, 2))
-    return Experiment(mean, moments.variance[known], noise, lowest >= 0, n)
+    return Experiment(mean, moments.variance[known], noise, lowest >= 0, at_signal, n)
 
 
 def through_experiment(
@@ -102,8 +110,10 @@ def through_experiment(
         for quantity in (experiment.mean, np.maximum(experiment.variance, 0.0), experiment.noise)
     )
     rates = mean + np.sqrt(variance) * _standardised(values[order])
-    deviation = np.sqrt(noise * _noise_weights(rates, experiment.proportional[recorded]))
     n = experiment.n[recorded][..., None]
+    cell_noise = noise * _noise_weights(rates, experiment.proportional[recorded])
+    cell_noise *= _shape_factors(rates, cell_noise, n[..., 0], experiment, recorded)
+    deviation = np.sqrt(cell_noise)
     trial = np.arange(int(experiment.n.max(initial=1)))
     trials = np.full((len(values), *rates.shape[1:], trial.size), np.nan)
     drawn = rng.standard_normal((*rates.shape, trial.size))
@@ -133,6 +143,34 @@ def _noise_weights(rates: np.ndarray, proportional: np.ndarray) -> np.ndarray:
     total = np.where(known, weights, 0.0).sum(1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(total > 0, weights * known.sum(1, keepdims=True) / total, 1.0)
+
+
+def _shape_factors(
+    rates: np.ndarray,
+    noise: np.ndarray,
+    n: np.ndarray,
+    experiment: Experiment,
+    recorded: np.ndarray,
+) -> np.ndarray:
+    """Return what makes up for the shape of the model's tuning (position).
+
+    A neuron that answers to few images is noisiest just at these, which a network's units of
+    symmetric tuning would not be, at the same mean noise. The noise of the signal's own images
+    decides how well variance and correlation can be measured, so that it is made to agree in the
+    typical unit.
+    """
+    shown = (n > 0) & ~np.isnan(rates)
+    count = shown.sum(1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(shown, rates, 0.0).sum(1) / count
+        squares = np.where(shown, (rates - mean[:, None]) ** 2, 0.0)
+        of_model = (squares * np.where(shown, noise / n, 0.0)).sum(1) / squares.sum(1)
+        ratio = experiment.at_signal[recorded] / of_model
+    known = np.isfinite(ratio) & (ratio > 0)
+    factors = np.ones(ratio.shape[1])
+    for p in np.flatnonzero(known.sum(0) >= MIN_UNITS_SHAPE):
+        factors[p] = np.median(ratio[known[:, p], p])
+    return factors
 
 
 def _gains(place: np.ndarray, variance: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ from artiphys.errors import ArtiphysWarning
 from artiphys.simulation import simulate_responses
 
 ALPHA = 0.05
-N_PASSES = 4  # half the default, for speed; fewer leave more luck in the model's estimate
+N_PASSES = 2  # the default is 8; fewer leave more luck in the estimate, which the interval knows of
 N_NETWORKS = 4
 WINDOW = 0.2
 BASELINE = 4.0  # mean rate over the signal's standard deviation, of the typical recorded unit
@@ -43,7 +43,7 @@ class Condition(NamedTuple):
 
 
 CONDITIONS = (
-    Condition(model_units=200, brain_units=120),
+    Condition(brain_units=120),
     Condition("alexnet", "alexnet", rate=30.0, images=30, repeats=8, other_images=True),
     Condition("alexnet", "alexnet", rate=40.0, repeats=(2, 10)),
     Condition("rectification", "rectification", rate=15.0, repeats=(2, 10)),
