@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 import torchvision
@@ -10,9 +11,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 from artiphys.errors import InputError
-from artiphys_torch import receptive_field
+from artiphys_torch import probe, receptive_field
 from artiphys_torch.chains import chains
-from artiphys_torch.receptive_fields import Connections, fields
+from artiphys_torch.connections import Connections
+from artiphys_torch.receptive_fields import fields
 from torch_networks import Residual, chain
 
 
@@ -225,3 +227,51 @@ def test_many_layers_at_once_say_which_have_none():
     found, refused = fields(Connections(Residual(), ["stem", "scale", "out"]))
     assert list(found) == ["stem", "out"]
     assert list(refused) == ["scale"]
+
+
+class StopsNaN(nn.Module):
+    """Takes what is no number for 0 between two convolutions, so that NaN is not handed on."""
+
+    def __init__(self, stop):
+        super().__init__()
+        self.first, self.second, self.stop = nn.Conv2d(3, 4, 5), nn.Conv2d(4, 5, 3), stop
+
+    def forward(self, image):
+        return self.second(self.stop(self.first(image)))
+
+
+@pytest.mark.parametrize(
+    "stop",
+    [
+        torch.nan_to_num,
+        lambda values: torch.where(values > 0, values, torch.zeros_like(values)),
+    ],
+)
+def test_a_field_that_nan_does_not_show_is_refused(stop):
+    network = StopsNaN(stop)
+    with pytest.raises(InputError, match="does not depend on the image|outside the receptive"):
+        receptive_field(network, "second")
+    assert receptive_field(network, "first").size == 5  # before NaN is stopped all is well
+
+
+class StopsNaNOnOnePath(nn.Module):
+    """A wide path that NaN does not take, and a narrow one that it does."""
+
+    def __init__(self):
+        super().__init__()
+        self.wide = nn.Conv2d(3, 4, 9, padding=4)
+        self.narrow = nn.Conv2d(3, 4, 3, padding=1)
+        self.last = nn.Conv2d(4, 4, 1)
+
+    def forward(self, image):
+        wide = self.wide(image)
+        return self.last(self.narrow(image) + torch.where(wide > 0, wide, 0.01 * wide.nan_to_num()))
+
+
+def test_a_field_that_nan_shows_in_part_is_refused():
+    network = StopsNaNOnOnePath()
+    message = "layer 'last': its units answer to pixels outside the receptive field of 3 pixels"
+    with pytest.raises(InputError, match=message):
+        receptive_field(network, "last")
+    with pytest.raises(InputError, match=message):
+        probe(network, np.zeros((2, 32, 32, 3)), "last", progress=False)

@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
+from artiphys_torch.connections import copied
 from artiphys_torch.precision import at_least_two
-from artiphys_torch.receptive_fields import copied
 
 __all__ = ["Chain", "ChainPass", "chains"]
 

@@ -10,20 +10,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from artiphys.errors import InputError
+from artiphys_torch.connections import Connections, Reached, copied
 from artiphys_torch.precision import at_least_two
-from artiphys_torch.receptive_fields import (
-    Connections,
-    Reached,
-    ReceptiveField,
-    copied,
-    lies_at,
-)
+from artiphys_torch.receptive_fields import LARGEST, ReceptiveField, placed
 
-__all__ = ["LARGEST", "FramePass", "frame_passes"]
-
-LARGEST = 1024  # side of a frame in pixels; larger ones are refused rather than run for hours
-STEP = 32  # what encoders that halve five times need
-ONE_SIZE = 224  # what networks for one size only are mostly made for
+__all__ = ["FramePass", "frame_passes"]
 
 
 class FramePass:
@@ -146,15 +138,18 @@ def frame_passes(
                 f" got {vertical.size} × {horizontal.size} pixels"
             )
             continue
-        place = _place(connections, layer, (vertical, horizontal))
+        try:
+            place = placed(connections, layer, (vertical, horizontal))
+        except InputError as error:
+            refused[layer] = str(error)
+            continue
         if place is None:
             refused[layer] = (
                 f"layer {layer!r}: its receptive field of {vertical.size} × {vertical.size} pixels"
                 f" does not fit in a frame of {LARGEST} pixels"
             )
             continue
-        frame, unit, corner = place
-        groups.setdefault((vertical.size, frame, corner), {})[layer] = unit
+        groups.setdefault((vertical.size, place.frame, place.corner), {})[layer] = place.unit
     if not groups:
         return [], refused
     working = copied(model).to(device).eval()
@@ -162,32 +157,6 @@ def frame_passes(
         FramePass(working, where, corner, size, frame, ground)
         for (size, frame, corner), where in groups.items()
     ], refused
-
-
-def _place(
-    connections: Connections, layer: str, field: tuple[ReceptiveField, ReceptiveField]
-) -> tuple[int, tuple[int, int], tuple[int, int]] | None:
-    """Return a frame, the unit nearest its centre, and the first pixel of the unit's field."""
-    size = field[0].size
-    needed = size + 2 * max(axis.stride for axis in field)
-    frames = [side for side in range(-(-needed // STEP) * STEP, LARGEST + 1, STEP)][:8]
-    if size <= ONE_SIZE:
-        frames.append(ONE_SIZE)
-    for frame in frames:
-        unit = (_nearest(field[0], frame), _nearest(field[1], frame))
-        corner = (field[0].start(unit[0]), field[1].start(unit[1]))
-        inside = min(corner) >= 0 and max(corner) + size <= frame
-        if inside and connections.runs_on(frame):
-            # Padding may hang on the size of the frame, and the fields' places with it.
-            along = zip(("row", "column"), unit, field, strict=True)
-            if all(lies_at(connections, layer, axis, frame, u, f) for axis, u, f in along):
-                return frame, unit, corner
-    return None
-
-
-def _nearest(field: ReceptiveField, frame: int) -> int:
-    """Return the unit whose field's centre is nearest the frame's."""
-    return max(0, round(((frame - 1) / 2 - field.centre) / field.stride))
 
 
 def _padding(convolution: Any, axis: int) -> int:

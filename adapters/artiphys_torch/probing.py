@@ -32,12 +32,13 @@ from artiphys_torch.canvas import (
     patch,
 )
 from artiphys_torch.chains import Chain, ChainPass, chains
+from artiphys_torch.connections import Connections, check_layers, one_line
 from artiphys_torch.frames import FramePass, frame_passes
 from artiphys_torch.networks import Origin, origin_of
 from artiphys_torch.partial_results import PartialResults, partial_folder
 from artiphys_torch.photographs import Photographs, as_photographs
 from artiphys_torch.precision import exact_arithmetic, resolved_device
-from artiphys_torch.receptive_fields import Connections, check_layers, fields, one_line
+from artiphys_torch.receptive_fields import fields
 
 __all__ = ["layer_inputs", "probe"]
 

@@ -1,35 +1,37 @@
-"""Receptive fields, measured: a unit is NaN exactly if its field reaches a pixel that is NaN.
+"""Receptive fields, measured: a unit is NaN if its field reaches a pixel that is NaN.
 
-That holds for any module, whatever its forward pass does, where arithmetic on kernel sizes and
-strides holds for chains alone. It is measured on a copy that keeps the connections and drops the
-cost: in double precision (the fast convolutions in single precision work on tiles and would smear
-a NaN over its neighbours), with the channels of a convolution merged, since each sees all of them.
+That holds for any module that lets NaN through, whatever its forward pass does, where arithmetic on
+kernel sizes and strides holds for chains alone. Whether NaN was let through is seen in the network
+itself: noise outside the field that was found must not change the unit's answer.
 """
 
-import copy
 import functools
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from artiphys.errors import InputError
+from artiphys_torch.connections import Connections
 
-__all__ = [
-    "Connections",
-    "Reached",
-    "ReceptiveField",
-    "check_layers",
-    "copied",
-    "fields",
-    "one_line",
-    "receptive_field",
-]
+__all__ = ["LARGEST", "Place", "ReceptiveField", "fields", "placed", "receptive_field"]
 
-SMALLEST_FRAMES = (32, 64, 96, 128, 224, 256, 384, 512, 1024)  # the first that the network runs on
 WHOLE_FRAME = 1024
+LARGEST = 1024  # side of a frame in pixels; larger ones are refused rather than run for hours
+STEP = 32  # what encoders that halve five times need
+ONE_SIZE = 224  # what networks for one size only are mostly made for
+
+
+class Place(NamedTuple):
+    """A unit whose field lies wholly inside a square frame of pixels."""
+
+    frame: int
+    """Side of the frame."""
+    unit: tuple[int, int]
+    """Row and column in the layer's map."""
+    corner: tuple[int, int]
+    """First row and column of the unit's field."""
 
 
 class ReceptiveField(NamedTuple):
@@ -47,6 +49,10 @@ class ReceptiveField(NamedTuple):
     def start(self, index: int) -> int:
         """Return the first pixel of the field of unit `index`."""
         return round(self.centre - (self.size - 1) / 2) + self.stride * index
+
+    def nearest(self, frame: int) -> int:
+        """Return the unit whose field's centre is nearest that of a frame."""
+        return max(0, round(((frame - 1) / 2 - self.centre) / self.stride))
 
 
 def receptive_field(model: nn.Module, layer: str) -> ReceptiveField:
@@ -67,8 +73,8 @@ def receptive_field(model: nn.Module, layer: str) -> ReceptiveField:
     ------
     InputError
         For an unknown layer (the valid ones are listed), one without a map of units, one whose
-        field is the whole image (after global pooling or attention), and one whose field is not
-        the same along rows and columns.
+        field is the whole image (after global pooling or attention), one whose field is not the
+        same along rows and columns, and one that answers to pixels outside the field measured.
 
     Notes
     -----
@@ -84,7 +90,8 @@ def receptive_field(model: nn.Module, layer: str) -> ReceptiveField:
     >>> receptive_field(nn.Sequential(nn.Conv2d(3, 8, 11, stride=4, padding=2)), "0")
     ReceptiveField(size=11, stride=4, centre=3.0)
     """
-    found, refused = fields(Connections(model, [layer]))
+    connections = Connections(model, [layer])
+    found, refused = fields(connections)
     if layer in refused:
         raise InputError(refused[layer])
     vertical, horizontal = found[layer]
@@ -94,11 +101,12 @@ def receptive_field(model: nn.Module, layer: str) -> ReceptiveField:
             f" got {_told(vertical)} along a column, {_told(horizontal)} along a row"
         )
         raise InputError(msg)
+    placed(connections, layer, (vertical, horizontal))  # which sees that the field is the whole
     return horizontal
 
 
 def fields(
-    connections: "Connections",
+    connections: Connections,
 ) -> tuple[dict[str, tuple[ReceptiveField, ReceptiveField]], dict[str, str]]:
     """Return the fields of layers, (along a column, along a row), and why the others have none."""
     found, refused = {}, dict(connections.without_map)
@@ -111,136 +119,50 @@ def fields(
     return found, refused
 
 
-def lies_at(
-    connections: "Connections", layer: str, axis: str, frame: int, unit: int, field: ReceptiveField
+def placed(
+    connections: Connections, layer: str, field: tuple[ReceptiveField, ReceptiveField]
+) -> Place | None:
+    """Return a frame, the unit nearest its centre, and where the unit's square field begins.
+
+    None if no frame holds the field.
+
+    Raises
+    ------
+    InputError
+        If the unit answers to what lies outside its field.
+    """
+    size = field[0].size
+    needed = size + 2 * max(axis.stride for axis in field)
+    frames = [side for side in range(-(-needed // STEP) * STEP, LARGEST + 1, STEP)][:8]
+    if size <= ONE_SIZE:
+        frames.append(ONE_SIZE)
+    for frame in frames:
+        unit = (field[0].nearest(frame), field[1].nearest(frame))
+        corner = (field[0].start(unit[0]), field[1].start(unit[1]))
+        inside = min(corner) >= 0 and max(corner) + size <= frame
+        if inside and connections.runs_on(frame):
+            # Padding may hang on the size of the frame, and the fields' places with it.
+            along = zip(("row", "column"), unit, field, strict=True)
+            if all(_lies_at(connections, layer, axis, frame, u, f) for axis, u, f in along):
+                break
+    else:
+        return None
+    if connections.hears(layer, frame, unit, corner, size):
+        msg = (
+            f"layer {layer!r}: its units answer to pixels outside the receptive field of {size}"
+            " pixels that was measured: the network stops NaN (torch.where, nan_to_num) or is"
+            " random; take a layer before that"
+        )
+        raise InputError(msg)
+    return Place(frame, unit, corner)
+
+
+def _lies_at(
+    connections: Connections, layer: str, axis: str, frame: int, unit: int, field: ReceptiveField
 ) -> bool:
     """Say whether in a frame of that length the field of `unit` begins and ends as `field` says."""
     edges = (field.start(unit), field.start(unit) + field.size)
     return _edges(_spread(connections, layer, frame, axis), unit, frame, edges) == edges
-
-
-def check_layers(model: nn.Module, layers: Iterable[str]) -> None:
-    """Raise an error that lists the valid layers if one of `layers` is not in `model`."""
-    if not isinstance(model, nn.Module):
-        msg = f"model must be a torch.nn.Module; got {type(model).__name__}"
-        raise InputError(msg)
-    valid = dict(model.named_modules())
-    unknown = [layer for layer in layers if layer not in valid]
-    if unknown:
-        leaves = [name for name, module in valid.items() if name and not list(module.children())]
-        msg = f"no layer {', '.join(map(repr, unknown))}; the layers are {', '.join(leaves)}"
-        raise InputError(msg)
-
-
-class Connections:
-    """A network's connections: a copy in which NaN spreads as far as the image is seen.
-
-    Attributes
-    ----------
-    layers : tuple of str
-        Those that give a map of units.
-    without_map : dict
-        Why the others give none.
-    side : int
-        Of the smallest frame that the network runs on.
-    """
-
-    def __init__(self, model: nn.Module, layers: Sequence[str]) -> None:
-        check_layers(model, layers)
-        self.layers = tuple(dict.fromkeys(layers))
-        self._channels = _input_channels(model)
-        self._copy = _light_copy(model)
-        self._seen: dict[tuple[Any, ...], dict[str, torch.Tensor]] = {}
-        self.side, self.without_map = self._smallest_frame()
-        self.layers = tuple(layer for layer in self.layers if layer not in self.without_map)
-
-    def runs_on(self, side: int) -> bool:
-        """Say whether the network takes square frames of that side, as far as the layers."""
-        key = (side, side)
-        if key not in self._seen:
-            try:
-                self._seen[key] = self._reached(self._blank(side, side))
-            except Exception:  # what it says of a size that it does not take is its own affair
-                self._seen[key] = {}
-        return bool(self._seen[key])
-
-    def spread(
-        self, layer: str, height: int, width: int, axis: str, side: str, pixel: int
-    ) -> torch.Tensor:
-        """Return which units along `axis` see rows or columns before or from `pixel` on, (unit)."""
-        key = (height, width, axis, side, pixel)
-        if key not in self._seen:
-            frame = self._blank(height, width)
-            part = slice(None, pixel) if side == "before" else slice(pixel, None)
-            frame[(..., part) if axis == "column" else (..., part, slice(None))] = torch.nan
-            across = 0 if axis == "column" else 1
-            self._seen[key] = {
-                name: units.any(dim=across) for name, units in self._reached(frame).items()
-            }
-        return self._seen[key][layer]
-
-    def _smallest_frame(self) -> tuple[int, dict[str, str]]:
-        failure: Exception | None = None
-        for side in SMALLEST_FRAMES:
-            try:
-                outputs, counts = self._run(self._blank(side, side), stop=False)
-            except Exception as error:  # a frame too small for this network: try the next
-                failure = error
-                continue
-            problems = {
-                layer: _no_map(layer, outputs.get(layer), counts[layer]) for layer in self.layers
-            }
-            return side, {layer: problem for layer, problem in problems.items() if problem}
-        msg = f"the network runs on no frame of {SMALLEST_FRAMES} pixels: {one_line(failure)}"
-        raise InputError(msg) from failure
-
-    def _reached(self, frame: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Return for each layer the units that see a NaN of the frame, (row, column) of bool."""
-        outputs, _ = self._run(frame, stop=True)
-        return {layer: output.isnan().any(dim=1)[0] for layer, output in outputs.items()}
-
-    def _blank(self, height: int, width: int) -> torch.Tensor:
-        shape = (1, self._channels, height, width)
-        return torch.zeros(shape, dtype=torch.float64, device="cpu")
-
-    def _run(self, frame: torch.Tensor, *, stop: bool) -> tuple[dict[str, Any], dict[str, int]]:
-        """Run the copy; return the layers' outputs, and how often each ran."""
-        outputs: dict[str, Any] = {}
-        counts = dict.fromkeys(self.layers, 0)
-
-        def keep(layer: str, output: Any) -> None:
-            counts[layer] += 1
-            outputs[layer] = output.clone() if isinstance(output, torch.Tensor) else output
-            if stop and len(outputs) == len(self.layers):
-                raise Reached
-
-        modules = dict(self._copy.named_modules())
-        hooks = [
-            modules[layer].register_forward_hook(
-                lambda _module, _inputs, output, layer=layer: keep(layer, output)
-            )
-            for layer in self.layers
-        ]
-        try:
-            with torch.inference_mode():
-                self._copy(frame)
-        except Reached:
-            pass
-        except Exception:
-            # The rest of a network may need frames of one size, after layers that do not.
-            if len(outputs) < len(self.layers):
-                raise
-        finally:
-            for hook in hooks:
-                hook.remove()
-        return outputs, counts
-
-
-class Reached(BaseException):
-    """Every layer asked for has run; the rest of the network need not.
-
-    No ``except Exception`` of a network's own may swallow it.
-    """
 
 
 def _along(
@@ -358,94 +280,5 @@ def _first(true: Callable[[int], bool], low: int, high: int, guess: int = 0) -> 
     return low
 
 
-def _light_copy(model: nn.Module) -> nn.Module:
-    """Copy a network, without the weights of those layers whose connections go without saying."""
-    memo: dict[int, Any] = {
-        id(module.weight): nn.Parameter(torch.empty(0), requires_grad=False)
-        for module in model.modules()
-        if _merged_forward(module)
-    }
-    light_copy = copied(model, memo).cpu().double().eval()
-    for module in light_copy.modules():
-        merged = _merged_forward(module)
-        if merged:
-            module.forward = functools.partial(merged, module)
-    return light_copy
-
-
-def _merged_forward(module: nn.Module) -> Callable[..., torch.Tensor] | None:
-    if type(module) is nn.Conv2d and module.padding_mode == "zeros":
-        return _merged
-    return _merged_linear if type(module) is nn.Linear else None
-
-
-def copied(model: nn.Module, memo: dict[int, Any] | None = None) -> Any:
-    """Return a deep copy of a network or a part of one; `memo` holds what is not to be copied."""
-    try:
-        return copy.deepcopy(model, memo)
-    except Exception as error:
-        msg = f"the network cannot be copied, and it is to stay as it is: {one_line(error)}"
-        raise InputError(msg) from error
-
-
-def _merged(convolution: nn.Conv2d, image: torch.Tensor) -> torch.Tensor:
-    """Spread NaN as a convolution does: an output channel sees all input channels of its group.
-
-    The maximum of a window is NaN where any of it is.
-    """
-    groups = convolution.groups
-    merged = F.pad(image.unflatten(1, (groups, -1)).amax(dim=2), _padding(convolution))
-    window = F.max_pool2d(
-        merged, convolution.kernel_size, convolution.stride, dilation=convolution.dilation
-    )
-    output = (0 * window).repeat_interleave(convolution.out_channels // groups, dim=1)
-    return output if convolution.bias is None else output + convolution.bias[:, None, None]
-
-
-def _padding(convolution: Any) -> tuple[int, ...]:
-    """Return the padding left, right, above and below."""
-    if convolution.padding == "valid":
-        return (0, 0, 0, 0)
-    if convolution.padding == "same":
-        spans = [
-            dilation * (kernel - 1)
-            for dilation, kernel in zip(convolution.dilation, convolution.kernel_size, strict=True)
-        ]
-        return tuple(pad for span in reversed(spans) for pad in (span // 2, span - span // 2))
-    return tuple(int(pad) for pad in reversed(convolution.padding) for _ in range(2))
-
-
-def _merged_linear(linear: nn.Linear, values: torch.Tensor) -> torch.Tensor:
-    spread = 0 * values.amax(dim=-1, keepdim=True)
-    output = spread.repeat(*[1] * (values.ndim - 1), linear.out_features)
-    return output if linear.bias is None else output + linear.bias
-
-
-def _input_channels(model: nn.Module) -> int:
-    first = next((m for m in model.modules() if isinstance(m, nn.Conv2d)), None)
-    return first.in_channels if first else 3
-
-
-def _no_map(layer: str, output: Any, count: int) -> str | None:
-    """Say why a layer's output is no map of units, if it is none."""
-    if count == 0:
-        return f"layer {layer!r} does not run in a forward pass"
-    if count > 1:
-        return f"layer {layer!r} runs {count} times in a forward pass; name a layer that runs once"
-    if not isinstance(output, torch.Tensor):
-        return f"layer {layer!r} must give a tensor; it gives {type(output).__name__}"
-    if output.ndim != 4:
-        return (
-            f"layer {layer!r} gives no map of units but shape {tuple(output.shape)}: its receptive"
-            " field is the whole image"
-        )
-    return None
-
-
 def _told(field: ReceptiveField) -> str:
     return f"{field.size} pixels (stride {field.stride}, centre {field.centre:g})"
-
-
-def one_line(error: BaseException | None) -> str:
-    """Return an error of another's making as one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
