@@ -23,7 +23,13 @@ from scipy.special import expit, ndtr
 
 from artiphys.errors import InputError
 
-__all__ = ["RectifiedCovariance", "RectifiedMoments", "rectified_covariance", "rectified_moments"]
+__all__ = [
+    "RectifiedCovariance",
+    "RectifiedMoments",
+    "rectified_covariance",
+    "rectified_cross_covariance",
+    "rectified_moments",
+]
 
 # Below this mu/sigma one input's moments come from a continued fraction, scaled to survive
 # underflow, and two inputs' integrand is a narrow peak, for a rule that crowds its nodes.
@@ -34,6 +40,8 @@ W_MAX = 11.0
 ORDERS = (3, 5, 7, 9, 12, 16, 24, 40, 78)
 # Where |mu/sigma| stands for infinity: its fourth power is still finite.
 INFINITE = 1e70
+# Of correlations: in a sample covariance, of float32 data too, rounding is far below this.
+ROUNDING = 1e-6
 # Values a temporary holds: few enough for the processor's cache, enough to make NumPy's calls cheap
 # and let threads work side by side.
 CHUNK = 65_536
@@ -160,22 +168,68 @@ def rectified_covariance(mean: Any, cov: Any) -> RectifiedCovariance:
            [-0.1592,  0.3408]])
     """
     mean, sigma, rho = _standardised(mean, cov)
-    n = mean.size
-    rectified = rectified_moments(mean, mean, sigma, sigma, 1.0)
-    covariance = np.empty((n, n))
-    for start in range(0, n, 64):
-        rows, columns = slice(start, min(start + 64, n)), slice(start, n)
-        covariance[rows, columns] = rectified_moments(
-            mean[rows, np.newaxis],
-            mean[columns],
-            sigma[rows, np.newaxis],
-            sigma[columns],
-            rho[rows, columns],
-        ).cov
-    below = np.tril_indices(n, -1)
+    h = _standard(mean, sigma)
+    margin = _margin(h)
+    covariance = _outer_covariance((h, sigma, margin), (h, sigma, margin), rho, symmetric=True)
+    below = np.tril_indices(mean.size, -1)
     covariance[below] = covariance.T[below]
-    np.fill_diagonal(covariance, rectified.var1)
-    return RectifiedCovariance(rectified.mean1, covariance)
+    np.fill_diagonal(covariance, (sigma * margin.true_deviation) ** 2)
+    return RectifiedCovariance(np.maximum(mean, 0) + sigma * margin.excess, covariance)
+
+
+def rectified_cross_covariance(
+    mean1: Any, mean2: Any, variance1: Any, variance2: Any, cov: Any
+) -> np.ndarray:
+    """Return the covariance of ``max(0, S1)`` and ``max(0, S2)``, jointly normal vectors, exact.
+
+    With :func:`rectified_covariance` of each it makes the covariance of both together, at a
+    fraction of the memory: what an image and the shifted image do to a layer, say.
+
+    Parameters
+    ----------
+    mean1, variance1 : array_like, (n)
+    mean2, variance2 : array_like, (m)
+        Means and variances of the inputs; variances may be 0.
+    cov : array_like, (n, m)
+        Covariance of S1 (rows) and S2 (columns).
+
+    Returns
+    -------
+    numpy.ndarray, (n, m)
+
+    Raises
+    ------
+    InputError
+        If shapes do not fit, values are not finite, a variance is negative, or a covariance exceeds
+        what its two variances allow.
+
+    Examples
+    --------
+    >>> rectified_cross_covariance([0.0], [0.0, 8.0], [1.0], [1.0, 1.0], [[-1.0, 0.5]]).round(4)
+    array([[-0.1592,  0.25  ]])
+    """
+    named = {"mean1": mean1, "mean2": mean2, "variance1": variance1, "variance2": variance2}
+    vectors = {name: np.asarray(values, dtype=float) for name, values in named.items()}
+    m1, m2, v1, v2 = vectors.values()
+    cov = np.asarray(cov, dtype=float)
+    if m1.ndim != 1 or m2.ndim != 1 or v1.shape != m1.shape or v2.shape != m2.shape:
+        shapes = ", ".join(f"{name} {values.shape}" for name, values in vectors.items())
+        msg = f"means and variances must be vectors, as long by pairs; got {shapes}"
+        raise InputError(msg)
+    if cov.shape != (m1.size, m2.size) or cov.size == 0:
+        msg = f"cov must be (n, m) = {(m1.size, m2.size)}, not empty; got shape {cov.shape}"
+        raise InputError(msg)
+    if not all(np.isfinite(values).all() for values in (*vectors.values(), cov)):
+        msg = "means, variances and cov must be finite; drop the units with NaN or infinite values"
+        raise InputError(msg)
+    _at_least_zero(v1, "variance1")
+    _at_least_zero(v2, "variance2")
+    sigma1, sigma2 = np.sqrt(v1), np.sqrt(v2)
+    rho = _correlations(cov, sigma1, sigma2)
+    first, second = _standard(m1, sigma1), _standard(m2, sigma2)
+    return _outer_covariance(
+        (first, sigma1, _margin(first)), (second, sigma2, _margin(second)), rho, symmetric=False
+    )
 
 
 def _at_least_zero(values: np.ndarray, name: str) -> None:
@@ -196,17 +250,20 @@ def _standardised(mean: Any, cov: Any) -> tuple[np.ndarray, np.ndarray, np.ndarr
     variance = np.diag(cov)
     _at_least_zero(variance, "the diagonal of cov")
     sigma = np.sqrt(variance)
-    scale = np.outer(sigma, sigma)
-    # Rounding in a sample covariance, of float32 data too, is far below this.
-    slack = 1e-6 * scale
-    if np.any(np.abs(cov - cov.T) > slack):
+    if np.any(np.abs(cov - cov.T) > ROUNDING * np.outer(sigma, sigma)):
         msg = "cov must be symmetric; average it with its transpose if rounding made it so"
         raise InputError(msg)
-    if np.any(np.abs(cov) > scale + slack):
+    return mean, sigma, _correlations(cov, sigma, sigma)
+
+
+def _correlations(cov: np.ndarray, sigma1: np.ndarray, sigma2: np.ndarray) -> np.ndarray:
+    """Return the correlations of a covariance matrix, 0 where a variance is."""
+    scale = np.outer(sigma1, sigma2)
+    if np.any(np.abs(cov) > (1 + ROUNDING) * scale):
         msg = "cov must be positive semi-definite; a correlation in it exceeds 1; mend the estimate"
         raise InputError(msg)
     rho = np.divide(cov, scale, out=np.zeros_like(cov), where=scale > 0)
-    return mean, sigma, np.clip(rho, -1, 1)
+    return np.clip(rho, -1, 1, out=rho)
 
 
 def _in_chunks(kernel: Any, n_out: int, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -259,17 +316,77 @@ def _moments(
     first = _margin(h)
     second = first if np.array_equal(h, k) else _margin(k)
     scale = first.deviation * second.deviation
-    cov = _excess_covariance(h, k, rho, scale)
-    cov *= first.level
-    cov *= second.level
-    cov += rho * first.active * second.active
-    corr = np.clip(cov / scale, -1, 1)
-    if (rho == 1).any():
-        corr[(rho == 1) & (h == k)] = 1.0
+    corr = _correlation(h, k, rho, scale, first.level * second.level, first.active * second.active)
     root1, root2 = sigma1 * first.true_deviation, sigma2 * second.true_deviation
     mean1 = np.maximum(mu1, 0) + sigma1 * first.excess
     mean2 = np.maximum(mu2, 0) + sigma2 * second.excess
     return mean1, mean2, root1 * root1, root2 * root2, corr * root1 * root2, corr
+
+
+def _correlation(
+    h: np.ndarray,
+    k: np.ndarray,
+    rho: np.ndarray,
+    scale: np.ndarray,
+    level: np.ndarray,
+    active: np.ndarray,
+) -> np.ndarray:
+    """Return the correlation after rectification; the last three are products of two margins."""
+    corr = _excess_covariance(h, k, rho, scale)
+    corr *= level
+    corr += rho * active
+    corr /= scale
+    np.clip(corr, -1, 1, out=corr)
+    if (rho == 1).any():
+        corr[(rho == 1) & (h == k)] = 1.0
+    return corr
+
+
+def _outer_covariance(
+    first: tuple[np.ndarray, np.ndarray, _Margin],
+    second: tuple[np.ndarray, np.ndarray, _Margin],
+    rho: np.ndarray,
+    *,
+    symmetric: bool,
+) -> np.ndarray:
+    """Return the covariance of all of the first with all of the second, after rectification.
+
+    Either is its mu/sigma, its sigma and its margin, which is worked out once for all its pairs. Of
+    a `symmetric` one only what is on and above the diagonal is filled in.
+    """
+    h, sigma1, margin1 = first
+    k, sigma2, margin2 = second
+    covariance = np.empty(rho.shape)
+    height = max(1, CHUNK // k.size)
+
+    def fill(start: int) -> None:
+        rows = slice(start, start + height)
+        columns = slice(start if symmetric else 0, None)
+        block = rho[rows, columns]
+
+        def outer(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+            return np.multiply.outer(a[rows], b[columns]).ravel()
+
+        corr = _correlation(
+            np.repeat(h[rows], block.shape[1]),
+            np.tile(k[columns], block.shape[0]),
+            block.ravel(),
+            outer(margin1.deviation, margin2.deviation),
+            outer(margin1.level, margin2.level),
+            outer(margin1.active, margin2.active),
+        )
+        corr *= outer(sigma1 * margin1.true_deviation, sigma2 * margin2.true_deviation)
+        covariance[rows, columns] = corr.reshape(block.shape)
+
+    starts = range(0, h.size, height)
+    n_threads = min(os.cpu_count() or 1, rho.size // (4 * CHUNK))
+    if n_threads > 1:
+        with ThreadPoolExecutor(n_threads) as threads:
+            list(threads.map(fill, starts))
+    else:
+        for start in starts:
+            fill(start)
+    return covariance
 
 
 def _standard(mu: np.ndarray, sigma: np.ndarray) -> np.ndarray:

@@ -9,7 +9,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from artiphys.errors import InputError
-from artiphys.rectification import rectified_covariance, rectified_moments
+from artiphys.rectification import (
+    rectified_covariance,
+    rectified_cross_covariance,
+    rectified_moments,
+)
 
 ratios = st.floats(-6, 8)
 scales = st.floats(0.01, 100)
@@ -297,3 +301,31 @@ def test_rectified_covariance_matches_ten_million_samples():
 def test_rectified_covariance_refuses(mean, cov, match):
     with pytest.raises(InputError, match=match):
         rectified_covariance(mean, cov)
+
+
+def test_cross_covariance_is_the_block_of_a_joint_covariance():
+    rng = np.random.default_rng(4)
+    n = 300
+    mean, cov = rng.normal(size=700) * 2, random_covariance(700, 20, rng)
+    cov[7] = cov[:, 7] = cov[650] = cov[:, 650] = 0
+    joint = rectified_covariance(mean, cov).cov
+    variance = np.diag(cov)
+    cross = rectified_cross_covariance(mean[:n], mean[n:], variance[:n], variance[n:], cov[:n, n:])
+    np.testing.assert_allclose(cross, joint[:n, n:], rtol=1e-9, atol=1e-12)
+    # Neither is that of the inputs themselves.
+    assert np.abs(cross - cov[:n, n:]).max() > 0.1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        (([0], [0], [1], [1], [[2]]), "a correlation in it exceeds 1"),
+        (([0], [0], [1], [-1], [[0]]), "variance2 must be at least 0; got -1"),
+        (([0], [0, 1], [1], [1], [[0]]), r"as long by pairs; got mean1 \(1,\)"),
+        (([0], [0], [1], [1], [[0, 0]]), r"cov must be \(n, m\) = \(1, 1\), not empty"),
+        (([0], [np.inf], [1], [1], [[0]]), "must be finite; drop the units"),
+    ],
+)
+def test_cross_covariance_refuses(arguments, match):
+    with pytest.raises(InputError, match=match):
+        rectified_cross_covariance(*arguments)
