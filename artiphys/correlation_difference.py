@@ -9,7 +9,7 @@ from artiphys.rank_jackknife import rank_correlations, rank_correlations_without
 
 __all__ = ["Correlation", "Difference", "correlation_of_units", "difference_of"]
 
-MIN_P = 1e-300  # p-values are found between this and 1
+MIN_P = 1e-15  # smaller p-values say no more
 NEARLY_PERFECT = 1 - 1e-9  # Fisher's z of a perfect relation is infinite
 
 
@@ -26,10 +26,10 @@ class Correlation(NamedTuple):
         """The correlation itself."""
         return self.measured / self.attenuation
 
-    def interval(self, level: float) -> tuple[float, float]:
-        """Return the ends of the interval, by the t distribution of Fisher's z."""
+    def interval(self, alpha: float) -> tuple[float, float]:
+        """Return the ends of the interval of level 1 - `alpha`, by the t of Fisher's z."""
         measured = np.clip(self.measured, -NEARLY_PERFECT, NEARLY_PERFECT)
-        reach = stats.t.isf((1 - level) / 2, self.freedom) * self.error
+        reach = stats.t.isf(alpha / 2, self.freedom) * self.error
         lower, upper = np.tanh(np.arctanh(measured) + np.array([-reach, reach])) / self.attenuation
         return float(lower), float(upper)
 
@@ -82,11 +82,11 @@ def difference_of(first: Correlation, second: Correlation, level: float = 0.95) 
     difference = first.estimate - second.estimate
     if not np.isfinite([difference, first.error, second.error]).all():
         return Difference(*[float("nan")] * 4)
-    below, above = _reaches(first, second, level)
+    below, above = _reaches(first, second, 1 - level)
     towards_zero = 0 if difference > 0 else 1
 
     def short_of_zero(log_p: float) -> float:
-        return abs(difference) - _reaches(first, second, -np.expm1(log_p))[towards_zero]
+        return abs(difference) - _reaches(first, second, np.exp(log_p))[towards_zero]
 
     if difference == 0:
         p_value = 1.0
@@ -97,9 +97,9 @@ def difference_of(first: Correlation, second: Correlation, level: float = 0.95) 
     return Difference(difference, difference - below, difference + above, p_value)
 
 
-def _reaches(first: Correlation, second: Correlation, level: float) -> tuple[float, float]:
+def _reaches(first: Correlation, second: Correlation, alpha: float) -> tuple[float, float]:
     """Return how far the interval reaches below the difference, and above."""
-    (l1, u1), (l2, u2) = first.interval(level), second.interval(level)
+    (l1, u1), (l2, u2) = first.interval(alpha), second.interval(alpha)
     below = np.hypot(first.estimate - l1, u2 - second.estimate)
     above = np.hypot(u1 - first.estimate, second.estimate - l2)
     return float(below), float(above)

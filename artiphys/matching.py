@@ -70,7 +70,8 @@ def experiment_of(values: np.ndarray, at: int) -> Experiment:
         noise = (freedom * scatter).sum(1) / freedom.sum(1)
         deviation = np.where(measured, cell_mean - mean[:, None], 0.0)
         cell_noise = np.where(measured, cells.noise[known], 0.0)
-        at_signal = ((deviation**2 - cell_noise) * cell_noise).sum(1)
+        own = cell_noise * np.maximum(n - 1, 1) / (n + 1)  # the square of a variance is too large
+        at_signal = ((deviation**2 - own) * cell_noise).sum(1)
         at_signal /= (measured.sum(1) - 1) * moments.variance[known]
     at_signal = np.where(moments.variance[known] > moments.noise[known], at_signal, np.nan)
     lowest = np.where(measured, cell_mean, np.inf).min((1, 2))

@@ -173,6 +173,8 @@ def _figure(
     def scatter(responses: xr.DataArray, names: np.ndarray | None = None) -> Scatter:
         noise: Noise = "corrected" if matched and "trial" in responses.dims else None
         z = fisher_z(invariance(responses, noise=noise))
+        if noise is not None:  # only the units that count: those that are not too noisy
+            z = z.where(invariance(responses, noise="split").notnull())
         if names is not None:
             wanted = result["position_model"].values.tolist()
             z = z.sel(position=wanted).assign_coords(position=result["position"].values)

@@ -32,6 +32,8 @@ def plot_compare(
 ) -> Figure:
     """Draw a row for each area: the area, then every layer as the area's recording would see it.
 
+    Legends say r_s, and of a layer how much it is above the area's, with the interval of that.
+
     Parameters
     ----------
     areas : mapping from area to Scatter
@@ -45,6 +47,7 @@ def plot_compare(
     -------
     matplotlib.figure.Figure
     """
+    scales = {s.dynamic_range.attrs.get("units") for s in (*areas.values(), *layers.values())}
     names, rows = result["layer"].values.tolist(), result["area"].values.tolist()
     with paper_style():
         figure, axes = plt.subplots(
@@ -52,6 +55,7 @@ def plot_compare(
             1 + len(names),
             figsize=(0.6 + 2.2 * (1 + len(names)), 0.6 + 2.3 * len(rows)),
             squeeze=False,
+            sharex="row" if len(scales) == 1 else "none",
             sharey="row",
             layout="constrained",
         )
@@ -78,7 +82,7 @@ def _panel(ax: Any, scatter: Scatter, cells: xr.Dataset, side: str) -> None:
         label += f": $r_s$ = {float(cell[f'spearman_{side}']):.2f}"
         if side == "model":
             lower, upper = cell["interval"].values
-            label += f", {float(cell['difference']):+.2f} [{lower:.2f}, {upper:.2f}]"
+            label += f", Δ = {float(cell['difference']):.2f} [{lower:.2f}, {upper:.2f}]"
         z = scatter.z.sel(position=position)
         points_of_units(ax, scatter.dynamic_range.values, z.values, number, label)
     frame_points(ax)
