@@ -11,6 +11,7 @@ from scipy import stats
 from artiphys.comparison_sides import Sides, checked_sides, shared_images
 from artiphys.correlation_difference import difference_of
 from artiphys.errors import ArtiphysWarning, InputError
+from artiphys.randomness import generator
 from artiphys.seen_signatures import (
     Seen,
     as_measured,
@@ -138,7 +139,7 @@ def compare(
     )
     resample = _checked_resample(resample, sides, matched)
     _check_numbers(n_passes, level)
-    generator = np.random.default_rng(rng)
+    drawn = generator(rng)
     if sides.pairs.unpaired:
         warnings.warn(sides.pairs.unpaired, ArtiphysWarning, stacklevel=2)
     layers, areas = _groups(sides.model, by_model), _groups(sides.brain, by_brain)
@@ -149,9 +150,9 @@ def compare(
             if not matched:
                 layer = as_measured(probed)
             elif sides.trials:
-                layer = of_layer(probed, recorded, n_passes, generator)
+                layer = of_layer(probed, recorded, n_passes, drawn)
             else:
-                layer = of_layer_on_fewer_images(probed, recorded, n_passes, generator)
+                layer = of_layer_on_fewer_images(probed, recorded, n_passes, drawn)
             pairs = zip(layer, area, strict=True)
             row.append([_cell(*pair, level) for pair in pairs])
     result = _dataset(rows, list(layers), list(areas), sides, matched=matched)

@@ -53,10 +53,6 @@ def checked_sides(
         if by != "unit" and by not in along:
             msg = f"{name} must be a coordinate along 'unit': one of {along}; got {by!r}"
             raise InputError(msg)
-    for array, name in ((model, "model"), (brain, "recording")):
-        if 0 in array.sizes.values():
-            msg = f"the {name} is empty: its sizes are {dict(array.sizes)}"
-            raise InputError(msg)
     references = (reference_label(model, reference_model), reference_label(brain, reference_brain))
     pairs = pair_positions(model, brain, references, positions)
     model = model.sel(position=[references[0], *pairs.model])

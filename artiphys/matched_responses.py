@@ -3,13 +3,13 @@
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from artiphys.comparison_sides import checked_sides, images_drawn
 from artiphys.errors import InputError
 from artiphys.matching import experiment_of, through_experiment
 from artiphys.provenance import provenance
+from artiphys.randomness import generator
 from artiphys.schema import require
 
 __all__ = ["matched_responses"]
@@ -51,13 +51,13 @@ def matched_responses(
     sides = checked_sides(
         model, brain, True, "unit", "unit", reference_model, reference_brain, positions
     )
-    generator = np.random.default_rng(rng)
-    values, images = images_drawn(sides.model, sides.brain, generator)
+    drawn = generator(rng)
+    values, images = images_drawn(sides.model, sides.brain, drawn)
     experiment = experiment_of(sides.brain.values, 0)
     if experiment.mean.size == 0:
         msg = "no recorded unit has two images with trials at the reference; nothing says its noise"
         raise InputError(msg)
-    trials = through_experiment(values, 0, experiment, generator)
+    trials = through_experiment(values, 0, experiment, drawn)
     along = {n: c for n, c in sides.model.coords.items() if c.dims == ("unit",)}
     coords = along | {n: c for n, c in sides.brain.coords.items() if c.dims == ("position",)}
     attrs = {name: sides.brain.attrs[name] for name in ("units", "schema_version")

@@ -78,6 +78,8 @@ def run(args: argparse.Namespace) -> None:
     """Print the table and the verdict; with ``--out``, write the table and the figure."""
     model, brain = open_responses(args.model), open_responses(args.brain)
     positions = _pairs(args.positions, model, brain)
+    if args.out is not None:
+        writable_folder(args.out)
     result = compare(
         model,
         brain,
@@ -96,7 +98,6 @@ def run(args: argparse.Namespace) -> None:
     if not args.quiet:
         print(f"\n{verdict(result)}")
     if args.out is not None:
-        writable_folder(args.out)
         figure = _figure(args, model, brain, positions, result)
         write_csv(frame, args.out / "compare.csv")
         write_figure(figure, args.out / "compare.png")
