@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import json
+import math
 import platform
 from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -55,7 +56,7 @@ def provenance(
         "versions": {"python": platform.python_version()} | {n: _version(n) for n in names},
         **more,
     }
-    return json.dumps(record, default=_plain, ensure_ascii=False)
+    return json.dumps(_within_json(record), ensure_ascii=False, allow_nan=False)
 
 
 def dropped(what: str, reason: str, count: int, **where: Any) -> dict[str, Any]:
@@ -86,9 +87,20 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _plain(value: Any) -> Any:
+def _within_json(value: Any) -> Any:
+    """Return `value` with what JSON lacks, NaN among it, as text."""
     if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray | set | frozenset):
-        return list(value)
+        value = value.item()
+    if isinstance(value, Mapping):
+        return {str(key): _within_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset | np.ndarray):
+        return [_within_json(item) for item in value]
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()  # file names can hold lone surrogates
+    if (
+        value is None
+        or isinstance(value, int)
+        or (isinstance(value, float) and math.isfinite(value))
+    ):
+        return value
     return str(value)

@@ -5,10 +5,13 @@ serves both. This module says what such an array is; it knows nothing of where i
 """
 
 import json
+import re
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from artiphys.errors import InputError, SchemaError
@@ -27,6 +30,17 @@ SCHEMA_VERSION = 1
 DIMS = ("unit", "image", "position")
 UNITS = ("spikes/s", "spikes", "a.u.")
 DISPLACEMENT_UNITS = ("px", "deg")
+# What files keep: netCDF's rules of names, without the space that xarray lists coordinates with,
+# and no attr that netCDF, HDF5 or xarray take for themselves, as they do all that begin with "_".
+NAME = re.compile(r"\w[^/\s\x00-\x1f\x7f]*")
+RESERVED = frozenset(
+    {
+        "missing_value", "scale_factor", "add_offset", "dtype", "coordinates", "grid_mapping",
+        "calendar", "dimensions", "CLASS", "NAME", "DIMENSION_LIST", "DIMENSION_LABELS",
+        "REFERENCE_LIST",
+    }
+)  # fmt: skip
+INTEGERS = range(-(2**63), 2**63)
 
 
 def response_array(
@@ -79,27 +93,35 @@ def response_array(
     Raises
     ------
     SchemaError
-        If the result would not be valid; every fault is listed.
+        If lengths do not go with each other, or the result would not be valid; every fault is
+        listed.
     """
-    values = values if hasattr(values, "dtype") else np.asarray(values)
-    dims = (*DIMS, "trial")[: values.ndim]
+    faults: list[str] = []
+    values = values if hasattr(values, "dtype") else _array("values", values, faults)
     along_unit = {"area": area, "source": source, **(unit_coords or {})}
-    coords: dict[str, Any] = {
-        "unit": np.asarray(unit, dtype=str),
-        "image": np.asarray(image, dtype=str),
-        "position": np.asarray(position),
-        **{
-            name: (
-                "unit",
-                np.full(len(unit), value) if isinstance(value, str) else np.asarray(value),
-            )
-            for name, value in along_unit.items()
-        },
-        "x": ("position", np.asarray(x, dtype=float), {"units": displacement_units}),
-        "y": ("position", np.asarray(y, dtype=float), {"units": displacement_units}),
+    along_position = {"x": x, "y": y} | ({} if shift is None else {"shift": shift})
+    taken = sorted({*DIMS, "trial", "x", "y", "shift"} & set(along_unit))
+    faults += [f"unit_coords must not hold {name!r}, which is an argument" for name in taken]
+    labels = {
+        "unit": _array("unit", unit, faults, str),
+        "image": _array("image", image, faults, str),
+        "position": _array("position", position, faults),
     }
-    if shift is not None:
-        coords["shift"] = ("position", np.asarray(shift, dtype=float))
+    further = {
+        name: (dim, _array(name, given, faults, kind))
+        for dim, group, kind in (("unit", along_unit, None), ("position", along_position, float))
+        for name, given in group.items()
+    }
+    if not faults:
+        faults = _faults_of_lengths(np.shape(values), labels, further)
+    if faults:
+        raise SchemaError("no response array: " + "; ".join(faults))
+    dims = (*DIMS, "trial")[: values.ndim]
+    coords: dict[str, Any] = dict(labels)
+    for name, (dim, array) in further.items():
+        whole = np.full(len(labels[dim]), array[()]) if array.ndim == 0 else array
+        in_units = {"units": displacement_units} if name in ("x", "y") else {}
+        coords[name] = (dim, whole, in_units)
     attrs = {
         "units": units,
         "reference": reference.item() if isinstance(reference, np.generic) else reference,
@@ -112,7 +134,8 @@ def response_array(
 def validate(responses: xr.DataArray) -> xr.DataArray:
     """Return `responses` unchanged if it is a valid response array.
 
-    Values are looked at only where they are in memory, so that a lazily opened array stays lazy.
+    What is valid can be written to netCDF and Zarr, and comes back from them identical. Values are
+    looked at only where they are in memory, so that a lazily opened array stays lazy.
 
     Parameters
     ----------
@@ -137,6 +160,7 @@ def validate(responses: xr.DataArray) -> xr.DataArray:
         *_faults_of_dims(responses),
         *_faults_of_values(responses),
         *_faults_of_labels(responses),
+        *_faults_of_coords(responses),
         *_faults_along_unit(responses),
         *_faults_along_position(responses),
         *_faults_of_attrs(responses),
@@ -217,8 +241,8 @@ def _faults_of_dims(responses: xr.DataArray) -> list[str]:
 
 
 def _faults_of_values(responses: xr.DataArray) -> list[str]:
-    if responses.dtype.kind != "f":
-        return [f"values must be floating (NaN means not measured); got {responses.dtype}"]
+    if responses.dtype not in (np.float32, np.float64):
+        return [f"values must be float32 or float64 (NaN: not measured); got {responses.dtype}"]
     if isinstance(responses.variable._data, np.ndarray):
         n_infinite = int(np.isinf(responses.values).sum())
         if n_infinite:
@@ -236,16 +260,55 @@ def _faults_of_labels(responses: xr.DataArray) -> list[str]:
             continue
         labels = responses[dim].values.tolist()
         if dim != "position" and not all(isinstance(label, str) for label in labels):
-            faults.append(f"{dim!r} labels must be strings; got {responses[dim].dtype}")
-        if dim == "position" and not all(_is_label(label) for label in labels):
-            faults.append("'position' labels must be strings or finite numbers")
-        repeated = len(labels) - len(set(labels))
-        if repeated:
-            twice = sorted({str(label) for label in labels if labels.count(label) > 1})[:3]
-            faults.append(
-                f"{dim!r} labels must be unique; {repeated} repeat, e.g. {', '.join(twice)}"
-            )
+            faults.append(f"{dim!r} labels must be strings; got {_kind(responses[dim])}")
+            continue
+        numbers_or_strings = responses[dim].dtype.kind in "fiuUO" and all(map(_is_label, labels))
+        if dim == "position" and not numbers_or_strings:
+            got = _kind(responses[dim])
+            faults.append(f"'position' labels must be strings or finite numbers; got {got}")
+            continue
+        twice = [str(label) for label, count in Counter(labels).items() if count > 1]
+        if twice:
+            repeated = len(labels) - len(set(labels))
+            examples = ", ".join(sorted(twice)[:3])
+            faults.append(f"{dim!r} labels must be unique; {repeated} repeat, e.g. {examples}")
     return faults
+
+
+def _faults_of_coords(responses: xr.DataArray) -> list[str]:
+    """Return what files would not keep of the coordinates."""
+    faults = []
+    for name, coord in responses.coords.items():
+        if not isinstance(name, str) or not NAME.fullmatch(name) or name == "response":
+            rule = "letters, digits and '_', and not 'response'"
+            faults.append(f"a coordinate must be named by {rule}; got {name!r}")
+        if isinstance(responses.indexes.get(name), pd.MultiIndex):
+            faults.append(f"{name!r} must be no MultiIndex; use reset_index({name!r})")
+            continue
+        faults += _faults_of_kind(name, coord)
+        faults += _faults_of_each_attr(f"{name!r} attrs", coord.attrs)
+        unit = coord.attrs.get("units")
+        if isinstance(unit, str) and " since " in unit and coord.dtype.kind != "M":
+            faults.append(
+                f"{name!r} attrs['units'] {unit!r} would be read as a date; make them datetimes"
+            )
+        if coord.dtype.kind == "M" and {"units"} & set(coord.attrs):
+            faults.append(f"{name!r} holds dates, and must have no attrs['units']")
+    return faults
+
+
+def _faults_of_kind(name: Hashable, coord: xr.DataArray) -> list[str]:
+    strings = coord.dtype.kind in "OU"
+    texts = coord.values.ravel().tolist() if strings else []
+    numpy_kind = isinstance(coord.dtype, np.dtype) and coord.dtype.kind in "biufMOU"
+    half = coord.dtype.kind == "f" and coord.dtype not in (np.float32, np.float64)
+    if not numpy_kind or half or not all(isinstance(text, str) for text in texts):
+        kinds = "strings, whole numbers, float32, float64, booleans or dates, of one kind"
+        return [f"{name!r} must hold {kinds}; got {_kind(coord)}"]
+    broken = sum(not _is_text(text) for text in texts)
+    if broken:
+        return [f"{name!r} must hold text without NUL or lone surrogates; {broken} have one"]
+    return []
 
 
 def _faults_along_unit(responses: xr.DataArray) -> list[str]:
@@ -254,20 +317,25 @@ def _faults_along_unit(responses: xr.DataArray) -> list[str]:
         if name not in responses.coords or responses[name].dims != ("unit",):
             faults.append(f"the coordinate {name!r} along 'unit' is missing")
         elif not all(isinstance(value, str) for value in responses[name].values.tolist()):
-            faults.append(f"{name!r} must hold strings; got {responses[name].dtype}")
+            faults.append(f"{name!r} must hold strings; got {_kind(responses[name])}")
     return faults
 
 
 def _faults_along_position(responses: xr.DataArray) -> list[str]:
     faults = []
+    units = {}
     for name in ("x", "y"):
         if name not in responses.coords or responses[name].dims != ("position",):
             faults.append(
                 f"the coordinate {name!r} along 'position' is missing (NaN where unknown)"
             )
-        elif responses[name].attrs.get("units") not in DISPLACEMENT_UNITS:
-            got = responses[name].attrs.get("units")
+            continue
+        units[name] = responses[name].attrs.get("units")
+        if not isinstance(units[name], str) or units[name] not in DISPLACEMENT_UNITS:
+            got = units.pop(name)
             faults.append(f"{name!r} must have attrs['units'] in {DISPLACEMENT_UNITS}; got {got!r}")
+    if len(set(units.values())) > 1:
+        faults.append(f"'x' and 'y' must be in the same units; got {units['x']} and {units['y']}")
     for name in ("x", "y", "shift"):
         if name not in responses.coords:
             continue
@@ -285,12 +353,11 @@ def _faults_along_position(responses: xr.DataArray) -> list[str]:
 
 def _faults_of_origin(responses: xr.DataArray, name: str) -> list[str]:
     """Displacements are counted from the reference position, so there they are 0 (or unknown)."""
-    at = [
-        label == responses.attrs.get("reference") for label in responses["position"].values.tolist()
-    ]
-    if sum(at) == 1:
-        origin = float(responses[name].values[at.index(True)])
-        if origin not in (0.0,) and not np.isnan(origin):
+    reference = responses.attrs.get("reference")
+    labels = responses["position"].values.tolist() if "position" in responses.coords else []
+    if _is_label(reference) and labels.count(reference) == 1:
+        origin = float(responses[name].values[labels.index(reference)])
+        if origin != 0 and not np.isnan(origin):
             return [f"{name!r} must be 0 at the reference position; got {origin:g}"]
     return []
 
@@ -302,27 +369,85 @@ def _faults_of_attrs(responses: xr.DataArray) -> list[str]:
         for name in ("units", "reference", "schema_version", "provenance")
         if name not in attrs
     ]
-    faults += [
-        f"attrs[{name!r}] must be str, int or float; got {type(value).__name__}"
-        for name, value in attrs.items()
-        if not isinstance(value, str | int | float) or isinstance(value, bool)
-    ]
-    if "units" in attrs and attrs["units"] not in UNITS:
-        faults.append(f"attrs['units'] must be one of {UNITS}; got {attrs['units']!r}")
-    if "reference" in attrs and "position" in responses.coords:
+    faults += _faults_of_each_attr("attrs", attrs)
+    plain = {name: value for name, value in attrs.items() if _is_plain(value)}
+    if "units" in plain and plain["units"] not in UNITS:
+        faults.append(f"attrs['units'] must be one of {UNITS}; got {plain['units']!r}")
+    if "reference" in plain and "position" in responses.coords:
         labels = responses["position"].values.tolist()
-        if attrs["reference"] not in labels:
+        if plain["reference"] not in labels:
             faults.append(
-                f"attrs['reference'] {attrs['reference']!r} is not among the positions {labels}"
+                f"attrs['reference'] {plain['reference']!r} is not among the positions {labels}"
             )
-    if "schema_version" in attrs and attrs["schema_version"] != SCHEMA_VERSION:
-        got = attrs["schema_version"]
+    if "schema_version" in plain and plain["schema_version"] != SCHEMA_VERSION:
+        got = plain["schema_version"]
         faults.append(
             f"attrs['schema_version'] must be {SCHEMA_VERSION}; got {got!r}; upgrade artiphys"
         )
-    if "provenance" in attrs and not _is_json(attrs["provenance"]):
-        faults.append("attrs['provenance'] must be one JSON string")
+    if "provenance" in plain and not _is_json_object(plain["provenance"]):
+        faults.append("attrs['provenance'] must be one JSON string, of an object {...} without NaN")
     return faults
+
+
+def _faults_of_each_attr(where: str, attrs: Mapping[Any, Any]) -> list[str]:
+    """Return what files would not keep of some attrs."""
+    faults = []
+    for name, value in attrs.items():
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            faults.append(f"{where} must be named by letters, digits and '_'; got {name!r}")
+        elif name in RESERVED or name.startswith("_"):
+            faults.append(f"{where}[{name!r}] is reserved by file formats; rename it")
+        elif not _is_plain(value):
+            got = type(value).__name__
+            faults.append(f"{where}[{name!r}] must be str, int or float; got {got}")
+        elif isinstance(value, str) and not _is_text(value):
+            faults.append(f"{where}[{name!r}] must be text without NUL or lone surrogates")
+        elif isinstance(value, int) and value not in INTEGERS:
+            faults.append(f"{where}[{name!r}] must be within 64 bits; got {value}")
+    return faults
+
+
+def _array(name: str, given: Any, faults: list[str], dtype: Any = None) -> np.ndarray:
+    """Return `given` as an array; what it cannot be is added to `faults`."""
+    try:
+        return np.asarray(given, dtype=dtype)
+    except (TypeError, ValueError) as error:
+        kind = "numbers" if dtype is float else "one array, its rows of one length"
+        faults.append(f"{name} must be {kind}; {error}")
+        return np.empty(0)
+
+
+def _faults_of_lengths(
+    shape: tuple[int, ...],
+    labels: Mapping[str, np.ndarray],
+    further: Mapping[str, tuple[str, np.ndarray]],
+) -> list[str]:
+    """Return whose length does not go with the values; further coordinates may be one value."""
+    if len(shape) not in (len(DIMS), len(DIMS) + 1):
+        return [f"values must be {DIMS}, or with 'trial' last; got {len(shape)} dims, {shape}"]
+    sizes = dict(zip(DIMS, shape, strict=False))
+    faults = [
+        f"{name} must have {sizes[name]} labels, as values have along {name!r}; got {_size(array)}"
+        for name, array in labels.items()
+        if array.shape != (sizes[name],)
+    ]
+    faults += [
+        f"{name} must have {sizes[dim]} entries, one for each {dim}; got {_size(array)}"
+        for name, (dim, array) in further.items()
+        if array.shape != (sizes[dim],) and (array.shape or dim == "position")
+    ]
+    return faults
+
+
+def _size(array: np.ndarray) -> str:
+    return str(array.size) if array.ndim == 1 else f"an array of {array.ndim} dims"
+
+
+def _kind(coord: xr.DataArray) -> str:
+    """Return what a coordinate holds: its dtype, or the types of its objects."""
+    if coord.dtype.kind != "O" or not isinstance(coord.dtype, np.dtype):
+        return str(coord.dtype)
+    return " and ".join(sorted({type(value).__name__ for value in coord.values.ravel()}))
 
 
 def _is_label(label: Any) -> bool:
@@ -331,9 +456,23 @@ def _is_label(label: Any) -> bool:
     )
 
 
-def _is_json(text: Any) -> bool:
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
+
+
+def _is_text(text: str) -> bool:
     try:
-        json.loads(text)
-    except (TypeError, ValueError):
+        text.encode()
+    except UnicodeEncodeError:
         return False
-    return True
+    return "\0" not in text
+
+
+def _is_json_object(text: Any) -> bool:
+    def refuse(constant: str) -> None:
+        raise ValueError(constant)
+
+    try:
+        return isinstance(json.loads(text, parse_constant=refuse), dict)
+    except (TypeError, ValueError, RecursionError):
+        return False

@@ -165,7 +165,7 @@ def test_ingest_takes_what_read_nwb_takes(path, tmp_path):
 @pytest.mark.parametrize(
     ("argv", "match"),
     [
-        (("--out", "x.txt"), "--out must end in .nc or .zarr; got x.txt"),
+        (("--out", "x.txt"), "x.txt: the name must end in .nc"),
         (("--out", "no/folder/x.nc"), "the folder no/folder does not exist; make it first"),
         (("--out", "x.nc", "--window", "soon"), "--window takes a start and a stop in seconds"),
         (("--out", "x.nc", "--window", "1"), "--window takes a start and a stop in seconds"),

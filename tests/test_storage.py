@@ -42,6 +42,94 @@ def test_what_goes_in_comes_out(responses, tmp_path, suffix, dtype):
     assert json.loads(read.attrs["provenance"])["maker"] == "tests"
 
 
+NASTY = {
+    "one of each": {"values": np.ones((1, 1, 1))},
+    "nothing measured": {"values": np.full((2, 3, 2, 4), np.nan)},
+    "unicode": {"unit": ["Ünit/β😀", "u é"], "image": ["画", " a ", "a"]},
+    "empty strings": {"unit": ["", "b"], "area": ["", ""]},
+    "numbers with gaps": {
+        "unit_coords": {"depth": [np.nan, np.inf], "gain": np.float32([1, -0.0])}
+    },
+    "whole numbers": {
+        "unit_coords": {
+            f"n_{kind}": np.array([0, np.iinfo(kind).max], dtype=kind)
+            for kind in ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
+        }
+    },
+    "booleans": {"unit_coords": {"ok": [True, False]}},
+    "dates": {"unit_coords": {"at": np.array(["2020-01-01T00:00:00.123456789", "NaT"], "M8[ns]")}},
+    "objects": {"unit_coords": {"note": np.array(["", "long text"], dtype=object)}},
+    "one value": {"unit_coords": {"n": 3}},
+    "numbers as positions": {"position": [0.0, 0.1]},
+    "unknown displacements": {"x": [np.nan, np.nan], "y": [np.nan, np.nan]},
+}
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("case", NASTY)
+def test_whatever_is_valid_comes_back_identical(make_responses, tmp_path, suffix, case):
+    changes = {"values": np.arange(12.0).reshape(2, 3, 2)} | NASTY[case]
+    responses = make_responses(**changes)
+    sizes = responses.sizes["unit"], responses.sizes["position"]
+    responses = responses.assign_coords(session="s1", rf=(("unit", "position"), np.ones(sizes)))
+    responses["source"].attrs = {"units": "seconds", "long_name": "", "n": 2**62, "share": -0.5}
+    responses["x"].attrs["note"] = "days"
+    responses.attrs |= {"empty": "", "long": "ü" * 70_000, "undefined": np.nan}
+    save_responses(responses, tmp_path / f"r{suffix}")
+    for chunks in (None, {}):
+        read = open_responses(tmp_path / f"r{suffix}", chunks=chunks)
+        xr.testing.assert_identical(read.compute(), responses)
+        assert all(
+            read[name].dtype.kind == responses[name].dtype.kind.replace("O", "U")
+            for name in responses.coords
+        )
+        assert all(type(v) in (str, int, float) for v in read["source"].attrs.values())
+
+
+@pytest.mark.parametrize("unit", ["days", "seconds", "ms"])
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_durations_stay_numbers(make_responses, tmp_path, suffix, unit):
+    responses = make_responses(np.ones((2, 3, 2)), unit_coords={"latency": [1.0, 2.0], "n": [1, 2]})
+    responses["latency"].attrs["units"] = responses["n"].attrs["units"] = unit
+    save_responses(responses, tmp_path / f"r{suffix}")
+    xr.testing.assert_identical(open_responses(tmp_path / f"r{suffix}"), responses)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_chunks_of_any_size_are_written(make_responses, tmp_path, suffix):
+    responses = make_responses(np.arange(60.0).reshape(5, 6, 2))
+    lazy = responses.chunk({"unit": (1, 3, 1), "image": (1, 5)})
+    save_responses(lazy, tmp_path / f"r{suffix}")
+    xr.testing.assert_identical(open_responses(tmp_path / f"r{suffix}"), responses)
+
+
+def test_a_lost_chunk_is_not_taken_for_not_measured(make_responses, tmp_path):
+    values = np.arange(60.0).reshape(5, 6, 2)
+    values[4] = np.nan  # a chunk of nothing measured is no lost chunk
+    responses = make_responses(values)
+    path = tmp_path / "r.zarr"
+    save_responses(responses.chunk({"unit": 1}), path)
+    xr.testing.assert_identical(open_responses(path), responses)
+    (path / "response" / "2.0.0").unlink()
+    with pytest.raises(InputError, match="1 of its chunks are missing; copy or make it anew"):
+        open_responses(path)
+
+
+@pytest.mark.parametrize("suffix", [".NC", ".Zarr"])
+def test_a_suffix_may_be_in_capitals(responses, tmp_path, suffix):
+    save_responses(responses, tmp_path / f"r{suffix}")
+    xr.testing.assert_identical(open_responses(tmp_path / f"r{suffix}"), responses)
+
+
+@pytest.mark.parametrize(
+    "chunks", ["banana", 0, -2, True, 1.5, {"time": 3}, {"unit": "all"}, {"unit": False}, [3]]
+)
+def test_chunks_that_are_none_are_refused(responses, tmp_path, chunks):
+    save_responses(responses, tmp_path / "r.nc")
+    with pytest.raises(InputError, match="^chunks must be None, {}, 'auto', a whole number"):
+        open_responses(tmp_path / "r.nc", chunks=chunks)
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_opening_is_lazy_when_asked_and_saving_a_lazy_array_works(responses, tmp_path, suffix):
     save_responses(responses, tmp_path / f"a{suffix}")

@@ -7,7 +7,7 @@ from typing import Literal
 
 from artiphys.command.output import say
 from artiphys.errors import InputError
-from artiphys.storage import SUFFIXES, save_responses
+from artiphys.storage import save_responses, with_known_suffix
 
 __all__ = ["add_parser", "run"]
 
@@ -64,9 +64,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _check_out(path: Path) -> None:
-    if path.suffix not in SUFFIXES:
-        msg = f"--out must end in {' or '.join(SUFFIXES)}; got {path}"
-        raise InputError(msg)
+    with_known_suffix(path)
     if not path.parent.is_dir():
         msg = f"{path}: the folder {path.parent} does not exist; make it first"
         raise InputError(msg)
