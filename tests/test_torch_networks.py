@@ -2,9 +2,11 @@
 
 import os
 import pickle
+import sys
 import threading
 import time
 import urllib.error
+import warnings
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -21,6 +23,7 @@ from artiphys_torch import (
     load_caffe_alexnet,
     load_network,
     origin_of,
+    probe,
     receptive_field,
 )
 from artiphys_torch import downloads as downloads_module
@@ -112,7 +115,10 @@ def test_a_pickle_bomb_does_not_go_off(tmp_path, monkeypatch):
     (tmp_path / "c.pt").write_bytes(pickle.dumps(Bomb()))
     (tmp_path / "d.safetensors").write_bytes(pickle.dumps(Bomb()))
     for name in ("a.pth", "b.pth", "c.pt"):
-        with pytest.raises(InputError, match=rf"{name}: cannot be read .* more than tensors"):
+        with (
+            warnings.catch_warnings(action="error"),
+            pytest.raises(InputError, match=rf"{name}: cannot be read .* more than tensors"),
+        ):
             load_network(NAME, tmp_path / name)
     with pytest.raises(InputError, match=r"d\.safetensors: cannot be read as weights"):
         load_network(NAME, tmp_path / "d.safetensors")
@@ -140,7 +146,15 @@ def test_a_whole_pickled_network_is_refused(tmp_path):
         ),
         (
             lambda s: s.update({"features.0.bias": torch.zeros(64, dtype=torch.int8)}),
-            r"wrong type in features\.0\.bias \(expected floating, got torch\.int8\)",
+            r"wrong type in features\.0\.bias \(expected floating, dense, .*; got int8\)",
+        ),
+        (
+            lambda s: s.update({"features.0.bias": torch.zeros(64).to(torch.float8_e4m3fn)}),
+            r"wrong type in features\.0\.bias \(expected .* 16 to 64 bits; got float8_e4m3fn\)",
+        ),
+        (
+            lambda s: s.update({"features.0.bias": torch.zeros(64).to_sparse()}),
+            r"wrong type in features\.0\.bias \(expected .* dense, .*; got sparse float32\)",
         ),
         (
             lambda s: s["features.0.bias"].__setitem__(slice(3), torch.nan),
@@ -280,3 +294,70 @@ def test_caffe_alexnet_has_the_same_fields():
     assert model(images).shape == (1, 1000)
     assert origin_of(model).source == "caffe_alexnet-untrained-seed2"
     assert np.isclose(origin_of(model).normalisation.std[0], 1 / 255)
+
+
+OWN = """
+import neighbour
+from torch import nn
+
+def small():
+    return nn.Sequential(nn.Conv2d(3, neighbour.CHANNELS, 9), nn.ReLU(), nn.Conv2d(4, 2, 5))
+
+def number():
+    return 3
+
+def fails():
+    raise ValueError("no such thing\\nas this")
+
+def asks(width):
+    return nn.Conv2d(3, width, 3)
+
+def quits():
+    raise SystemExit("bye")
+"""
+
+
+@pytest.fixture
+def own(tmp_path):
+    (tmp_path / "nets.py").write_text(OWN)
+    (tmp_path / "neighbour.py").write_text("CHANNELS = 4")
+    (tmp_path / "broken.py").write_text("def small(:")
+    return tmp_path
+
+
+def test_a_network_of_one_s_own(own):
+    place = f"{own}/nets.py:small"
+    network = load_network(place, seed=3)
+    assert network.artiphys_origin.source == "small-built-seed3"
+    assert torch.equal(load_network(place, seed=3)[0].weight, network[0].weight)
+    assert not torch.equal(load_network(place, seed=4)[0].weight, network[0].weight)
+    torch.save(network.state_dict(), own / "trained.pth")
+    again = load_network(place, own / "trained.pth", seed=7)
+    assert torch.equal(again[2].weight, network[2].weight)
+    assert again.artiphys_origin.source == "small-trained"
+    assert probe(again, np.zeros((1, 20, 20, 3)), progress=False).sizes["unit"] == 6
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("none.py:small", "none.py: no such file; .* FILE.py:function"),
+        ("nets.py:large", "nets.py: has no function 'large' that returns the network"),
+        ("nets.py:neighbour", "nets.py: has no function 'neighbour'"),
+        ("nets.py:number", "number: must return a torch.nn.Module; it returned int"),
+        ("nets.py:fails", "fails: cannot be built: ValueError: no such thing as this"),
+        ("nets.py:asks", "asks: cannot be built: TypeError: .* missing 1 required"),
+        ("nets.py:quits", "quits: cannot be built: SystemExit: bye"),
+        ("broken.py:small", "small: cannot be built: SyntaxError"),
+    ],
+)
+def test_networks_of_one_s_own_that_cannot_be_had(own, place, message):
+    before = list(sys.path)
+    with pytest.raises(InputError, match=message):
+        load_network(f"{own}/{place}")
+    assert sys.path == before
+
+
+def test_no_weights_are_published_for_one_s_own(own):
+    with pytest.raises(InputError, match="no trained weights are published"):
+        load_network(f"{own}/nets.py:small", "imagenet")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,6 @@ import xarray as xr
 from artiphys.errors import ArtiphysWarning, InputError
 from artiphys.storage import open_responses
 from artiphys_torch import Photograph, as_photographs, probe
-from artiphys_torch import partial_results as partial_module
 from artiphys_torch import probing as probing_module
 from torch_networks import chain, photographs
 
@@ -149,14 +149,70 @@ def test_after_an_error_nothing_is_left(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
-    def full(*_, **__):
-        raise OSError(28, "No space left on device")
+def full_disk_at(monkeypatch, chunk):
+    """Let the disk be full when that chunk is to be written."""
+    write = Path.write_bytes
 
-    monkeypatch.setattr(partial_module.np, "save", full)
-    with pytest.raises(InputError, match="the disk is full; free some space"):
+    def full(path, data):
+        if path.name.startswith(f".{chunk:08}"):
+            raise OSError(28, "No space left on device")
+        return write(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+
+
+def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
+    full_disk_at(monkeypatch, 0)
+    with pytest.raises(InputError, match="the disk is full; free some space or write elsewhere$"):
         probe(chain(), photographs(3), ["8"], out=tmp_path / "r.nc", progress=False)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_was_finished_before_the_disk_was_full_is_kept(tmp_path, monkeypatch):
+    with monkeypatch.context() as patched:
+        full_disk_at(patched, 4)
+        with pytest.raises(InputError, match="disk is full; .* the same call goes on from what is"):
+            probe(chain(), photographs(7), ["8"], out=tmp_path / "r.nc", progress=False)
+    rest = Reader()
+    probe(chain(), rest(), ["8"], out=tmp_path / "r.nc", progress=False)
+    assert sorted(rest.read_names) == ["image-004", "image-005", "image-006"]
+
+
+def test_memory_that_runs_out_costs_nothing_finished(tmp_path):
+    starved = Reader("image-004", MemoryError())
+    with pytest.raises(MemoryError):
+        probe(chain(), starved(), ["8"], out=tmp_path / "r.nc", progress=False)
+    rest = Reader()
+    probe(chain(), rest(), ["8"], out=tmp_path / "r.nc", progress=False, batch_size=1)
+    assert sorted(rest.read_names) == ["image-004", "image-005", "image-006"]
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (KeyboardInterrupt, "interrupted; the same call goes on"),
+        (InputError("r.nc: the disk is full"), "the disk is full; the same call goes on"),
+    ],
+)
+def test_nothing_found_is_lost_when_the_end_fails(tmp_path, monkeypatch, error, message):
+    def failing(*_):
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(probing_module, "save_responses", failing)
+        with pytest.raises((KeyboardInterrupt, InputError), match=message):
+            probe(chain(), photographs(3), ["8"], out=tmp_path / "r.nc", progress=False)
+    rest = Reader()
+    probe(chain(), rest(3), ["8"], out=tmp_path / "r.nc", progress=False)
+    assert rest.read_names == []
+
+
+def test_a_folder_at_the_file_s_place_is_found_first(tmp_path):
+    (tmp_path / "r.nc").mkdir()
+    reader = Reader()
+    with pytest.raises(InputError, match=r"r\.nc: is a folder; expected a file"):
+        probe(chain(), reader(3), ["8"], out=tmp_path / "r.nc", progress=False)
+    assert reader.read_names == []
 
 
 def test_what_is_in_the_way_is_not_removed(tmp_path):

@@ -152,6 +152,10 @@ def test_folder_without_photographs(tmp_path):
         (3, "images must be a folder, files or arrays, or None; got int"),
         ([3], "image-000: a photograph must be a file or an array; got int"),
         ([np.zeros((3, 8, 8), dtype=np.uint8)], r"must be .*row, column.*; got shape \(3, 8, 8\)"),
+        (
+            np.zeros((3, 8, 8), dtype=np.uint8),
+            r"\(3, 8, 8\) are one picture, its channels first, or",
+        ),
         ([np.zeros((0, 4), dtype=np.uint8)], r"got shape \(0, 4\)"),
         ([np.zeros((4, 4), dtype=np.int64)], "must be uint8, or floating from 0 to 1; got int64"),
         ([np.full((4, 4), 255.0)], "must lie from 0 to 1; got 255 to 255"),

@@ -394,6 +394,10 @@ class Grey(nn.Module):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ({"layers": ""}, "no layer ''; the layers are 0, 1, 2, 3"),
+        ({"crop": "a"}, "crop must be a number; got 'a'"),
+        ({"batch_size": True}, "batch_size must be a whole number of at least 1; got True"),
+        ({"batch_size": 2.0}, "batch_size must be a whole number of at least 1; got 2.0"),
         ({"layers": ["conv2"]}, "no layer 'conv2'; the layers are 0, 1, 2, 3"),
         ({"layers": []}, "at least one layer, each once; got none"),
         ({"layers": ["0", "0"]}, "got 0 more than once"),
@@ -489,7 +493,7 @@ def test_benchmark_runs_and_its_values_agree(monkeypatch):
     import probing as benchmark
 
     threads = torch.get_num_threads()
-    faster, _ = benchmark.main(n_images=4, n_rounds=1)
+    faster, *_ = benchmark.main(n_images=4, n_rounds=1)
     assert torch.get_num_threads() == threads
     assert faster > 1
 

@@ -28,10 +28,10 @@ def check_layers(model: nn.Module, layers: Iterable[str]) -> None:
     if not isinstance(model, nn.Module):
         msg = f"model must be a torch.nn.Module; got {type(model).__name__}"
         raise InputError(msg)
-    valid = dict(model.named_modules())
+    valid = {name: module for name, module in model.named_modules() if name}
     unknown = [layer for layer in layers if layer not in valid]
     if unknown:
-        leaves = [name for name, module in valid.items() if name and not list(module.children())]
+        leaves = [name for name, module in valid.items() if not list(module.children())]
         msg = f"no layer {', '.join(map(repr, unknown))}; the layers are {', '.join(leaves)}"
         raise InputError(msg)
 
@@ -199,7 +199,12 @@ def copied(model: nn.Module, memo: dict[int, Any] | None = None) -> Any:
     try:
         return copy.deepcopy(model, memo)
     except Exception as error:
-        msg = f"the network cannot be copied, and it is to stay as it is: {one_line(error)}"
+        made = "graph leaves" in str(error)
+        remedy = "; weights made from others must be fixed: torch.nn.utils.remove_weight_norm"
+        msg = (
+            f"the network cannot be copied, and it is to stay as it is: {one_line(error)}"
+            f"{remedy if made else ''}"
+        )
         raise InputError(msg) from error
 
 

@@ -6,11 +6,9 @@ does. Each image has a random stream of its own, so that image 7 is the same whe
 asked for.
 """
 
-import operator
-
 import numpy as np
 
-from artiphys.errors import InputError
+from artiphys_torch.whole_numbers import whole_number
 
 __all__ = ["dead_leaves"]
 
@@ -53,7 +51,8 @@ def dead_leaves(n_images: int, *, size: int = 256, seed: int = 0) -> np.ndarray:
     >>> dead_leaves(2, size=64).shape
     (2, 64, 64, 3)
     """
-    n_images, size, seed = _checked(n_images, size, seed)
+    n_images = whole_number(n_images, "n_images", 1)
+    size, seed = whole_number(size, "size", 8), whole_number(seed, "seed", 0)
     return np.stack([leaves(index, size, seed) for index in range(n_images)])
 
 
@@ -66,19 +65,6 @@ def leaves(index: int, size: int, seed: int) -> np.ndarray:
     colour = luminance[:, np.newaxis] + CHROMA * rng.standard_normal((len(radius) + 1, 3))
     palette = np.rint(255 * np.clip(colour, 0, 1)).astype(np.uint8)
     return palette[_topmost(radius, centre, size)]
-
-
-def _checked(n_images: int, size: int, seed: int) -> tuple[int, int, int]:
-    given = {"n_images": n_images, "size": size, "seed": seed}
-    for (name, value), least in zip(given.items(), (1, 8, 0), strict=True):
-        try:
-            fits = operator.index(value) >= least
-        except TypeError:
-            fits = False
-        if not fits:
-            msg = f"{name} must be a whole number of at least {least}; got {value!r}"
-            raise InputError(msg)
-    return operator.index(n_images), operator.index(size), operator.index(seed)
 
 
 def _radii(size: int, rng: np.random.Generator) -> np.ndarray:

@@ -9,7 +9,7 @@ import hashlib
 import warnings
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,12 @@ from torchvision.models import get_model_builder, get_model_weights, list_models
 from artiphys.errors import InputError
 from artiphys_torch.canvas import IMAGENET, Normalisation
 from artiphys_torch.downloads import fetched
+from artiphys_torch.own_networks import builder, is_own
+from artiphys_torch.whole_numbers import whole_number
 
 __all__ = ["Origin", "load_alexnet", "load_network", "load_state", "origin_of", "state_digest"]
 
+FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 ALEXNET_AREAS = {
     "conv2": "features.3",
     "conv3": "features.6",
@@ -95,14 +98,16 @@ def load_alexnet(weights: str | Path = "untrained", *, seed: int = 0) -> nn.Modu
 
 
 def load_network(name: str, weights: str | Path = "untrained", *, seed: int = 0) -> nn.Module:
-    """Return one of torchvision's classification networks, ready to be probed.
+    """Return one of torchvision's classification networks, or one's own, ready to be probed.
 
     Parameters
     ----------
     name : str
-        As in ``torchvision.models``, e.g. ``squeezenet1_1``.
+        As in ``torchvision.models``, e.g. ``squeezenet1_1``; or ``FILE.py:function``, a function
+        without arguments that returns a ``torch.nn.Module``.
     weights, seed
-        As for :func:`load_alexnet`.
+        As for :func:`load_alexnet`. A network of one's own keeps the weights that it comes with
+        where none are given; what it draws at random is drawn from `seed`.
 
     Returns
     -------
@@ -114,14 +119,30 @@ def load_network(name: str, weights: str | Path = "untrained", *, seed: int = 0)
     InputError
         If there is no such network, or the weights cannot be had or do not fit.
     """
+    if is_own(name):
+        return _own(name, weights, seed)
     known = list_models(module=torchvision.models)
     if name not in known:
         near = difflib.get_close_matches(str(name), known, n=3) or known[:3]
-        msg = f"no network {name!r} in torchvision.models; did you mean {', '.join(near)}?"
+        msg = (
+            f"no network {name!r} in torchvision.models; did you mean {', '.join(near)}?"
+            " One's own is given as FILE.py:function"
+        )
         raise InputError(msg)
     builder = get_model_builder(name)
     areas = ALEXNET_AREAS if name == "alexnet" else {}
     return loaded(lambda: _build(builder), name, weights, seed=seed, areas=areas)
+
+
+def _own(place: str, weights: str | Path, seed: int) -> nn.Module:
+    build = builder(place)
+    if str(weights) == "imagenet":
+        msg = f"no trained weights are published for {place}; pass the path of a file"
+        raise InputError(msg)
+    model = loaded(build, place.rpartition(":")[2].lower(), weights, seed=seed, areas={})
+    if str(weights) == "untrained":  # for all that is known here, it comes with trained ones
+        model.artiphys_origin = replace(model.artiphys_origin, weights=f"built-seed{seed}")
+    return model
 
 
 def loaded(
@@ -148,9 +169,7 @@ def loaded(
 
 def seeded(build: Callable[[], Any], seed: int) -> Any:
     """Return what `build` makes with torch's generator seeded; the global one stays as it was."""
-    if not isinstance(seed, int) or not 0 <= seed < 2**63:
-        msg = f"seed must be a whole number from 0 to 2^63 - 1; got {seed!r}"
-        raise InputError(msg)
+    seed = whole_number(seed, "seed", 0)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed the GPUs too
         return build()
@@ -195,11 +214,11 @@ def load_state(model: nn.Module, state: Mapping[str, Any], name: str) -> None:
         *_faults(
             "has the wrong type in",
             [
-                f"{key} (expected floating, got {value.dtype})"
+                f"{key} (expected floating, dense, of 16 to 64 bits; got {_kind(value)})"
                 for key, value in state.items()
                 if key in wanted
                 and wanted[key].is_floating_point()
-                and not value.is_floating_point()
+                and not (value.dtype in FLOATING and value.layout == torch.strided)
             ],
         ),
     ]
@@ -216,6 +235,11 @@ def load_state(model: nn.Module, state: Mapping[str, Any], name: str) -> None:
         msg = f"{name}: not weights of {type(model).__name__}: it {', and '.join(faults)}"
         raise InputError(msg)
     model.load_state_dict({**{key: wanted[key] for key in counters}, **state}, strict=True)
+
+
+def _kind(value: torch.Tensor) -> str:
+    kind = str(value.dtype).removeprefix("torch.")
+    return kind if value.layout == torch.strided else f"sparse {kind}"
 
 
 def state_digest(model: nn.Module) -> str:
@@ -281,7 +305,9 @@ def _read(path: Path) -> Mapping[str, Any]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is wrong is said below, in one line
+            return torch.load(path, map_location="cpu", weights_only=True)
     except safetensors.SafetensorError as error:
         why = f"it is damaged, or no safetensors file ({error})"
     except PermissionError:

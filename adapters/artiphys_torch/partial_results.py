@@ -4,11 +4,13 @@ Beside ``responses.nc`` lies a folder ``responses.nc.partial`` of finished chunk
 key of the run: a digest of all that its values depend on. Chunks of another key are never used.
 """
 
+import contextlib
 import hashlib
+import io
 import json
 import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,13 @@ from artiphys.errors import ArtiphysWarning, InputError
 from artiphys.files import writable_folder, written_whole
 from artiphys.storage import SUFFIXES
 
-__all__ = ["PartialResults", "partial_folder"]
+__all__ = ["NotWrittenError", "PartialResults", "partial_folder"]
 
 KEY_FILE = "key.json"
+
+
+class NotWrittenError(InputError):
+    """There was no room, or no permission, to write what has been found."""
 
 
 class PartialResults:
@@ -64,8 +70,26 @@ class PartialResults:
 
     def save(self, first: int, values: np.ndarray) -> None:
         """Write the chunk that begins at image `first`; all of it or nothing."""
-        with written_whole(self._path(first)) as path, path.open("wb") as file:
-            np.save(file, values)
+        held = io.BytesIO()  # numpy, writing to a file itself, loses the reason of a failure
+        np.save(held, values)
+        with self.writing(), written_whole(self._path(first)) as path:
+            path.write_bytes(held.getbuffer())
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Say of a failure to write that what is finished is kept."""
+        try:
+            yield
+        except InputError as error:
+            msg = "; ".join(filter(None, (str(error), self.goes_on())))
+            raise NotWrittenError(msg) from error
+
+    def goes_on(self) -> str:
+        """Return how to go on, in words; without a finished chunk, remove the folder."""
+        if any(self.folder.glob("*.npy")):
+            return f"the same call goes on from what is in {self.folder}"
+        self.remove()
+        return ""
 
     def remove(self) -> None:
         """Remove the folder."""
@@ -81,8 +105,8 @@ def partial_folder(out: str | Path) -> Path:
     Raises
     ------
     InputError
-        If `out` has another suffix than a response array's, or its folder is missing, or what lies
-        at the partial results' place is none.
+        If `out` has another suffix than a response array's, or is a folder where a file is to be,
+        or its folder is missing, or what lies at the partial results' place is none.
     """
     out = Path(out)
     if out.suffix not in SUFFIXES:
@@ -90,6 +114,9 @@ def partial_folder(out: str | Path) -> Path:
         raise InputError(msg)
     if not out.parent.is_dir():
         msg = f"{out}: the folder {out.parent} does not exist; make it first"
+        raise InputError(msg)
+    if out.suffix == ".nc" and out.is_dir():
+        msg = f"{out}: is a folder; expected a file to be written or replaced; choose another name"
         raise InputError(msg)
     folder = out.with_name(f"{out.name}.partial")
     if folder.exists() and (

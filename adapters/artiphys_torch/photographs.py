@@ -19,6 +19,7 @@ from PIL import Image, ImageOps
 from artiphys.errors import InputError
 from artiphys.provenance import digest_array, digest_file, dropped
 from artiphys_torch import leaves
+from artiphys_torch.whole_numbers import whole_number
 
 __all__ = ["Photograph", "Photographs", "as_photographs"]
 
@@ -119,7 +120,7 @@ def as_photographs(
         If there are none, a file is missing or not a picture, or names repeat.
     """
     if n_images is not None:
-        leaves._checked(n_images, 8, 0)
+        n_images = whole_number(n_images, "n_images", 1)
     if isinstance(images, Photographs):
         found = images
     elif images is None:
@@ -136,7 +137,7 @@ def as_photographs(
 
 
 def _generated(n_images: int, seed: int, size: int = 256) -> Photographs:
-    leaves._checked(n_images, size, seed)
+    seed = whole_number(seed, "seed", 0)
     width = max(3, len(str(n_images - 1)))
     items = tuple(
         Photograph(
@@ -170,8 +171,15 @@ def _given(images: Any) -> Photographs:
         images = [images]
     if _is_array(images) and np.ndim(images) == 2:
         images = [images]
-    if _is_array(images) and np.ndim(images) == 3 and np.shape(images)[-1] in (3, 4):
-        images = [images]
+    if _is_array(images) and np.ndim(images) == 3:
+        if np.shape(images)[-1] in (3, 4):
+            images = [images]
+        elif np.shape(images)[0] == 3:
+            msg = (
+                f"images of shape {np.shape(images)} are one picture, its channels first, or three"
+                " grey ones: pass one as (row, column, channel), three as a list"
+            )
+            raise InputError(msg)
     if isinstance(images, Mapping):
         names, sources = [str(name) for name in images], list(images.values())
     elif isinstance(images, Iterable):

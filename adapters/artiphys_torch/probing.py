@@ -35,10 +35,11 @@ from artiphys_torch.chains import Chain, ChainPass, chains
 from artiphys_torch.connections import Connections, check_layers, one_line
 from artiphys_torch.frames import FramePass, frame_passes
 from artiphys_torch.networks import Origin, origin_of
-from artiphys_torch.partial_results import PartialResults, partial_folder
+from artiphys_torch.partial_results import NotWrittenError, PartialResults, partial_folder
 from artiphys_torch.photographs import Photographs, as_photographs
 from artiphys_torch.precision import exact_arithmetic, resolved_device
 from artiphys_torch.receptive_fields import fields
+from artiphys_torch.whole_numbers import whole_number
 
 __all__ = ["layer_inputs", "probe"]
 
@@ -146,24 +147,22 @@ def probe(
         kept = None if folder is None else PartialResults(folder, plan.key())
         try:
             values = _responses(plan, n_channels, kept, progress)
+            responses = _labelled(plan, values, n_channels)
+            if out is not None and kept is not None:
+                with kept.writing():
+                    save_responses(responses, out)
         except KeyboardInterrupt as interrupt:
-            if kept is None:
+            if kept is None or not kept.goes_on():
                 raise
-            msg = f"interrupted; the same call goes on from what is in {kept.folder}"
+            msg = f"interrupted; {kept.goes_on()}"
             raise KeyboardInterrupt(msg) from interrupt
+        except (NotWrittenError, MemoryError, torch.OutOfMemoryError):
+            raise  # with more room, or smaller batches, the same call goes on
         except Exception:
             if kept:  # what is wrong has to be mended first, and then the key is another
                 kept.remove()
             raise
-    responses = _labelled(plan, values, n_channels)
-    if out is not None and kept is not None:
-        try:
-            save_responses(responses, out)
-        except InputError as error:
-            msg = (
-                f"{error}; the responses are kept in {kept.folder}, the same call goes on from them"
-            )
-            raise InputError(msg) from error
+    if kept:
         kept.remove()
     return responses
 
@@ -361,11 +360,9 @@ def _plan(
     """Check everything that can be checked before any work, and say what is to be run."""
     areas, asked = _areas(model, layers)
     shifts = _checked_shifts(shifts)
-    crop = float(crop)
+    crop = _number(crop, "crop")
     geometry(64, crop=crop, shifts=shifts)
-    if not isinstance(batch_size, int) or batch_size < 1:
-        msg = f"batch_size must be a whole number of at least 1; got {batch_size!r}"
-        raise InputError(msg)
+    batch_size = whole_number(batch_size, "batch_size", 1)
     if source is not None and (not isinstance(source, str) or not source):
         msg = f"source must be a name, the network and its weights; got {source!r}"
         raise InputError(msg)
@@ -452,6 +449,14 @@ def _checked_shifts(shifts: Sequence[float]) -> tuple[float, ...]:
         msg = f"shifts must hold 0, the reference position, and each value once; got {values}"
         raise InputError(msg)
     return values
+
+
+def _number(value: Any, name: str) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        msg = f"{name} must be a number; got {value!r}"
+        raise InputError(msg) from error
 
 
 def _passes(

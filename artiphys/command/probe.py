@@ -14,10 +14,14 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser = subparsers.add_parser(
         "probe",
         help="what a network's units answer to shifted photographs",
-        description="Probe a network of torchvision's into a file of responses.",
+        description="Probe a network, torchvision's or one's own, into a file of responses.",
     )
     parser.add_argument(
-        "--model", default="alexnet", metavar="NAME", help="as in torchvision.models; alexnet"
+        "--model",
+        default="alexnet",
+        metavar="NAME",
+        help="as in torchvision.models, or FILE.py:function, which returns a torch.nn.Module"
+        " (default: alexnet)",
     )
     parser.add_argument(
         "--weights",
