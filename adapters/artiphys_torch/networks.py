@@ -141,7 +141,7 @@ def _own(place: str, weights: str | Path, seed: int) -> nn.Module:
         raise InputError(msg)
     model = loaded(build, place.rpartition(":")[2].lower(), weights, seed=seed, areas={})
     if str(weights) == "untrained":  # for all that is known here, it comes with trained ones
-        model.artiphys_origin = replace(model.artiphys_origin, weights=f"built-seed{seed}")
+        model.artiphys_origin = replace(origin_of(model), weights=f"built-seed{seed}")
     return model
 
 
