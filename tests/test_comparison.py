@@ -81,13 +81,13 @@ def test_unmatched_takes_both_as_they_are(pair):
 
 
 def test_a_seed_gives_the_same_and_passes_take_the_luck_away():
-    pair = network(n_units=40, n_images=30), recording(n_units=30, n_images=30)
+    pair = network(n_units=40, n_images=30), recording(n_units=30, n_images=30, rate=40.0)
     xr.testing.assert_identical(compare(*pair, **QUICK), compare(*pair, **QUICK))
     spread = [
         np.std([compare(*pair, n_passes=n, rng=s)["spearman_model"].item() for s in range(15)])
-        for n in (1, 8)
+        for n in (1, 9)
     ]
-    assert spread[1] < 0.7 * spread[0]
+    assert spread[1] < 0.6 * spread[0]
 
 
 def test_scale_and_offset_of_the_model_do_not_matter(pair):
