@@ -139,7 +139,7 @@ def _own(place: str, weights: str | Path, seed: int) -> nn.Module:
     if str(weights) == "imagenet":
         msg = f"no trained weights are published for {place}; pass the path of a file"
         raise InputError(msg)
-    model = loaded(build, place.rpartition(":")[2].lower(), weights, seed=seed, areas={})
+    model: Any = loaded(build, place.rpartition(":")[2].lower(), weights, seed=seed, areas={})
     if str(weights) == "untrained":  # for all that is known here, it comes with trained ones
         model.artiphys_origin = replace(origin_of(model), weights=f"built-seed{seed}")
     return model
