@@ -2,8 +2,12 @@
 
 import contextlib
 import errno
+import glob
 import os
+import re
 import shutil
+import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +21,8 @@ def written_whole(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path that takes the place of `path` when the block ends without an error.
 
     After an error, Ctrl-C included, what was at `path` before is still there and nothing else is.
+    A process that was killed outright leaves its temporary path; the next to write to `path`
+    removes it, if the process that it names is no more.
 
     Parameters
     ----------
@@ -32,14 +38,17 @@ def written_whole(path: str | Path) -> Iterator[Path]:
     if not path.parent.is_dir():
         msg = f"{path}: the folder {path.parent} does not exist; make it first"
         raise InputError(msg)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = _beside(path, "partial")
     try:
+        _tidy_up_after_the_dead(path)
         yield partial
         _replace(partial, path)
     except OSError as error:
         raise InputError(_why_not_written(path, error)) from error
     finally:
         _remove(partial)
+        if path.exists():
+            _remove(_beside(path, "old.partial"))
 
 
 def writable_folder(path: str | Path) -> Path:
@@ -65,21 +74,63 @@ def writable_folder(path: str | Path) -> Path:
     return path
 
 
+def _beside(path: Path, kind: str) -> Path:
+    return path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.{kind}")
+
+
 def _replace(partial: Path, path: Path) -> None:
-    if partial.is_dir() and path.exists():  # a folder can only take the place of an empty one
-        old = path.with_name(f".{path.name}.{os.getpid()}.old.partial")
+    if not (partial.is_dir() and path.exists()):
+        partial.replace(path)
+        return
+    old = _beside(path, "old.partial")  # a folder can only take the place of an empty one
+    try:
         path.rename(old)
         partial.rename(path)
-        _remove(old)
-    else:
-        partial.replace(path)
+    except BaseException:  # Ctrl-C between the two would leave nothing at all
+        if old.exists() and not path.exists():
+            old.rename(path)
+        raise
+    _remove(old)
+
+
+def _tidy_up_after_the_dead(path: Path) -> None:
+    """Remove what killed processes of this machine left of `path`; put back what they moved away.
+
+    Processes of other machines cannot be asked whether they live, so that theirs is left.
+    """
+    ours = re.compile(
+        re.escape(f".{path.name}.{socket.gethostname()}.") + r"(\d+)\.(old\.)?partial"
+    )
+    for name in glob.glob(f".{glob.escape(path.name)}.*.partial", root_dir=path.parent):
+        found = ours.fullmatch(name)
+        if not found or _lives(int(found[1])):
+            continue
+        left = path.with_name(name)
+        if found[2] and not path.exists():  # killed between moving the old away and the new in
+            left.rename(path)
+        else:
+            _remove(left)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it lives, and is somebody else's
+        return True
+    return True
 
 
 def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
+    if not path.is_dir() or path.is_symlink():
         path.unlink(missing_ok=True)
+        return
+    for _ in range(40):  # threads that an interrupt has not reached yet may still write chunks
+        shutil.rmtree(path, ignore_errors=True)
+        if not path.exists():
+            return
+        time.sleep(0.05)
 
 
 def _why_not_written(path: Path, error: OSError) -> str:
@@ -89,6 +140,8 @@ def _why_not_written(path: Path, error: OSError) -> str:
         errno.EACCES: "no permission to write there; choose another folder",
         errno.EPERM: "no permission to write there; choose another folder",
         errno.EROFS: "the file system is read-only; choose another folder",
+        errno.EFBIG: "it would be larger than files may be here; write elsewhere",
+        errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
         errno.ENOTDIR: "a part of the path is a file, not a folder",
         errno.EEXIST: "a file of that name is in the way; choose another folder",
         errno.EISDIR: "a folder of that name is in the way; choose another name",

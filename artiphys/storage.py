@@ -143,7 +143,8 @@ def _write_netcdf(dataset: xr.Dataset, path: Path) -> None:
     except RuntimeError as error:  # the netCDF library hides the reason behind "HDF error"
         free = os.statvfs(path.parent)
         full = free.f_bavail * free.f_frsize < 2**20
-        raise OSError(errno.ENOSPC if full else errno.EIO, str(error)) from error
+        why = f"{error}; is there room, and no limit on the size of files?"
+        raise OSError(errno.ENOSPC if full else errno.EIO, why) from error
 
 
 def _check_chunks(chunks: Any) -> None:
