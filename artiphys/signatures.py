@@ -79,7 +79,8 @@ def signature(
         also ``spearman_naive`` and ``p_value_naive``, what the responses as measured would
         have said; ``spearman_attenuated``, ``reliability_dynamic_range`` and
         ``reliability_invariance``, of which `spearman` is made; and the units left out:
-        ``n_too_noisy``, ``n_without_signal``, ``n_not_measured``.
+        ``n_too_noisy``, ``n_without_signal``, ``n_not_measured``; and ``caution``, what calibration
+        found amiss on such data, empty if nothing.
 
     Raises
     ------

@@ -97,6 +97,8 @@ def _of_trials(cell: xr.Dataset) -> list[str]:
     left_out = [f"{int(cell[name])} {why}" for name, why in reasons.items() if int(cell[name])]
     if left_out:
         lines.append(f"Left out: {', '.join(left_out)}.")
+    if "caution" in cell and cell["caution"].item():
+        lines.append(f"Caution: {cell['caution'].item()}.")
     return lines
 
 
