@@ -1,6 +1,7 @@
 """The command: tables and files on good input; on bad input one line and exit 2."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -76,6 +77,7 @@ def test_a_numeric_reference_may_be_typed(file, capsys):
         (["signature", "{file}", "--by", "layer"], "by must be a coordinate along 'unit'"),
         (["signature", "{file}", "--level", "95"], "level must lie between 0 and 1"),
         (["signature", "{file}", "--n-resamples", "0"], "n_resamples must be a whole number"),
+        (["signature", "{file}", "--seed", "-1"], "a seed is a whole number of at least 0; got -1"),
         (["signature", "{file}", "--noise", "some"], "invalid choice: 'some'"),
         (["signature", "{file}", "--resample", "trial"], "resample must be one of"),
         (["signature", "{file}", "--noise", "split"], "must have a 'trial' dim"),
@@ -110,7 +112,7 @@ def test_a_signal_ends_it_with_one_line_and_nothing_half_written(file, kind):
     out = file.parent / "out"
     command = [sys.executable, "-m", "artiphys.command", "signature", str(file), "--out", str(out)]
     process = subprocess.Popen(
-        [*command, "--n-resamples", "30000000"], stderr=subprocess.PIPE, text=True
+        [*command, "--n-resamples", "5000000"], stderr=subprocess.PIPE, text=True
     )
     while not out.is_dir():
         time.sleep(0.05)
@@ -123,12 +125,77 @@ def test_a_signal_ends_it_with_one_line_and_nothing_half_written(file, kind):
     assert os.listdir(out) == []
 
 
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_everything_is_imported_is_one_line(tmp_path, kind):
+    """The stand-in for numpy tells when it is imported, and takes its time."""
+    (tmp_path / "numpy.py").write_text(
+        "print('importing', flush=True)\nimport time; time.sleep(60)"
+    )
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import artiphys_console as a; a.main()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "importing\n"
+    process.send_signal(kind)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (2, "artiphys: error: interrupted\n")
+
+
+def test_an_ignored_interrupt_stays_ignored():
+    """As nohup and shells do for what runs in the background."""
+    code = """
+import signal, sys
+from artiphys_console import main
+sys.argv = ["artiphys", "--version"]
+try:
+    main()
+finally:
+    print(signal.getsignal(signal.SIGINT).name)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.endswith("SIG_IGN\n"), done.stderr
+
+
 def test_output_may_be_cut_short_by_its_reader(file):
     command = f"{sys.executable} -m artiphys.command signature {file} --n-resamples 9 | true"
     done = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_two_files_of_one_name_get_two_figures(file, tmp_path, capsys):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        shutil.copy(file, tmp_path / name / "r.nc")
+    files = [str(tmp_path / name / "r.nc") for name in ("a", "b")]
+    out = tmp_path / "out"
+    assert main(["signature", *files, "--n-resamples", "9", "--out", str(out)]) == 0
+    figures = ["signature-a-r.nc.png", "signature-b-r.nc.png", "signature.csv"]
+    assert sorted(os.listdir(out)) == figures
+    capsys.readouterr()
+    assert "is given 2 times; give each FILE once" in refused(capsys, "signature", file, file)
+
+
+def test_a_long_table_shows_its_ends_and_says_where_the_whole_is(make_responses, tmp_path, capsys):
+    values = np.random.default_rng(0).normal(size=(300, 5, 2))
+    responses = make_responses(values, unit_coords={"channel": np.arange(300) // 3})
+    save_responses(responses, tmp_path / "r.nc")
+    argv = ["signature", str(tmp_path / "r.nc"), "--by", "channel", "--n-resamples", "9"]
+    assert main(argv) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("\n") < 30
+    assert "80 of 100 rows are not shown; add --out DIR for all" in printed
+    assert main([*argv, "--out", str(tmp_path / "out")]) == 0
+    assert "no figure: 100 groups are too many" in capsys.readouterr().err
+    assert len(pd.read_csv(tmp_path / "out" / "signature.csv")) == 100
 
 
 def test_p_values_as_a_paper_prints_them():

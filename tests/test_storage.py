@@ -2,6 +2,11 @@
 
 import json
 import os
+import signal
+import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -245,3 +250,98 @@ def test_a_folder_is_made_or_its_absence_explained(tmp_path):
         (tmp_path / "closed").mkdir(mode=0o500)
         with pytest.raises(InputError, match="no permission to write there"):
             writable_folder(tmp_path / "closed" / "a")
+
+
+KILLED = """
+import os, sys, time
+from artiphys.files import written_whole
+with written_whole(sys.argv[1]) as partial:
+    if sys.argv[2] == "folder":
+        partial.mkdir()
+        (partial / "chunk").write_text("half")
+    else:
+        partial.write_text("half")
+    print(partial.name, flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_a_killed_process_left_goes_at_the_next_save(tmp_path, kind):
+    path = tmp_path / "r[1].nc"
+    argv = [sys.executable, "-c", KILLED, str(path), kind]
+    process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+    left = process.stdout.readline().strip()
+    with written_whole(path) as partial:  # while the other lives, its own is left alone
+        partial.write_text("whole")
+    assert sorted(os.listdir(tmp_path)) == sorted([left, path.name])
+    process.kill()
+    process.communicate()
+    elsewhere = tmp_path / f".{path.name}.another-machine.{process.pid}.partial"
+    elsewhere.write_text("half")  # whether that process lives nobody can say from here
+    with written_whole(path) as partial:
+        partial.write_text("whole")
+    assert sorted(os.listdir(tmp_path)) == sorted([elsewhere.name, path.name])
+
+
+def test_what_a_killed_process_moved_away_comes_back(responses, tmp_path):
+    """Killed between moving the old folder away and the new one in."""
+    path = tmp_path / "r.zarr"
+    save_responses(responses, path)
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    path.rename(tmp_path / f".r.zarr.{socket.gethostname()}.{dead.pid}.old.partial")
+    with pytest.raises(KeyboardInterrupt), written_whole(path):
+        raise KeyboardInterrupt
+    assert os.listdir(tmp_path) == ["r.zarr"]
+    xr.testing.assert_identical(open_responses(path), responses)
+
+
+def test_an_interrupt_while_folders_change_places_leaves_the_old(responses, tmp_path, monkeypatch):
+    path = tmp_path / "r.zarr"
+    save_responses(responses, path)
+    rename = Path.rename
+
+    def interrupted(self, target):
+        if self.name.endswith(".partial") and target == path and ".old." not in self.name:
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        save_responses(2 * responses, path)
+    assert os.listdir(tmp_path) == ["r.zarr"]
+    xr.testing.assert_identical(open_responses(path), responses)
+
+
+SAVING = """
+import sys, numpy as np, xarray as xr
+from artiphys.command import main, signature
+from artiphys.storage import open_responses, save_responses
+def save(args):
+    responses = open_responses(args.files[0], chunks={}).isel(unit=np.zeros(4000, int))
+    responses = responses.assign_coords(unit=[f"u{i}" for i in range(4000)]).chunk({"unit": 10})
+    slow = xr.apply_ufunc(wait, responses, dask="parallelized", output_dtypes=[float])
+    save_responses(slow.assign_attrs(responses.attrs), args.out)
+def wait(values):
+    import time; time.sleep(0.05); return values
+signature.run = save
+sys.exit(main(["signature", sys.argv[1], "--out", sys.argv[2]]))
+"""
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_signal_while_saving_is_one_line_and_leaves_nothing(responses, tmp_path, suffix, kind):
+    save_responses(responses, tmp_path / "r.nc")
+    argv = [sys.executable, "-c", SAVING, str(tmp_path / "r.nc"), str(tmp_path / f"out{suffix}")]
+    process = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True)
+    while not list(tmp_path.glob(".out*.partial")):
+        time.sleep(0.05)
+        assert process.poll() is None
+    time.sleep(0.3)
+    process.send_signal(kind)
+    _, err = process.communicate(timeout=60)
+    assert err == "artiphys: error: interrupted; what was half-written is removed\n"
+    assert process.returncode == 2
+    assert os.listdir(tmp_path) == ["r.nc"]
