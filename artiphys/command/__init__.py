@@ -59,8 +59,19 @@ def _parser() -> argparse.ArgumentParser:
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong with the arguments in one line; the usage is a ``--help`` away."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **({"formatter_class": _Formatter} | kwargs))
+
     def error(self, message: str) -> NoReturn:
         self.exit(_refuse(f"{message}; see {self.prog} --help"))
+
+
+class _Formatter(argparse.HelpFormatter):
+    """Keeps an argument and what it is on one line, commands too."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=28)
+        self._action_max_length = 14  # argparse forgets that commands are indented twice
 
 
 def _refuse(message: str) -> int:

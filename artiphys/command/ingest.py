@@ -30,15 +30,20 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         metavar=("START", "STOP"),
         help="seconds from the onset, or auto (default: 0.05 0.25)",
     )
-    parser.add_argument("--out", required=True, type=Path, help="the .nc or .zarr file to write")
+    parser.add_argument(
+        "--out", required=True, type=Path, metavar="OUT", help="the .nc or .zarr file to write"
+    )
     parser.add_argument("--counts", action="store_true", help="counts instead of spikes/s")
-    parser.add_argument("--units-where", metavar="EXPR", help='e.g. "is_sua == 1"')
-    parser.add_argument("--trials-where", metavar="EXPR", help='e.g. "rewarded"')
+    parser.add_argument(
+        "--units-where", metavar="EXPR", help='the units to keep, e.g. "is_sua == 1"'
+    )
+    parser.add_argument("--trials-where", metavar="EXPR", help='the rows to keep, e.g. "rewarded"')
     parser.add_argument(
         "--join",
         choices=("exact", "outer"),
         default="exact",
-        help="of many files, keep what is common to all, or everything (default: exact)",
+        metavar="HOW",
+        help="of many files, keep what all share (exact) or everything (outer); default: exact",
     )
     parser.set_defaults(run=run)
 

@@ -39,23 +39,33 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser = subparsers.add_parser(
         "signature",
         help="how invariance goes with dynamic range, from files of responses",
-        description="Spearman's correlation of units' invariance with their dynamic range.",
+        description="Spearman's correlation r_s of units' invariance with their dynamic range, for"
+        " each group of units and each position. With trials, free of what noise makes of it.",
     )
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="response arrays")
-    parser.add_argument("--by", default="area", help="unit coordinate to group by (default: area)")
-    parser.add_argument("--reference", metavar="LABEL", help="the reference position")
+    parser.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help=".nc or .zarr of responses"
+    )
+    parser.add_argument(
+        "--by", default="area", metavar="COORD", help="what groups the units (default: area)"
+    )
+    parser.add_argument(
+        "--reference",
+        metavar="LABEL",
+        help="the reference position, or best: each unit's own (default: the file's)",
+    )
     parser.add_argument(
         "--noise",
         choices=("auto", "none", "corrected", "split"),
         default="auto",
-        help="how trial noise is dealt with (default: auto)",
+        metavar="HOW",
+        help="how trial noise is taken off: auto, none, corrected or split (default: auto)",
     )
     parser.add_argument(
         "--resample",
         nargs="+",
         default=["unit"],
         metavar="DIM",
-        help="what the bootstrap draws, e.g. image unit (default: unit)",
+        help="what the intervals are over: unit, image unit, or session unit (default: unit)",
     )
     add_resampling_arguments(parser)
     parser.add_argument(
@@ -141,8 +151,8 @@ def _signature_of_file(path: Path, responses: xr.DataArray, **arguments: Any) ->
 
 def _label(text: str | None, labels: list) -> object:
     """Return the position label that was typed; numbers and strings are typed alike."""
-    if text is None:
-        return None
+    if text is None or text == "best":
+        return text
     for label in labels:
         if str(label) == text or (isinstance(label, int | float) and _number(text) == label):
             return label
