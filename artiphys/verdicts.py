@@ -123,7 +123,7 @@ def _pair(cell: xr.Dataset, layer: object, area: object, position: object) -> st
         sides = [float(cell[f"spearman_{side}"]) for side in ("model", "brain")]
         verb = "differ" if q < ALPHA else "do not measurably differ"
         lines = [
-            f"{where}: they {verb} (p = {p:.2g}).",
+            f"{where}: they {verb} (p = {p:.2g}, false discovery rate {q:.2g}).",
             f"Spearman's r_s is {sides[0]:.2f} in {n_model} of {layer} and {sides[1]:.2f} in "
             f"{n_brain} of {area}: a difference of {d:.2f}, "
             f"{100 * cell.attrs.get('level', 0.95):g} % interval {lower:.2f} to {upper:.2f}.",
