@@ -45,6 +45,8 @@ ROUNDING = 1e-6
 # Values a temporary holds: few enough for the processor's cache, enough to make NumPy's calls cheap
 # and let threads work side by side.
 CHUNK = 65_536
+# Side of the squares in which a large matrix is compared with its transpose, for the same reason.
+TILE = 256
 ROOT_2PI = np.sqrt(2 * np.pi)
 
 
@@ -167,12 +169,10 @@ def rectified_covariance(mean: Any, cov: Any) -> RectifiedCovariance:
     array([[ 0.3408, -0.1592],
            [-0.1592,  0.3408]])
     """
-    mean, sigma, rho = _standardised(mean, cov)
+    mean, cov, sigma = _checked_covariance(mean, cov)
     h = _standard(mean, sigma)
     margin = _margin(h)
-    covariance = _outer_covariance((h, sigma, margin), (h, sigma, margin), rho, symmetric=True)
-    below = np.tril_indices(mean.size, -1)
-    covariance[below] = covariance.T[below]
+    covariance = _outer_covariance((h, sigma, margin), (h, sigma, margin), cov, symmetric=True)
     np.fill_diagonal(covariance, (sigma * margin.true_deviation) ** 2)
     return RectifiedCovariance(np.maximum(mean, 0) + sigma * margin.excess, covariance)
 
@@ -225,10 +225,9 @@ def rectified_cross_covariance(
     _at_least_zero(v1, "variance1")
     _at_least_zero(v2, "variance2")
     sigma1, sigma2 = np.sqrt(v1), np.sqrt(v2)
-    rho = _correlations(cov, sigma1, sigma2)
     first, second = _standard(m1, sigma1), _standard(m2, sigma2)
     return _outer_covariance(
-        (first, sigma1, _margin(first)), (second, sigma2, _margin(second)), rho, symmetric=False
+        (first, sigma1, _margin(first)), (second, sigma2, _margin(second)), cov, symmetric=False
     )
 
 
@@ -238,8 +237,8 @@ def _at_least_zero(values: np.ndarray, name: str) -> None:
         raise InputError(msg)
 
 
-def _standardised(mean: Any, cov: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return mean, standard deviations and correlations of a covariance matrix that is one."""
+def _checked_covariance(mean: Any, cov: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return mean, covariance and standard deviations, if they are some."""
     mean, cov = np.asarray(mean, dtype=float), np.asarray(cov, dtype=float)
     if mean.ndim != 1 or cov.shape != (mean.size, mean.size) or mean.size == 0:
         msg = f"mean must be (n) and cov (n, n), n > 0; got shapes {mean.shape} and {cov.shape}"
@@ -250,14 +249,19 @@ def _standardised(mean: Any, cov: Any) -> tuple[np.ndarray, np.ndarray, np.ndarr
     variance = np.diag(cov)
     _at_least_zero(variance, "the diagonal of cov")
     sigma = np.sqrt(variance)
-    if np.any(np.abs(cov - cov.T) > ROUNDING * np.outer(sigma, sigma)):
-        msg = "cov must be symmetric; average it with its transpose if rounding made it so"
-        raise InputError(msg)
-    return mean, sigma, _correlations(cov, sigma, sigma)
+    for start in range(0, mean.size, TILE):
+        rows = slice(start, start + TILE)
+        for other in range(start, mean.size, TILE):
+            columns = slice(other, other + TILE)
+            slack = ROUNDING * np.outer(sigma[rows], sigma[columns])
+            if np.any(np.abs(cov[rows, columns] - cov[columns, rows].T) > slack):
+                msg = "cov must be symmetric; average it with its transpose if rounding made it so"
+                raise InputError(msg)
+    return mean, cov, sigma
 
 
 def _correlations(cov: np.ndarray, sigma1: np.ndarray, sigma2: np.ndarray) -> np.ndarray:
-    """Return the correlations of a covariance matrix, 0 where a variance is."""
+    """Return the correlations of a block of a covariance matrix, 0 where a variance is."""
     scale = np.outer(sigma1, sigma2)
     if np.any(np.abs(cov) > (1 + ROUNDING) * scale):
         msg = "cov must be positive semi-definite; a correlation in it exceeds 1; mend the estimate"
@@ -345,24 +349,24 @@ def _correlation(
 def _outer_covariance(
     first: tuple[np.ndarray, np.ndarray, _Margin],
     second: tuple[np.ndarray, np.ndarray, _Margin],
-    rho: np.ndarray,
+    cov: np.ndarray,
     *,
     symmetric: bool,
 ) -> np.ndarray:
     """Return the covariance of all of the first with all of the second, after rectification.
 
-    Either is its mu/sigma, its sigma and its margin, which is worked out once for all its pairs. Of
-    a `symmetric` one only what is on and above the diagonal is filled in.
+    Either is its mu/sigma, its sigma and its margin, which is worked out once for all its pairs;
+    `cov` is the covariance before. Of a `symmetric` one the half below the diagonal is mirrored.
     """
     h, sigma1, margin1 = first
     k, sigma2, margin2 = second
-    covariance = np.empty(rho.shape)
+    covariance = np.empty(cov.shape)
     height = max(1, CHUNK // k.size)
 
     def fill(start: int) -> None:
         rows = slice(start, start + height)
         columns = slice(start if symmetric else 0, None)
-        block = rho[rows, columns]
+        block = _correlations(cov[rows, columns], sigma1[rows], sigma2[columns])
 
         def outer(a: np.ndarray, b: np.ndarray) -> np.ndarray:
             return np.multiply.outer(a[rows], b[columns]).ravel()
@@ -377,9 +381,13 @@ def _outer_covariance(
         )
         corr *= outer(sigma1 * margin1.true_deviation, sigma2 * margin2.true_deviation)
         covariance[rows, columns] = corr.reshape(block.shape)
+        if symmetric:  # exactly, within the square on the diagonal too
+            covariance[start:, rows] = covariance[rows, start:].T
+            square = covariance[rows, rows]
+            square[:] = np.tril(square) + np.tril(square, -1).T
 
     starts = range(0, h.size, height)
-    n_threads = min(os.cpu_count() or 1, rho.size // (4 * CHUNK))
+    n_threads = min(os.cpu_count() or 1, cov.size // (4 * CHUNK))
     if n_threads > 1:
         with ThreadPoolExecutor(n_threads) as threads:
             list(threads.map(fill, starts))
