@@ -12,10 +12,12 @@ import multiprocessing
 import time
 import warnings
 from typing import Any, NamedTuple
+from unittest import mock
 
 import numpy as np
 from scipy import stats
 
+from artiphys import simulation
 from artiphys.errors import ArtiphysWarning
 from artiphys.estimators import dynamic_range, invariance
 from artiphys.signal_moments import cells_of, noise_error, signal_moments
@@ -37,6 +39,7 @@ class Condition(NamedTuple):
     fano: float = 1.0
     sessions: int = 1
     resample: tuple[str, ...] = ("unit",)
+    narrow: bool = False  # units that differ little in dynamic range
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments of simulate_responses."""
@@ -72,7 +75,12 @@ CONDITIONS = (
     Condition(relation="rectification", repeats=(2, 10), rate=20.0),
     Condition(relation="rectification", units=200, images=30, repeats=4, rate=20.0),
     Condition(relation="rectification", repeats=6, rate=30.0, fano=2.0),
+    Condition(units=200, images=30, rate=40.0, narrow=True),
+    Condition(units=120, images=30, rate=40.0, narrow=True),
+    Condition(units=200, images=60, rate=40.0, narrow=True),
+    Condition(units=120, images=30, rate=40.0, narrow=True, resample=("image", "unit")),
 )
+NARROW = {"SPREAD_OF_RATES": 0.2, "TUNING": (0.6, 0.15)}  # in place of 0.8 and (0.6, 0.4)
 
 
 class Outcome(NamedTuple):
@@ -92,7 +100,8 @@ class Outcome(NamedTuple):
 
 def experiment(condition: Condition, seed: int) -> Outcome:
     """Simulate one recording and test it."""
-    responses, truth = simulate_responses(**condition.arguments(), rng=seed)
+    with mock.patch.dict(vars(simulation), NARROW if condition.narrow else {}):
+        responses, truth = simulate_responses(**condition.arguments(), rng=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ArtiphysWarning)
         found = signature(responses, resample=condition.resample).isel(area=0, position=0)
@@ -161,7 +170,7 @@ def _share(p_values: np.ndarray) -> str:
 
 
 def _remark(condition: Condition) -> str:
-    remarks = []
+    remarks = ["narrow"] if condition.narrow else []
     if condition.fano != 1:
         remarks.append(f"Fano factor {condition.fano:g}")
     if condition.sessions > 1:
