@@ -36,19 +36,23 @@ def written_whole(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     if not path.parent.is_dir():
-        msg = f"{path}: the folder {path.parent} does not exist; make it first"
+        fault = "is no folder" if path.parent.exists() else "does not exist"
+        msg = f"{path}: the folder {path.parent} {fault}; make it first"
         raise InputError(msg)
     partial = _beside(path, "partial")
     try:
         _tidy_up_after_the_dead(path)
+        partial.touch()  # the reason why it cannot be, which libraries may hide
+        partial.unlink()
         yield partial
         _replace(partial, path)
     except OSError as error:
         raise InputError(_why_not_written(path, error)) from error
     finally:
-        _remove(partial)
-        if path.exists():
-            _remove(_beside(path, "old.partial"))
+        with contextlib.suppress(OSError):  # the error that led here is the one to tell
+            _remove(partial)
+            if path.exists():
+                _remove(_beside(path, "old.partial"))
 
 
 def writable_folder(path: str | Path) -> Path:

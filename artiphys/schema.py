@@ -20,6 +20,7 @@ __all__ = [
     "DIMS",
     "SCHEMA_VERSION",
     "UNITS",
+    "is_text",
     "reference_label",
     "require",
     "response_array",
@@ -305,7 +306,7 @@ def _faults_of_kind(name: Hashable, coord: xr.DataArray) -> list[str]:
     if not numpy_kind or half or not all(isinstance(text, str) for text in texts):
         kinds = "strings, whole numbers, float32, float64, booleans or dates, of one kind"
         return [f"{name!r} must hold {kinds}; got {_kind(coord)}"]
-    broken = sum(not _is_text(text) for text in texts)
+    broken = sum(not is_text(text) for text in texts)
     if broken:
         return [f"{name!r} must hold text without NUL or lone surrogates; {broken} have one"]
     return []
@@ -400,7 +401,7 @@ def _faults_of_each_attr(where: str, attrs: Mapping[Any, Any]) -> list[str]:
         elif not _is_plain(value):
             got = type(value).__name__
             faults.append(f"{where}[{name!r}] must be str, int or float; got {got}")
-        elif isinstance(value, str) and not _is_text(value):
+        elif isinstance(value, str) and not is_text(value):
             faults.append(f"{where}[{name!r}] must be text without NUL or lone surrogates")
         elif isinstance(value, int) and value not in INTEGERS:
             faults.append(f"{where}[{name!r}] must be within 64 bits; got {value}")
@@ -460,7 +461,8 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
-def _is_text(text: str) -> bool:
+def is_text(text: str) -> bool:
+    """Return whether files and paths can hold `text`: no NUL, no lone surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:

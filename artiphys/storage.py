@@ -11,7 +11,7 @@ import xarray as xr
 
 from artiphys.errors import InputError
 from artiphys.files import written_whole
-from artiphys.schema import DIMS, validate
+from artiphys.schema import DIMS, is_text, validate
 
 __all__ = ["open_responses", "save_responses", "with_known_suffix"]
 
@@ -114,8 +114,11 @@ def with_known_suffix(path: str | Path) -> Path:
     Raises
     ------
     InputError
-        If it ends otherwise.
+        If it ends otherwise, or is no path.
     """
+    if not isinstance(path, str | os.PathLike) or not is_text(str(path)):
+        msg = f"a path must be text or a Path, without NUL and in UTF-8; got {path!r}"
+        raise InputError(msg)
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         msg = f"{path}: the name must end in .nc (netCDF4) or .zarr (Zarr); got {path.suffix!r}"
@@ -138,7 +141,9 @@ def _write_netcdf(dataset: xr.Dataset, path: Path) -> None:
         dataset.to_netcdf(
             path,
             engine="netcdf4",
-            encoding={"response": {"zlib": True, "complevel": 1, "shuffle": True}},
+            encoding={
+                "response": {"zlib": True, "complevel": 1, "shuffle": True, "fletcher32": True}
+            },
         )
     except RuntimeError as error:  # the netCDF library hides the reason behind "HDF error"
         free = os.statvfs(path.parent)

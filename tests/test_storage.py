@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
@@ -210,6 +212,9 @@ def test_a_full_disk_behind_the_netcdf_library_is_named(responses, tmp_path, mon
     [
         ("r.h5", "must end in .nc"),
         ("no/such/folder/r.nc", "does not exist; make it first"),
+        (f"{'n' * 252}.nc", "the name is too long"),
+        ("a\0b.nc", "must be text or a Path, without NUL"),
+        ("a\udc80b.nc", "must be text or a Path, .* in UTF-8"),
     ],
 )
 def test_a_bad_target_is_refused(responses, tmp_path, path, fault):
@@ -345,3 +350,57 @@ def test_a_signal_while_saving_is_one_line_and_leaves_nothing(responses, tmp_pat
     assert err == "artiphys: error: interrupted; what was half-written is removed\n"
     assert process.returncode == 2
     assert os.listdir(tmp_path) == ["r.nc"]
+
+
+def test_what_is_no_path_is_refused(responses):
+    for call in (lambda: save_responses(responses, 5), lambda: open_responses(None)):
+        with pytest.raises(InputError, match="a path must be text or a Path"):
+            call()
+
+
+def test_a_limit_on_the_size_of_files_is_told(responses, tmp_path):
+    values = np.random.default_rng(0).normal(size=(60_000, 4, 2, 2))
+    many = responses.isel(unit=np.zeros(60_000, int)).copy(data=values)
+    many = many.assign_coords(unit=[f"u{i}" for i in range(60_000)])
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, before[1]))
+    try:
+        with pytest.raises(InputError, match="no limit on the size of files"):
+            save_responses(many, tmp_path / "r.nc")
+        with pytest.raises(InputError, match="larger than files may be here"):
+            save_responses(many, tmp_path / "r.zarr")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert os.listdir(tmp_path) == []
+
+
+def test_values_carry_a_checksum(responses, tmp_path):
+    path = tmp_path / "r.nc"
+    save_responses(responses, path)
+    with netCDF4.Dataset(path) as file:
+        assert file["response"].filters()["fletcher32"]
+
+
+def test_a_loop_of_links_is_no_file(tmp_path):
+    (tmp_path / "r.nc").symlink_to(tmp_path / "r.nc")
+    with pytest.raises(InputError, match="no such file"):
+        open_responses(tmp_path / "r.nc")
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("folder.nc", "it is a folder; expected a netCDF4 file"),
+        ("file.zarr", "it is a file; expected a folder of Zarr"),
+        ("empty.nc", "it is empty"),
+        ("empty.zarr", "cannot be read as zarr; it is damaged or another"),
+    ],
+)
+def test_what_is_another_thing_is_refused(tmp_path, name, fault):
+    for folder in ("folder.nc", "empty.zarr"):
+        (tmp_path / folder).mkdir()
+    for file in ("empty.nc", "file.zarr"):
+        (tmp_path / file).touch()
+    with pytest.raises(InputError, match=fault) as caught:
+        open_responses(tmp_path / name)
+    assert "\n" not in str(caught.value)

@@ -122,7 +122,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _names(files: Sequence[Path]) -> list[str]:
     """Return a name for the figure of each file: its stem, or with its folders where two agree."""
-    paths = [path.resolve() for path in files]
+    paths = [path.absolute() for path in files]
     for path, count in Counter(paths).items():
         if count > 1:
             msg = f"{path} is given {count} times; give each FILE once"
@@ -140,10 +140,14 @@ def _names(files: Sequence[Path]) -> list[str]:
 
 
 def _signature_of_file(path: Path, responses: xr.DataArray, **arguments: Any) -> xr.Dataset:
-    """Return the signature; its warnings say of which file they are."""
+    """Return the signature; its warnings and errors say of which file they are."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        result = signature(responses, **arguments)
+        try:
+            result = signature(responses, **arguments)
+        except InputError as error:
+            msg = f"{path}: {error}"
+            raise InputError(msg) from error
     for warning in caught:
         warnings.warn(f"{path}: {warning.message}", warning.category, stacklevel=2)
     return result
