@@ -5,6 +5,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from scipy import stats
 
@@ -12,6 +13,7 @@ from artiphys.comparison_sides import Sides, checked_sides, shared_images
 from artiphys.correlation_difference import difference_of
 from artiphys.errors import ArtiphysWarning, InputError
 from artiphys.randomness import generator
+from artiphys.rank_correlation import check_resampling
 from artiphys.seen_signatures import (
     Seen,
     as_measured,
@@ -134,11 +136,11 @@ def compare(
     >>> dict(result.sizes)
     {'layer': 1, 'area': 1, 'position': 1, 'ci_bound': 2}
     """
+    _check_numbers(n_passes, level)
     sides = checked_sides(
         model, brain, matched, by_model, by_brain, reference_model, reference_brain, positions
     )
     resample = _checked_resample(resample, sides, matched)
-    _check_numbers(n_passes, level)
     drawn = generator(rng)
     if sides.pairs.unpaired:
         warnings.warn(sides.pairs.unpaired, ArtiphysWarning, stacklevel=2)
@@ -187,17 +189,11 @@ def _checked_resample(resample: Sequence[str], sides: Sides, matched: bool) -> t
 
 
 def _check_numbers(n_passes: int, level: float) -> None:
-    if isinstance(n_passes, bool) or int(n_passes) != n_passes or n_passes < 1:
+    whole = isinstance(n_passes, int | np.integer) and not isinstance(n_passes, bool)
+    if not whole or n_passes < 1:
         msg = f"n_passes must be a whole number of at least 1; got {n_passes!r}"
         raise InputError(msg)
-    if not 0 < level < 1:
-        msg = f"level must lie between 0 and 1; got {level!r}"
-        raise InputError(msg)
-
-
-def _in_order(groups: xr.DataArray) -> np.ndarray:
-    values, first = np.unique(groups.values, return_index=True)
-    return values[np.argsort(first)]
+    check_resampling(1, level)
 
 
 def _cell(layer: Seen, area: Seen, level: float) -> dict[str, float]:
@@ -222,8 +218,15 @@ def _cell(layer: Seen, area: Seen, level: float) -> dict[str, float]:
 def _groups(responses: xr.DataArray, by: str) -> dict[Any, xr.DataArray]:
     """Return the units of each group, the groups in the order in which they first appear."""
     names = responses[by].values
-    values, first = np.unique(names, return_index=True)
-    ordered = values[np.argsort(first)].tolist()
+    missing = pd.isna(names)
+    if missing.all():
+        msg = f"{by!r} is missing (NaN) for every unit; choose another coordinate"
+        raise InputError(msg)
+    if missing.any():
+        of = f"{missing.sum()} of {missing.size} units"
+        msg = f"{by!r} is missing (NaN) for {of}; they are left out"
+        warnings.warn(msg, ArtiphysWarning, stacklevel=3)
+    ordered = dict.fromkeys(names[~missing].tolist())
     return {group: responses.isel(unit=np.flatnonzero(names == group)) for group in ordered}
 
 

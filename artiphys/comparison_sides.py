@@ -53,6 +53,8 @@ def checked_sides(
         if by != "unit" and by not in along:
             msg = f"{name} must be a coordinate along 'unit': one of {along}; got {by!r}"
             raise InputError(msg)
+    for array, name in ((model, "model"), (brain, "recording")):
+        _check_values(array, name)
     references = (reference_label(model, reference_model), reference_label(brain, reference_brain))
     pairs = pair_positions(model, brain, references, positions)
     model = model.sel(position=[references[0], *pairs.model])
@@ -68,6 +70,18 @@ def checked_sides(
         msg = "the recording has no trials: its noise is unknown, and only its images are matched"
         warnings.warn(msg, ArtiphysWarning, stacklevel=3)
     return Sides(model, brain, pairs, trials)
+
+
+def _check_values(array: xr.DataArray, name: str) -> None:
+    n_infinite = int(np.isinf(array.values).sum())
+    if n_infinite:
+        msg = f"the {name}'s responses must be finite, or NaN where not measured; {n_infinite} are "
+        msg += "infinite"
+        raise InputError(msg)
+    for dim in ("image", "position"):
+        if dim in array.coords and not array.indexes[dim].is_unique:
+            msg = f"the {name}'s {dim!r} labels must be unique; got some of them twice"
+            raise InputError(msg)
 
 
 def images_drawn(

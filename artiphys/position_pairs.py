@@ -74,6 +74,9 @@ def pair_positions(
 def _named_pairs(
     positions: Mapping[Any, Any], labels: list[list[Any]], references: tuple[Hashable, Hashable]
 ) -> list[tuple[Any, Any]]:
+    if not isinstance(positions, Mapping):
+        msg = f"positions must be a mapping, as {{0.125: 'left'}}; got {positions!r}"
+        raise InputError(msg)
     pairs = list(positions.items())
     sides = list(zip(*pairs, strict=True)) if pairs else [(), ()]
     for side, known, whose in zip(sides, labels, ("model", "recording"), strict=True):

@@ -187,6 +187,16 @@ def test_what_cannot_be_matched_is_refused(pair):
         compare(model, brain, n_passes=0)
     with pytest.raises(InputError, match="level must lie between 0 and 1"):
         compare(model, brain, level=95)
+    with pytest.raises(InputError, match="n_passes must be a whole number"):
+        compare(model, brain, n_passes="many")
+    with pytest.raises(InputError, match="positions must be a mapping"):
+        compare(model, brain, positions=[1])
+    with pytest.raises(InputError, match="must be finite, or NaN where not measured; 120 are"):
+        compare(model.where(model["unit"] != model["unit"][0], np.inf), brain)
+    with pytest.raises(InputError, match="the recording's 'position' labels must be unique"):
+        compare(model, brain.isel(position=[0, 1, 1]))
+    with pytest.raises(InputError, match="is missing .* for every unit"):
+        compare(model.assign_coords(size=("unit", np.full(80, np.nan))), brain, by_model="size")
     with pytest.raises(InputError, match="rng must be a seed"):
         compare(model, brain, rng=-1)
     with pytest.raises(InputError, match="responses must have the dims"):
@@ -282,6 +292,14 @@ def test_some_bad_units_are_left_out(pair):
     assert result["spearman_brain"].item() == pytest.approx(clean["spearman_brain"].item())
     assert 8 <= result["n_units_model"].item() <= 69
     assert np.isfinite(result["p_value"]).all()
+
+
+def test_units_of_no_layer_are_left_out(pair):
+    model, brain = pair
+    size = np.where(np.arange(80) < 40, np.nan, 1.0)
+    with pytest.warns(ArtiphysWarning, match="missing .* for 40 of 80 units; they are left out"):
+        result = compare(model.assign_coords(size=("unit", size)), brain, by_model="size", **QUICK)
+    assert result["layer"].values.tolist() == [1.0]
 
 
 def test_sessions_and_images_widen_the_interval():
