@@ -204,6 +204,10 @@ HEADER = (
 )
 
 
+def _receive(networks: dict[str, np.ndarray]) -> None:
+    NETWORK.update(networks)
+
+
 def _task(job: tuple[Condition, int]) -> Outcome:
     return experiment(*job)
 
@@ -220,7 +224,7 @@ def main(arguments: list[str] | None = None) -> None:
         NETWORK["alexnet"] = alexnet_values()
     print(f"{args.experiments} experiments a row.\n\n{HEADER}", flush=True)
     started = time.perf_counter()
-    with multiprocessing.get_context("spawn").Pool(args.jobs, NETWORK.update, [NETWORK]) as pool:
+    with multiprocessing.get_context("spawn").Pool(args.jobs, _receive, [NETWORK]) as pool:
         for row in rows:
             jobs = [(CONDITIONS[row], 1_000_000 * row + seed) for seed in range(args.experiments)]
             run = pool.imap(_task, jobs, chunksize=10) if args.jobs > 1 else map(_task, jobs)
