@@ -1,8 +1,10 @@
 """Response arrays on disk: netCDF4 by the suffix ``.nc``, Zarr by ``.zarr``."""
 
+import contextlib
 import errno
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,7 +46,7 @@ def save_responses(responses: xr.DataArray, path: str | Path) -> None:
     dataset = dataset.assign_coords(
         {name: _in_memory(coord.variable) for name, coord in dataset.coords.items()}
     )
-    with written_whole(path) as partial:
+    with written_whole(path) as partial, _own_threads(dataset):
         if path.suffix.lower() == ".zarr":
             _require_zarr()
             dataset["response"] = _evenly_chunked(dataset["response"])
@@ -136,6 +138,22 @@ def _evenly_chunked(responses: xr.DataArray) -> xr.DataArray:
     return responses.chunk(uneven) if uneven else responses
 
 
+@contextlib.contextmanager
+def _own_threads(dataset: xr.Dataset) -> Iterator[None]:
+    """Let dask compute in threads that end with the block: after Ctrl-C others would write on."""
+    if dataset["response"].chunks is None:
+        yield
+        return
+    import dask
+
+    pool = ThreadPoolExecutor(dask.config.get("num_workers", None) or os.cpu_count())
+    try:
+        with dask.config.set(pool=pool):
+            yield
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
 def _write_netcdf(dataset: xr.Dataset, path: Path) -> None:
     try:
         dataset.to_netcdf(
@@ -210,7 +228,7 @@ def _check_no_chunk_is_lost(path: Path) -> None:
     import zarr
 
     arrays = [array for _, array in zarr.open_group(str(path), mode="r").arrays()]
-    lost = sum(array.nchunks - array.nchunks_initialized for array in arrays)
+    lost = sum(max(0, array.nchunks - array.nchunks_initialized) for array in arrays)
     if lost:
         msg = f"{path}: {lost} of its chunks are missing; copy or make it anew"
         raise InputError(msg)

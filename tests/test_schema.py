@@ -82,7 +82,7 @@ def test_trial_comes_last(make_responses):
             "of one kind; got .* and str",
         ),
         (lambda r: r.assign_coords(note=("unit", ["\ud800", "b"])), "lone surrogates; 1 have one"),
-        (lambda r: r.assign_coords(wait=("unit", np.ones(2, "m8[s]"))), "got timedelta64"),
+        (lambda r: r.assign_coords(wait=("unit", np.ones(2, "m8[ns]"))), "got timedelta64"),
         (lambda r: r.assign_coords(half=("unit", np.ones(2, "f2"))), "got float16"),
         (
             lambda r: r.assign_coords({"a/b": ("unit", [1, 2])}),

@@ -160,7 +160,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
     monkeypatch.setattr(xr.Dataset, "to_netcdf", interrupted)
     monkeypatch.setattr(xr.Dataset, "to_zarr", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        save_responses(2 * responses, path)
+        save_responses(responses.copy(data=2 * responses.values), path)
     assert os.listdir(tmp_path) == [path.name]
     xr.testing.assert_identical(open_responses(path), responses)
 
@@ -314,7 +314,7 @@ def test_an_interrupt_while_folders_change_places_leaves_the_old(responses, tmp_
 
     monkeypatch.setattr(Path, "rename", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        save_responses(2 * responses, path)
+        save_responses(responses.copy(data=2 * responses.values), path)
     assert os.listdir(tmp_path) == ["r.zarr"]
     xr.testing.assert_identical(open_responses(path), responses)
 
