@@ -26,6 +26,7 @@ SESSION = "source"  # the coordinate that says which session a unit was recorded
 MIN_SESSIONS = 3
 UNITS_PER_IMAGE = 2  # with more, the relation that the images make by themselves can be seen
 LOW_RELIABILITY = 0.5
+MAX_LISTED = 5  # groups that a warning names
 COUNTS = ("n_too_noisy", "n_without_signal", "n_not_measured")
 ESTIMATES = (
     "spearman_attenuated",
@@ -58,6 +59,7 @@ def signature_of_trials(
     constant = covariates_of(responses, covariates)
     measured = with_reference(responses, reference, "split")
     cells: dict[str, list[list[float]]] = {}
+    small: list[str] = []
     for group in groups:
         members = responses[by].values == group
         units = units_of_group(measured, members, resample, constant)
@@ -73,7 +75,12 @@ def signature_of_trials(
             row["caution"] = _caution(row, n_image, resample)
         for name in rows[0]:
             cells.setdefault(name, []).append([row[name] for row in rows])
-        _warn_of_too_little(str(group), rows)
+        if members.sum() < MIN_UNITS:
+            small.append(str(group))
+        else:
+            _warn_of_too_little(str(group), rows)
+    if small:
+        _warn_of_small(small)
     coords = {by: groups, "ci_bound": ["lower", "upper"]} | {
         str(name): c for name, c in naive_carried.coords.items() if c.dims == ("position",)
     }
@@ -233,12 +240,19 @@ def _naive(spread: np.ndarray, carried: np.ndarray) -> dict[str, float]:
     return {"spearman_naive": float(found.statistic), "p_value_naive": float(found.pvalue)}
 
 
+def _warn_of_small(groups: list[str]) -> None:
+    named = ", ".join(groups[:MAX_LISTED]) + (", ..." if len(groups) > MAX_LISTED else "")
+    msg = (
+        f"fewer than {MIN_UNITS} units, too few to tell, in {len(groups)} "
+        f"{'group' if len(groups) == 1 else 'groups'}: {named}"
+    )
+    warnings.warn(msg, ArtiphysWarning, stacklevel=4)
+
+
 def _warn_of_too_little(group: str, rows: list[dict[str, float]]) -> None:
     n_unit = max(sum(int(row[name]) for name in ("n_units", *COUNTS)) for row in rows)
     without_test = sum(np.isnan(row["p_value"]) for row in rows)
     without_estimate = sum(np.isnan(row["spearman"]) for row in rows) - without_test
-    if n_unit < MIN_UNITS:
-        return
     if without_test:
         msg = (
             f"{group}: at {without_test} of {len(rows)} positions too few of {n_unit} units (or "
