@@ -13,8 +13,10 @@ Z_LABEL = "invariance: Fisher z of the correlation"
 
 
 def points_of_units(ax: Axes, x: np.ndarray, y: np.ndarray, number: int, label: str) -> None:
-    """Add units to a panel; those that a log scale has no place for are left out."""
+    """Add units to a panel; those that its scales have no place for are left out, and counted."""
     shown = np.isfinite(x) & np.isfinite(y) & (x > 0)  # all that a log scale has a place for
+    n_perfect = int(np.sum(np.isinf(y) & np.isfinite(x)))
+    label += f"; {n_perfect} at ±∞" if n_perfect else ""
     ax.scatter(
         x[shown],
         y[shown],
@@ -36,12 +38,18 @@ def frame_points(ax: Axes) -> None:
 
 
 def few_ticks(ax: Axes) -> None:
-    """Label decades, or 1 and 3 of each where there are few, so that labels do not overlap."""
+    """Label decades, or more of each where there are few, so that labels do not overlap."""
     if ax.get_xscale() != "log":  # no unit to show
+        ax.xaxis.set_major_locator(ticker.NullLocator())
         return
     low, high = ax.get_xlim()
-    subs = (1.0, 3.0) if high < 100 * low else (1.0,)
-    ax.xaxis.set_major_locator(ticker.LogLocator(subs=subs))
+    if high < 5 * low:
+        ax.xaxis.set_major_locator(ticker.MaxNLocator(4))
+    elif high < 100 * low:
+        subs = (1.0, 2.0, 5.0) if high < 10 * low else (1.0, 3.0)
+        ax.xaxis.set_major_locator(ticker.LogLocator(subs=subs))
+    else:
+        ax.xaxis.set_major_locator(ticker.LogLocator(numticks=5))
     ax.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
     ax.xaxis.set_minor_locator(ticker.NullLocator())
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
+import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -98,5 +99,7 @@ def label_once(axes: Sequence[Axes]) -> None:
 
 
 def _legend(name: str, cell: xr.Dataset) -> str:
-    lower, upper = cell["interval"].values
-    return f"{name}: $r_s$ = {float(cell['spearman']):.2f} [{lower:.2f}, {upper:.2f}]"
+    r, (lower, upper) = float(cell["spearman"]), cell["interval"].values
+    if np.isnan(r):
+        return f"{name}: $r_s$ undefined"
+    return f"{name}: $r_s$ = {r:.2f} [{lower:.2f}, {upper:.2f}]"
