@@ -84,5 +84,5 @@ def test_an_interrupt_leaves_neither_file(tmp_path, capsys, monkeypatch):
 
 
 def test_too_much_for_the_memory_is_one_line(tmp_path, capsys):
-    words = ("--n-units", 10**7, "--n-images", 10**6, "--out", tmp_path / "s.nc")
-    assert "error" in refused(capsys, "simulate", *words)
+    words = ("--n-units", 10, "--n-images", 10**13, "--out", tmp_path / "s.nc")
+    assert "out of memory" in refused(capsys, "simulate", *words)
