@@ -41,6 +41,11 @@ def refused(capsys, *argv):
     return err
 
 
+def heed_interrupts():
+    """Also where the tests themselves run in the background of a shell, which ignores them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_signature_prints_a_table_and_writes_it(file, tmp_path, capsys):
     out = tmp_path / "out"
     assert main(["signature", str(file), "--n-resamples", "2000", "--out", str(out)]) == 0
@@ -112,7 +117,10 @@ def test_a_signal_ends_it_with_one_line_and_nothing_half_written(file, kind):
     out = file.parent / "out"
     command = [sys.executable, "-m", "artiphys.command", "signature", str(file), "--out", str(out)]
     process = subprocess.Popen(
-        [*command, "--n-resamples", "5000000"], stderr=subprocess.PIPE, text=True
+        [*command, "--n-resamples", "5000000"],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_interrupts,
     )
     while not out.is_dir():
         time.sleep(0.05)
@@ -135,7 +143,11 @@ def test_a_signal_while_everything_is_imported_is_one_line(tmp_path, kind):
         f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import artiphys_console as a; a.main()"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_interrupts,
     )
     assert process.stdout.readline() == "importing\n"
     process.send_signal(kind)

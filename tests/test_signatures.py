@@ -286,7 +286,7 @@ def test_too_noisy_recordings_say_so():
         (lambda r: r.isel(unit=[0, 1]), 2),
         (lambda r: r.isel(image=[0]), 20),
         (lambda r: r.where(r < 0), 20),
-        (lambda r: r * 0 + 3.0, 20),
+        (lambda r: r.copy(data=np.full(r.shape, 3.0)), 20),
     ],
     ids=["two units", "one image", "all NaN", "constant"],
 )

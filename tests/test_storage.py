@@ -335,12 +335,17 @@ sys.exit(main(["signature", sys.argv[1], "--out", sys.argv[2]]))
 """
 
 
+def heed_interrupts():
+    """Also where the tests themselves run in the background of a shell, which ignores them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_signal_while_saving_is_one_line_and_leaves_nothing(responses, tmp_path, suffix, kind):
     save_responses(responses, tmp_path / "r.nc")
     argv = [sys.executable, "-c", SAVING, str(tmp_path / "r.nc"), str(tmp_path / f"out{suffix}")]
-    process = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts)
     while not list(tmp_path.glob(".out*.partial")):
         time.sleep(0.05)
         assert process.poll() is None
