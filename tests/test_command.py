@@ -102,6 +102,23 @@ def test_an_interrupt_is_one_line(file, capsys, monkeypatch):
     assert "interrupted" in refused(capsys, "signature", file)
 
 
+def test_an_interrupt_that_a_library_makes_an_error_of_is_still_one(file, capsys, monkeypatch):
+    def loading(*_, **__):
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+        except KeyboardInterrupt:
+            msg = "the module could not be initialised"
+            raise RuntimeError(msg) from None
+
+    monkeypatch.setattr("artiphys.command.signature.signature", loading)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert "error: interrupted; what was half" in refused(capsys, "signature", file)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_a_bug_keeps_its_traceback(file, monkeypatch):
     def broken(*_, **__):
         msg = "a bug of ours"

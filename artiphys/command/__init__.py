@@ -20,24 +20,30 @@ from artiphys.errors import ArtiphysError, ArtiphysWarning
 __all__ = ["main"]
 
 COMMANDS = (reproduce, probe, describe, ingest, signature, compare, simulate)
+INTERRUPTED = "interrupted; what was half-written is removed"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0 on success, 2 on bad input."""
+    received: list[int] = []
     try:
-        with _interruptible(), _one_line_warnings():
+        with _interruptible(received), _one_line_warnings():
             args = _parser().parse_args(argv)
             args.progress = False if args.quiet else None
             args.run(args)
             sys.stdout.flush()
     except KeyboardInterrupt as interrupt:  # probing says in it where its finished part is
-        return _refuse(str(interrupt) or "interrupted; what was half-written is removed")
+        return _refuse(str(interrupt) or INTERRUPTED)
     except BrokenPipeError:  # the reader of our output, `head` say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except MemoryError:
         return _refuse("out of memory; use fewer images or resamples, or a smaller batch")
-    except (ArtiphysError, OSError, ImportError) as error:
+    except Exception as error:
+        if received:  # libraries that are interrupted as they load tell of errors of their own
+            return _refuse(INTERRUPTED)
+        if not isinstance(error, ArtiphysError | OSError | ImportError):
+            raise
         return _refuse(str(error) or type(error).__name__)
     return 0
 
@@ -81,21 +87,26 @@ def _refuse(message: str) -> int:
 
 
 @contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """Treat a polite kill like Ctrl-C, so that it too leaves nothing half-written."""
+def _interruptible(received: list[int]) -> Iterator[None]:
+    """Treat a polite kill like Ctrl-C, and note either, so that it too leaves nothing behind."""
 
-    def interrupt(*_: Any) -> NoReturn:
+    def interrupt(number: int, *_: Any) -> NoReturn:
+        received.append(number)
         raise KeyboardInterrupt
 
+    before: dict[int, Any] = {}
     try:
-        before = signal.signal(signal.SIGTERM, interrupt)
+        before[signal.SIGTERM] = signal.signal(signal.SIGTERM, interrupt)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            before[signal.SIGINT] = signal.signal(signal.SIGINT, interrupt)
     except ValueError:  # not in the main thread: the host of that thread minds its signals
         yield
         return
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
