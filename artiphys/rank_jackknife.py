@@ -3,7 +3,12 @@
 import numpy as np
 from scipy import stats
 
-__all__ = ["partial_correlations", "rank_correlations", "rank_correlations_without_each"]
+__all__ = [
+    "partial_correlations",
+    "rank_correlations",
+    "rank_correlations_with_each_replaced",
+    "rank_correlations_without_each",
+]
 
 
 def rank_correlations(values: np.ndarray, keep: np.ndarray) -> np.ndarray:
@@ -46,6 +51,45 @@ def rank_correlations_without_each(values: np.ndarray, keep: np.ndarray) -> np.n
     return _normalised(without)
 
 
+def rank_correlations_with_each_replaced(
+    values: np.ndarray, keep: np.ndarray, replaced: np.ndarray
+) -> np.ndarray:
+    """Return the rank correlations with each unit's values replaced in turn.
+
+    Parameters
+    ----------
+    values : numpy.ndarray, (split, quantity, unit)
+        Finite where kept.
+    keep : numpy.ndarray of bool, (split, unit)
+        The units that count; the others are not replaced.
+    replaced : numpy.ndarray, like `values`
+        What takes the place of one unit's values, the other units staying as they are. Finite where
+        kept.
+
+    Returns
+    -------
+    numpy.ndarray, (split, unit, quantity, quantity)
+    """
+    n_split, n_quantity, n_unit = values.shape
+    result = np.empty((n_split, n_unit, n_quantity, n_quantity))
+    ranks = _centred_ranks(values, keep)
+    for split in range(n_split):
+        kept = np.flatnonzero(keep[split])
+        result[split] = ranks[split] @ ranks[split].T
+        old, new = values[split][:, kept], replaced[split][:, kept]
+        # The others fall by one where the unit goes from below them to above, by a half at a tie.
+        change = _above(new, old) - _above(old, old)  # (quantity, replaced, unit)
+        ranked = ranks[split][:, None, kept] + change
+        own = np.arange(kept.size)
+        below = _above(old, new)
+        below[:, own, own] = 0.0
+        ranked[:, own, own] = below.sum(1) - (kept.size - 1) / 2
+        ranked = ranked.transpose(1, 0, 2)
+        ranked -= ranked.mean(-1, keepdims=True)
+        result[split, kept] = ranked @ ranked.transpose(0, 2, 1)
+    return _normalised(result)
+
+
 def partial_correlations(correlations: np.ndarray, n: int) -> np.ndarray:
     r"""Return the correlations among the first `n` quantities, given all the others.
 
@@ -76,3 +120,8 @@ def _normalised(products: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore", divide="ignore"):
         scale = np.sqrt(np.diagonal(products, axis1=-2, axis2=-1))
         return products / (scale[..., :, None] * scale[..., None, :])
+
+
+def _above(lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
+    """Return how much each of `upper` stands above each of `lower`: 1, a half at a tie, or 0."""
+    return (upper[:, None, :] > lower[:, :, None]) + 0.5 * (upper[:, None, :] == lower[:, :, None])

@@ -221,11 +221,6 @@ def _caution(row: dict[str, Any], n_image: int, resample: Sequence[str]) -> str:
             "experiments had p < 0.05, the more the less the units differ in dynamic range; "
             "resample=('image', 'unit') asks about images at large"
         )
-    if "image" in resample and np.isfinite(row["p_value"]):
-        cautions.append(
-            "on the safe side: what images add to a unit's error is counted with units and with "
-            "images; without a relation 1 % of such experiments had p < 0.05"
-        )
     reliability = row["reliability_invariance"]
     if reliability < LOW_RELIABILITY:
         cautions.append(

@@ -16,6 +16,7 @@ from scipy import stats
 from artiphys.rank_jackknife import (
     partial_correlations,
     rank_correlations,
+    rank_correlations_with_each_replaced,
     rank_correlations_without_each,
 )
 from artiphys.signal_moments import (
@@ -176,11 +177,7 @@ def split_signature(
         n = names.size
     covariance = _jackknife_covariance(without)
     if without_images:
-        other = [
-            _summary(rank_correlations(*_quantities(h, position, covariates)))
-            for h in without_images
-        ]
-        covariance += _jackknife_covariance(np.array(other))
+        covariance += _of_images(values, keep, without_images, position, covariates)
         n = min(n, len(without_images))
     return _inference(measured, covariance, n - 2 if groups is None else n - 1, level)
 
@@ -241,6 +238,34 @@ def _summary(correlations: np.ndarray) -> np.ndarray:
     c = partial_correlations(correlations, 4)
     relation = (c[..., 0, 3] + c[..., 1, 2]) / 2
     return np.stack([relation, c[..., 0, 1], c[..., 2, 3]], axis=-1).mean(-2)
+
+
+def _of_images(
+    values: np.ndarray,
+    keep: np.ndarray,
+    without_images: Sequence[Halves],
+    position: int,
+    covariates: np.ndarray | None,
+) -> np.ndarray:
+    """Return what images at large add to the covariance beyond what units have of them already.
+
+    Leaving out images measures what they do to all units alike and to each unit by itself. The
+    second is in the error over units too, and is taken off: it is the sum over images and units of
+    what an image does to one unit, the others staying as they are.
+    """
+    whole = _summary(rank_correlations(values, keep))
+    without, of_each = [], np.zeros((3, 3))
+    for halves in without_images:
+        other, defined = _quantities(halves, position, covariates)
+        without.append(_summary(rank_correlations(other, defined)))
+        other = np.where((keep & defined)[:, None], other, values)
+        each = _summary(rank_correlations_with_each_replaced(values, keep, other).swapaxes(0, 1))
+        deviation = each - whole
+        of_each += deviation.T @ deviation
+    n = len(without_images)
+    added = _jackknife_covariance(np.array(without)) - (n - 1) / n * of_each
+    size, direction = np.linalg.eigh(added)
+    return (direction * np.maximum(size, 0.0)) @ direction.T  # images can only add
 
 
 def _jackknife_covariance(without: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from scipy import stats
 from artiphys.rank_jackknife import (
     partial_correlations,
     rank_correlations,
+    rank_correlations_with_each_replaced,
     rank_correlations_without_each,
 )
 from artiphys.split_signature import Halves, halves_in_splits, split_signature
@@ -35,6 +36,16 @@ def test_each_unit_left_out_is_each_unit_left_out(ties):
     for unit in range(values.shape[-1]):
         others = keep & (np.arange(values.shape[-1]) != unit)
         np.testing.assert_allclose(found[:, unit], rank_correlations(values, others), atol=1e-12)
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_each_unit_replaced_is_each_unit_replaced(ties):
+    values, keep = quantities(3, ties=ties)
+    replaced, _ = quantities(4, ties=ties)
+    found = rank_correlations_with_each_replaced(values, keep, replaced)
+    for unit in range(values.shape[-1]):
+        changed = np.where(np.arange(values.shape[-1]) == unit, replaced, values)
+        np.testing.assert_allclose(found[:, unit], rank_correlations(changed, keep), atol=1e-12)
 
 
 def test_partial_correlations_are_those_of_residuals():
