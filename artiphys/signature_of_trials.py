@@ -25,7 +25,7 @@ __all__ = ["SESSION", "Units", "cell_of", "signature_of_trials", "units_of_group
 SESSION = "source"  # the coordinate that says which session a unit was recorded in
 MIN_SESSIONS = 3
 UNITS_PER_IMAGE = 2  # with more, the relation that the images make by themselves can be seen
-LOW_RELIABILITY = 0.5
+LOW_RELIABILITY = 0.7
 MAX_LISTED = 5  # groups that a warning names
 COUNTS = ("n_too_noisy", "n_without_signal", "n_not_measured")
 ESTIMATES = (
@@ -224,9 +224,9 @@ def _caution(row: dict[str, Any], n_image: int, resample: Sequence[str]) -> str:
     reliability = row["reliability_invariance"]
     if reliability < LOW_RELIABILITY:
         cautions.append(
-            f"noisy (the reliability of invariance is {reliability:.2f}): on such data 95 % "
-            "intervals held the truth in 92 to 94 of 100 experiments, and r_s came out somewhat "
-            "too near 0"
+            f"noisy (the reliability of invariance is {reliability:.2f}): where there was a relation "
+            "in such data r_s came out up to a fifth too near 0, and 95 % intervals held the truth "
+            "in 92 to 95 of 100 experiments"
         )
     return "; ".join(cautions)
 
