@@ -224,9 +224,9 @@ def _caution(row: dict[str, Any], n_image: int, resample: Sequence[str]) -> str:
     reliability = row["reliability_invariance"]
     if reliability < LOW_RELIABILITY:
         cautions.append(
-            f"noisy (the reliability of invariance is {reliability:.2f}): where there was a relation "
-            "in such data r_s came out up to a fifth too near 0, and 95 % intervals held the truth "
-            "in 92 to 95 of 100 experiments"
+            f"noisy (the reliability of invariance is {reliability:.2f}): where there was a "
+            "relation in such data r_s came out up to a fifth too near 0, and 95 % intervals held "
+            "the truth in 92 to 95 of 100 experiments"
         )
     return "; ".join(cautions)
 
