@@ -163,9 +163,12 @@ def _write_netcdf(dataset: xr.Dataset, path: Path) -> None:
                 "response": {"zlib": True, "complevel": 1, "shuffle": True, "fletcher32": True}
             },
         )
-    except RuntimeError as error:  # the netCDF library hides the reason behind "HDF error"
+    except (RuntimeError, PermissionError) as error:
+        # The netCDF library hides the reason behind "HDF error", or takes it for no permission.
         free = os.statvfs(path.parent)
         full = free.f_bavail * free.f_frsize < 2**20
+        if isinstance(error, PermissionError) and not full:
+            raise
         why = f"{error}; is there room, and no limit on the size of files?"
         raise OSError(errno.ENOSPC if full else errno.EIO, why) from error
 

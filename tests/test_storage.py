@@ -193,10 +193,10 @@ def test_a_full_disk_is_one_line(responses, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_a_full_disk_behind_the_netcdf_library_is_named(responses, tmp_path, monkeypatch):
+@pytest.mark.parametrize("error", [RuntimeError("NetCDF: HDF error"), PermissionError(13, "no")])
+def test_a_full_disk_behind_the_netcdf_library_is_named(responses, tmp_path, monkeypatch, error):
     def hidden(*_, **__):
-        msg = "NetCDF: HDF error"
-        raise RuntimeError(msg)
+        raise error
 
     class Full:
         f_bavail, f_frsize = 0, 4096
