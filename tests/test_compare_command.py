@@ -70,6 +70,14 @@ def test_unmatched_and_quiet(files, capsys):
     assert "difference_naive" not in pd.read_csv(out / "compare.csv")
 
 
+def test_other_references_may_be_named(files, capsys):
+    words = ("--reference-model", "0.25", "--reference-brain", "2", "--positions", "0.125=1")
+    out = files / "out"
+    assert main(argv(files, *words, "--out", out)) == 0
+    assert "positions that go with none: 0.0 of the model; 0 of the rec" in capsys.readouterr().err
+    assert pd.read_csv(out / "compare.csv")["position"].tolist() == [1, 1]
+
+
 def test_positions_left_over_are_told(files, capsys):
     assert main(argv(files, "--positions", "0.125=1")) == 0
     err = capsys.readouterr().err
@@ -84,6 +92,7 @@ def test_positions_left_over_are_told(files, capsys):
         (("--positions", "0.125=1", "0.125=2"), "named once"),
         (("--positions", "0.125=1", "0.25=1"), "named once"),
         (("--positions", "0.5=1"), "0.5 is not among the model's positions"),
+        (("--reference-brain", "7"), "7 is not among the recording's positions"),
         (("--positions", "0.25=left"), "left is not among the recording's positions"),
         ((*PAIRS, "--by-model", "layer"), "by_model must be a coordinate"),
         ((*PAIRS, "--level", "95"), "level must lie between 0 and 1"),

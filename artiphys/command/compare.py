@@ -52,6 +52,10 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         metavar="MODEL=BRAIN",
         help="positions that go together, e.g. 0.125=2 (default: equal shifts, or equal labels)",
     )
+    for side, whose in (("model", "network"), ("brain", "recording")):
+        parser.add_argument(
+            f"--reference-{side}", metavar="LABEL", help=f"reference position of the {whose}"
+        )
     parser.add_argument("--by-model", default="area", help="coordinate of layers (default: area)")
     parser.add_argument("--by-brain", default="area", help="coordinate of areas (default: area)")
     parser.add_argument(
@@ -78,6 +82,10 @@ def run(args: argparse.Namespace) -> None:
     """Print the table and the verdict; with ``--out``, write the table and the figure."""
     model, brain = open_responses(args.model), open_responses(args.brain)
     positions = _pairs(args.positions, model, brain)
+    references = {
+        "reference_model": _reference(args.reference_model, model, "model"),
+        "reference_brain": _reference(args.reference_brain, brain, "recording"),
+    }
     if args.out is not None:
         writable_folder(args.out)
     result = compare(
@@ -85,6 +93,7 @@ def run(args: argparse.Namespace) -> None:
         brain,
         matched=not args.unmatched,
         positions=positions,
+        **references,
         by_model=args.by_model,
         by_brain=args.by_brain,
         resample=tuple(args.resample),
@@ -98,7 +107,7 @@ def run(args: argparse.Namespace) -> None:
     if not args.quiet:
         print(f"\n{verdict(result)}")
     if args.out is not None:
-        figure = _figure(args, model, brain, positions, result)
+        figure = _figure(args, model, brain, positions, references, result)
         write_csv(frame, args.out / "compare.csv")
         write_figure(figure, args.out / "compare.png")
 
@@ -122,6 +131,11 @@ def _pairs(
     return pairs
 
 
+def _reference(text: str | None, responses: xr.DataArray, whose: str) -> Any:
+    labels = responses["position"].values.tolist()
+    return responses.attrs["reference"] if text is None else _label(text, labels, whose)
+
+
 def _label(text: str, labels: list[Any], whose: str) -> Any:
     """Return the position label that was typed; numbers and strings are typed alike."""
     for label in labels:
@@ -130,7 +144,7 @@ def _label(text: str, labels: list[Any], whose: str) -> Any:
     for label in labels:
         if isinstance(label, int | float) and text == f"{label:g}":
             return label
-    msg = f"--positions: {text} is not among the {whose}'s positions {labels}"
+    msg = f"{text} is not among the {whose}'s positions {labels}"
     raise InputError(msg)
 
 
@@ -166,10 +180,14 @@ def _figure(
     model: xr.DataArray,
     brain: xr.DataArray,
     positions: dict[Any, Any] | None,
+    references: dict[str, Any],
     result: xr.Dataset,
 ) -> "Figure":
     """Return the figure; a layer is shown as one pass through the recording of each area."""
     from artiphys.plotting.compare import Scatter, plot_compare
+
+    model = model.assign_attrs(reference=references["reference_model"])
+    brain = brain.assign_attrs(reference=references["reference_brain"])
 
     def scatter(responses: xr.DataArray, names: np.ndarray | None = None) -> Scatter:
         noise: Noise = "corrected" if matched and "trial" in responses.dims else None
