@@ -67,8 +67,9 @@ def plot_compare(
                 _panel(ax, layers[layer, area], cells, "model")
                 ax.set_title(f"{layer}" if len(rows) == 1 else f"{layer}, as {area}")
             make_room(line[0])
-        first = next(iter(areas.values()))
-        figure.supxlabel(range_label(first.dynamic_range))
+        area, layer = (next(iter(side.values())).dynamic_range for side in (areas, layers))
+        also = "" if len(scales) == 1 else f"; of layers, {layer.attrs.get('units', '(a.u.)²')}"
+        figure.supxlabel(range_label(area) + also)
         figure.supylabel(Z_LABEL)
     plt.close(figure)  # the caller has it; pyplot need not keep it
     return figure
@@ -79,11 +80,18 @@ def _panel(ax: Any, scatter: Scatter, cells: xr.Dataset, side: str) -> None:
     for number, position in enumerate(positions):
         cell = cells.sel(position=position)
         label = f"{position:g}" if isinstance(position, float) else str(position)
-        label += f": $r_s$ = {float(cell[f'spearman_{side}']):.2f}"
-        if side == "model":
-            lower, upper = cell["interval"].values
-            label += f", Δ = {float(cell['difference']):.2f} [{lower:.2f}, {upper:.2f}]"
+        label += f": {_result(cell, side)}"
         z = scatter.z.sel(position=position)
         points_of_units(ax, scatter.dynamic_range.values, z.values, number, label)
     frame_points(ax)
     few_ticks(ax)
+
+
+def _result(cell: xr.Dataset, side: str) -> str:
+    if cell[f"spearman_{side}"].isnull():
+        return "no estimate"
+    text = f"$r_s$ = {float(cell[f'spearman_{side}']):.2f}"
+    if side == "brain" or cell["difference"].isnull():
+        return text
+    lower, upper = cell["interval"].values
+    return f"{text}, Δ = {float(cell['difference']):.2f} [{lower:.2f}, {upper:.2f}]"
