@@ -20,6 +20,8 @@ __all__ = ["PREDICTIONS", "agreement", "explained_invariance"]
 
 PREDICTIONS = ("exact", "gaussian", "diagonal", "linear")
 LEAST_IMAGES = 3
+# Of fewer, mean and covariance say too little of a distribution to build on it.
+LEAST_FOR_GAUSSIAN = 20
 
 
 class Inputs(NamedTuple):
@@ -53,7 +55,7 @@ def explained_invariance(inputs: xr.DataArray, weights: Any) -> xr.Dataset:
     xarray.Dataset
         ``variance`` (prediction, unit) at the reference position and ``invariance``
         (prediction, unit, position); predictions are *exact*, *gaussian*, *diagonal* and *linear*.
-        NaN for units that do not vary.
+        NaN for units that do not vary; *gaussian* is NaN with fewer than 20 images.
 
     Raises
     ------
@@ -88,18 +90,24 @@ def explained_invariance(inputs: xr.DataArray, weights: Any) -> xr.Dataset:
     before = [values - values.mean(axis=0) for values in found.values]
     after = [_rectified(values) for values in found.values]
     means = [values.mean(axis=0) for values in found.values]
+    enough = before[0].shape[0] >= LEAST_FOR_GAUSSIAN
     own, variances = [], []
+    gaussian: np.ndarray | None
     for mean, linear, rectified in zip(means, before, after, strict=True):
-        cov = _covariance(linear, linear)
-        variances.append(np.diag(cov))
-        gaussian = rectified_covariance(mean, cov).cov
+        gaussian = None
+        if enough:
+            cov = _covariance(linear, linear)
+            variances.append(np.diag(cov))
+            gaussian = rectified_covariance(mean, cov).cov
         own.append(_predictions(rows, (linear, linear), (rectified, rectified), gaussian))
     invariance = np.empty((len(PREDICTIONS), len(rows), len(found.positions)))
     for number in range(1, len(means)):
-        gaussian = rectified_cross_covariance(
-            *(means[0], means[number], variances[0], variances[number]),
-            _covariance(before[0], before[number]),
-        )
+        gaussian = None
+        if enough:
+            gaussian = rectified_cross_covariance(
+                *(means[0], means[number], variances[0], variances[number]),
+                _covariance(before[0], before[number]),
+            )
         pairs = ((before[0], before[number]), (after[0], after[number]))
         shared = _predictions(rows, *pairs, gaussian)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -168,11 +176,11 @@ def agreement(explained: xr.Dataset, dynamic_range: Any, invariance: xr.DataArra
                 (
                     _rank_correlation(predicted, variance),
                     _rank_correlation(r, truth),
-                    np.nanmedian(relative),
-                    np.nanmedian(np.abs(r - truth)),
-                    np.nanmax(relative),
-                    np.nanmax(np.abs(r - truth)),
-                    np.nanmedian(r - truth),
+                    _median(relative),
+                    _median(np.abs(r - truth)),
+                    _largest(relative),
+                    _largest(np.abs(r - truth)),
+                    _median(r - truth),
                     _rank_correlation(predicted, r),
                     _rank_correlation(variance, truth),
                 )
@@ -237,7 +245,7 @@ def _predictions(
     rows: np.ndarray,
     linear: tuple[np.ndarray, np.ndarray],
     rectified: tuple[np.ndarray, np.ndarray],
-    gaussian: np.ndarray,
+    gaussian: np.ndarray | None,
 ) -> np.ndarray:
     """Return ``w^T C w`` of each unit by each prediction, (prediction, unit).
 
@@ -249,7 +257,9 @@ def _predictions(
         np.einsum("iu,iu->u", first @ rows.T, second @ rows.T) / divisor
         for first, second in (rectified, linear)
     )
-    normal = np.einsum("un,un->u", rows @ gaussian, rows)
+    normal = np.full(len(rows), np.nan)
+    if gaussian is not None:
+        normal = np.einsum("un,un->u", rows @ gaussian, rows)
     alone = np.einsum("in,in->n", *rectified) / divisor
     return np.array([exact, normal, rows**2 @ alone, unrectified])
 
@@ -259,3 +269,13 @@ def _rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
     if both.sum() < 3 or np.ptp(x[both]) == 0 or np.ptp(y[both]) == 0:
         return np.nan
     return float(np.corrcoef(rankdata(x[both]), rankdata(y[both]))[0, 1])
+
+
+def _median(values: np.ndarray) -> float:
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if finite.size else np.nan
+
+
+def _largest(values: np.ndarray) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite.max()) if finite.size else np.nan

@@ -100,7 +100,10 @@ def input_shares(
         {
             "top_share": (("formula", "unit", "position"), _parts(rows, answers, shared, first)),
             "top_weight": ("unit", top_weight),
-            "input_invariance": ("position", np.nanmean(each, axis=1)),
+            "input_invariance": (
+                "position",
+                np.ma.masked_invalid(each).mean(axis=1).filled(np.nan),
+            ),
             "invariance": (("weights", "formula", "unit", "position"), invariance),
         },
         coords={"formula": list(FORMULAS), "weights": list(WEIGHTS), "position": found.positions},

@@ -10,6 +10,7 @@ from PIL import Image
 from scipy import stats
 
 from artiphys.command import main
+from artiphys.errors import InputError
 from artiphys.estimators import dynamic_range, invariance
 from artiphys.storage import open_responses
 from conftest import missing
@@ -115,8 +116,19 @@ def test_the_command_writes_what_it_says(folder, tmp_path, capsys):
     assert "0.92" in printed
     assert "6 images" in told
     assert sorted(os.listdir(out)) == [
+        "explained_invariance.csv",
         "figure1.pdf",
         "figure1.png",
+        "figure2.pdf",
+        "figure2.png",
+        "figure3.pdf",
+        "figure3.png",
+        "figure4-mine.pdf",
+        "figure4-mine.png",
+        "figure4-untrained.pdf",
+        "figure4-untrained.png",
+        "input_shares.csv",
+        "rectification_fit.csv",
         "responses-mine.nc",
         "responses-untrained.nc",
         "table1.csv",
@@ -129,6 +141,20 @@ def test_the_command_writes_what_it_says(folder, tmp_path, capsys):
     assert table["weights"].tolist() == ["untrained"] * 8 + ["mine"] * 8
     assert table["layer"].tolist()[:4] == ["conv2", "conv2", "conv3", "conv3"]
     assert table["distance"].tolist()[:2] == ["close", "far"]
+    explained = pd.read_csv(out / "explained_invariance.csv")
+    assert explained.columns.tolist()[:4] == ["weights", "layer", "distance", "prediction"]
+    assert len(explained) == 2 * 4 * 2 * 4
+    exact = explained[explained["prediction"] == "exact"]
+    assert (exact[["largest_error_variance", "largest_error_invariance"]] < 1e-4).all(axis=None)
+    fits = pd.read_csv(out / "rectification_fit.csv")
+    assert fits[["layer", "distance"]].to_numpy().tolist()[:3] == [
+        ["conv2", "close"],
+        ["conv2", "far"],
+        ["conv3", "close"],
+    ]
+    assert (fits["rho"].notna() | fits["remark"].notna()).all()
+    shares = pd.read_csv(out / "input_shares.csv")
+    assert {"top_share", "invariance_real", "invariance_shuffled"} <= set(shares.columns)
     responses = open_responses(out / "responses-mine.nc")
     assert dict(responses.sizes) == {"unit": 1088, "image": 6, "position": 3}
     assert Image.open(out / "figure1.png").size[0] > 1000
@@ -257,8 +283,32 @@ def test_constant_units_are_undefined_and_the_rest_is_written(tmp_path, capsys):
         Image.fromarray(np.full((64, 64, 3), 90, np.uint8)).save(folder / f"{name}.png")
     argv = ["reproduce", "--images", str(folder), "--weights", "untrained", "--n-resamples", "9"]
     assert main([*argv, "--out", str(tmp_path / "out")]) == 0
-    assert len(os.listdir(tmp_path / "out")) == 5
+    assert len(os.listdir(tmp_path / "out")) == 14
     assert np.isnan(pd.read_csv(tmp_path / "out" / "table1.csv")["spearman"]).all()
+
+
+def test_what_fails_at_the_end_leaves_what_was_there(folder, tmp_path, capsys, monkeypatch):
+    """All files are written, or none: an older result is not mixed with a new one."""
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "table1.csv").write_text("old")
+    monkeypatch.setattr(
+        "artiphys.command.reproduce.save_responses",
+        lambda _, path: (_ for _ in ()).throw(InputError(f"{path}: cannot be written: full")),
+    )
+    argv = ["reproduce", "--images", str(folder), "--n-images", "4", "--weights", "untrained"]
+    assert main([*argv, "--n-resamples", "9", "--quiet", "--out", str(out)]) == 2
+    told = capsys.readouterr().err
+    assert f"{out}/responses-untrained.nc: cannot be written: full" in told.splitlines()[-1]
+    assert os.listdir(out) == ["table1.csv"]
+    assert (out / "table1.csv").read_text() == "old"
+
+
+def test_a_folder_made_for_nothing_is_gone(tmp_path, capsys):
+    argv = ["reproduce", "--n-images", "3", "--device", "abacus", "--out", str(tmp_path / "out")]
+    assert main([*argv, "--weights", "untrained"]) == 2
+    assert "device" in capsys.readouterr().err
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_file_must_not_pass_for_the_untrained_network(tmp_path, capsys):

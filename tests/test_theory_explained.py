@@ -109,6 +109,12 @@ def test_units_keep_their_labels_and_units_that_do_not_vary_are_nan(weights):
     assert not np.isnan(explained["invariance"].sel(unit=["a", "b"])).any()
 
 
+def test_few_images_make_no_gaussian(weights):
+    explained = explained_invariance(drawn(19), weights)
+    assert np.isnan(explained.sel(prediction="gaussian")["invariance"]).all()
+    assert not np.isnan(explained.sel(prediction=["exact", "linear"])["invariance"]).any()
+
+
 def test_agreement_against_loops(weights):
     inputs = drawn(60)
     explained = explained_invariance(inputs, weights)

@@ -3,10 +3,12 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import xarray as xr
 
 from artiphys.integration import integration_geometry, simulate_integration
 from artiphys.plotting.figure2 import plot_figure2, plot_quadrants, plot_relation
 from artiphys.plotting.figure3 import plot_figure3, plot_integration
+from artiphys.plotting.figure4 import plot_figure4
 from artiphys.single_input import rectified_quadrants, single_input_relation
 
 
@@ -40,6 +42,41 @@ def test_figure_3_has_a_panel_a_mean():
     figure = plot_figure3(integration_geometry(), simulation)
     assert len(figure.axes) == 4
     assert [ax.get_title() for ax in figure.axes[2:]] == ["mean μ/σ = -1", "mean μ/σ = 0"]
+
+
+def test_figure_4_has_a_row_a_distance_and_one_for_variance():
+    rng = np.random.default_rng(0)
+    names = ["exact", "gaussian", "diagonal", "linear"]
+    coords = {
+        "prediction": names,
+        "distance": ["close", "far"],
+        "area": ("unit", ["a"] * 5 + ["b"] * 5),
+    }
+    predictions = xr.Dataset(
+        {
+            "variance": (("prediction", "unit"), rng.random((4, 10))),
+            "invariance": (("prediction", "unit", "distance"), rng.random((4, 10, 2))),
+        },
+        coords=coords,
+    )
+    measured = predictions.isel(prediction=0, drop=True)
+    predictions["invariance"][1, 2] = np.nan
+    dims = ("area", "prediction", "distance")
+    agreement = xr.Dataset(
+        {f"spearman_{name}": (dims, rng.random((2, 4, 2))) for name in ("variance", "invariance")},
+        coords={"area": ["a", "b"], "prediction": names, "distance": ["close", "far"]},
+    )
+    figure = plot_figure4(predictions, measured, agreement)
+    assert len(figure.axes) == 6
+    assert [ax.get_title() for ax in figure.axes[:2]] == ["a", "b"]
+    r = agreement["spearman_invariance"].sel(area="b", prediction="gaussian", distance="far")
+    texts = [text.get_text() for text in figure.axes[3].texts]
+    assert f"$r_s$ = {float(r):.2f}" in texts
+    best = figure.axes[0].collections[2].get_offsets()
+    assert len(best) == 4
+    np.testing.assert_array_equal(
+        best[0], [measured["invariance"][0, 0], predictions["invariance"][1, 0, 0]]
+    )
 
 
 def test_panels_draw_into_the_axes_they_are_given():

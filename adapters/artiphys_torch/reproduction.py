@@ -1,5 +1,6 @@
-"""Pospisil & Bair's Table 1 and test of compensation, measured on an AlexNet."""
+"""Pospisil & Bair's Table 1, test of compensation and theory, measured on an AlexNet."""
 
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -7,12 +8,17 @@ import xarray as xr
 from torch import nn
 
 from artiphys.errors import InputError
+from artiphys.estimators import dynamic_range, invariance
+from artiphys.explained_invariance import agreement, explained_invariance
+from artiphys.input_shares import input_shares
 from artiphys.integration import weight_share
 from artiphys.rank_correlation import check_resampling, spearman
+from artiphys.rectification_fits import rectification_fits
 from artiphys.signatures import signature
 from artiphys_torch.networks import ALEXNET_AREAS
 from artiphys_torch.photographs import Photographs, as_photographs
-from artiphys_torch.probing import layer_inputs, probe
+from artiphys_torch.probing import probe
+from artiphys_torch.unrectified_inputs import kernel_weights, unrectified_inputs
 
 __all__ = [
     "DISTANCES",
@@ -41,6 +47,8 @@ PAPER_TABLE_1 = {
 # Weight share against input variance, trained; they report none in conv2 and conv5.
 PAPER_WEIGHT_SHARE = {"conv3": 0.34, "conv4": 0.19}
 MIN_IMAGES = 3
+# Simulated populations behind a fit's p-value, and shuffles of weights: enough for a table.
+N_POPULATIONS, N_SHUFFLES = 49, 4
 DISTANCES = {"close": 1 / 8, "far": 1 / 4}  # shift as a fraction of the receptive field
 
 
@@ -53,6 +61,14 @@ class Reproduction(NamedTuple):
     """Over (area, distance): spearman, interval, p_value, n_units, and the paper's figure."""
     compensation: xr.Dataset
     """Over (area): spearman, interval, p_value, n of weight share with input variance, paper."""
+    fits: xr.Dataset
+    """Over (area, distance): the rectified-Gaussian model fitted to the rectified responses."""
+    predictions: xr.Dataset
+    """``variance`` (prediction, unit) and ``invariance`` (prediction, unit, distance)."""
+    agreement: xr.Dataset
+    """Over (area, prediction, distance): how predictions and measurements agree."""
+    input_shares: xr.Dataset
+    """Over (area, distance), medians over units: where invariance comes from, and weights."""
 
 
 def reproduce(
@@ -65,7 +81,7 @@ def reproduce(
     rng: Any = None,
     **how: Any,
 ) -> Reproduction:
-    """Return Table 1 of the paper, and the test of compensation, for one AlexNet.
+    """Return Table 1 of the paper, and the tests of compensation and theory, for one AlexNet.
 
     Parameters
     ----------
@@ -99,31 +115,34 @@ def reproduce(
     images = enough_photographs(images)
     shifts = (0, *DISTANCES.values())
     responses = probe(model, images, ALEXNET_AREAS, shifts=shifts, **how)
-    table = signature(responses, n_resamples=n_resamples, level=level, rng=seed)
-    table = table.assign_coords(position=list(DISTANCES)).rename(position="distance")
+    table = _by_distance(signature(responses, n_resamples=n_resamples, level=level, rng=seed))
     column = int(trained)
     table["paper"] = xr.DataArray(
         [[PAPER_TABLE_1[d][area][column] for d in DISTANCES] for area in table["area"].values],
         dims=("area", "distance"),
     )
-    found = []
-    for module in ALEXNET_AREAS.values():
-        inputs = layer_inputs(model, images, module, shifts=(0,), **how)
-        found.append(
-            spearman(
-                _shares(model.get_submodule(module)),
-                _variances(inputs),
-                dim="input",
-                n_resamples=n_resamples,
-                level=level,
-                rng=seed,
-            )
-        )
-    areas = list(ALEXNET_AREAS)
-    compensation = xr.concat(found, dim=xr.Variable("area", areas))
-    paper = [PAPER_WEIGHT_SHARE.get(area, np.nan) if trained else np.nan for area in areas]
-    compensation["paper"] = ("area", paper)
-    return Reproduction(responses, table, compensation)
+    layers = [
+        _layer(model, images, area, responses, how, shifts, seed, (n_resamples, level))
+        for area in ALEXNET_AREAS
+    ]
+    areas = xr.Variable("area", list(ALEXNET_AREAS))
+    compensation, predictions, agreed, shares = (
+        [getattr(layer, name) for layer in layers] for name in _Layer._fields
+    )
+    together = xr.concat(compensation, dim=areas)
+    paper = [PAPER_WEIGHT_SHARE.get(area, np.nan) if trained else np.nan for area in ALEXNET_AREAS]
+    together["paper"] = ("area", paper)
+    rectified = responses.clip(min=0).assign_attrs(responses.attrs)
+    fits = rectification_fits(rectified, n_resamples=N_POPULATIONS, level=level, rng=seed)
+    return Reproduction(
+        responses,
+        table,
+        together,
+        _by_distance(fits),
+        _by_distance(xr.concat(predictions, dim="unit")),
+        _by_distance(xr.concat(agreed, dim=areas)),
+        _by_distance(xr.concat(shares, dim=areas)),
+    )
 
 
 def enough_photographs(images: Any = None, **how: Any) -> Photographs:
@@ -135,6 +154,52 @@ def enough_photographs(images: Any = None, **how: Any) -> Photographs:
     return found
 
 
+class _Layer(NamedTuple):
+    compensation: xr.Dataset
+    predictions: xr.Dataset
+    agreement: xr.Dataset
+    shares: xr.Dataset
+
+
+def _layer(
+    model: nn.Module,
+    images: Photographs,
+    area: str,
+    responses: xr.DataArray,
+    how: dict[str, Any],
+    shifts: tuple[float, ...],
+    seed: int,
+    resampling: tuple[int, float],
+) -> _Layer:
+    """Return what a layer's inputs and weights say."""
+    module = ALEXNET_AREAS[area]
+    inputs = unrectified_inputs(model, images, module, shifts=shifts, **how)
+    n_resamples, level = resampling
+    compensation = spearman(
+        _shares(model.get_submodule(module)),
+        _variances(inputs.clip(min=0)),
+        dim="input",
+        n_resamples=n_resamples,
+        level=level,
+        rng=seed,
+    )
+    measured = responses.isel(unit=responses["area"].values == area)
+    weights = kernel_weights(model, module).assign_coords(
+        unit=measured["unit"].values, area=("unit", measured["area"].values)
+    )
+    predictions = explained_invariance(inputs, weights)
+    agreed = agreement(predictions, dynamic_range(measured), invariance(measured))
+    shares = input_shares(inputs, weights, n_shuffles=N_SHUFFLES, rng=seed)
+    with warnings.catch_warnings():  # medians of nothing, where no unit varies
+        warnings.simplefilter("ignore", RuntimeWarning)
+        shares = shares.median("unit")
+    return _Layer(compensation, predictions, agreed, shares)
+
+
+def _by_distance(result: xr.Dataset) -> xr.Dataset:
+    return result.assign_coords(position=list(DISTANCES)).rename(position="distance")
+
+
 def _shares(convolution: Any) -> xr.DataArray:
     weights = convolution.weight.detach().cpu().numpy()
     # The output units of a group have weights on its own inputs only.
@@ -143,6 +208,6 @@ def _shares(convolution: Any) -> xr.DataArray:
 
 
 def _variances(inputs: xr.DataArray) -> xr.DataArray:
-    """Return each input channel's variance across images, averaged over the kernel's positions."""
+    """Return each input channel's variance across images, averaged over the kernel's places."""
     at_each = inputs.isel(position=0).var("image", ddof=1)
     return xr.DataArray(at_each.mean(at_each.dims[1:]).values, dims="input")

@@ -1,4 +1,4 @@
-"""``artiphys reproduce``: the paper's Table 1 and Figure 1, measured, beside its own figures."""
+"""``artiphys reproduce``: the paper's Table 1, figures and theory, beside its own numbers."""
 
 import argparse
 import time
@@ -6,7 +6,9 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
+import xarray as xr
 
 from artiphys.command.output import (
     add_resampling_arguments,
@@ -19,9 +21,9 @@ from artiphys.command.output import (
     write_csv,
     write_figure,
 )
+from artiphys.command.staging import written_together
 from artiphys.errors import InputError
 from artiphys.estimators import dynamic_range, invariance
-from artiphys.files import writable_folder
 from artiphys.rank_correlation import check_resampling, fisher_z
 from artiphys.storage import save_responses
 
@@ -47,8 +49,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the subcommand."""
     parser = subparsers.add_parser(
         "reproduce",
-        help="the paper's Table 1 and Figure 1, measured here",
-        description="Measure Table 1 and Figure 1 of Pospisil & Bair (2019) on AlexNet.",
+        help="the paper's Table 1 and figures, measured here",
+        description="Measure Table 1 and the figures of Pospisil & Bair (2019) on AlexNet, and how"
+        " far their theory carries there.",
     )
     parser.add_argument(
         "--images", type=Path, metavar="DIR", help="folder of photographs (default: dead leaves)"
@@ -80,38 +83,53 @@ def run(args: argparse.Namespace) -> None:
 
     check_resampling(args.n_resamples, args.level)
     images = enough_photographs(args.images, n_images=args.n_images, seed=args.seed)
-    out = writable_folder(args.out)
     networks = _networks(args)
     done: dict[str, Reproduction] = {}
-    for name, model in networks.items():
-        start = time.perf_counter()
-        done[name] = reproduce(
-            model,
-            images,
-            trained=name != "untrained",
-            background=args.background,
-            device=args.device,
-            progress=args.progress,
-            n_resamples=args.n_resamples,
-            level=args.level,
-            rng=args.seed,
-        )
-        save_responses(done[name].responses, out / f"responses-{name}.nc")
-        say(f"{name}: {len(images)} images, {time.perf_counter() - start:.0f} s", quiet=args.quiet)
-    table = pd.concat([_table_frame(name, result) for name, result in done.items()])
-    shares = pd.concat([_share_frame(name, result) for name, result in done.items()])
-    write_csv(table, out / "table1.csv")
-    write_csv(shares, out / "weight_share.csv")
-    figure = _figure(images, done, args.background)
-    for suffix in ("png", "pdf"):
-        write_figure(figure, out / f"figure1.{suffix}")
+    with written_together(args.out) as out:  # found to be writable before the work
+        for name, model in networks.items():
+            start = time.perf_counter()
+            done[name] = reproduce(
+                model,
+                images,
+                trained=name != "untrained",
+                background=args.background,
+                device=args.device,
+                progress=args.progress,
+                n_resamples=args.n_resamples,
+                level=args.level,
+                rng=args.seed,
+            )
+            seconds = time.perf_counter() - start
+            say(f"{name}: {len(images)} images, {seconds:.0f} s", quiet=args.quiet)
+        tables = {
+            "table1": pd.concat([_table_frame(*each) for each in done.items()]),
+            "weight_share": pd.concat([_share_frame(*each) for each in done.items()]),
+            "rectification_fit": pd.concat([_fit_frame(*each) for each in done.items()]),
+            "explained_invariance": pd.concat([_explained_frame(*each) for each in done.items()]),
+            "input_shares": pd.concat([_input_frame(*each) for each in done.items()]),
+        }
+        for name, table in tables.items():
+            write_csv(table, out / f"{name}.csv")
+        for name, figure in _figures(images, done, args).items():
+            for suffix in ("png", "pdf"):
+                write_figure(figure, out / f"{name}.{suffix}")
+        for name, result in done.items():
+            save_responses(result.responses, out / f"responses-{name}.nc")
     if not args.quiet:
-        print("\nTable 1. Spearman's r_s between invariance and dynamic range\n")
-    print_table(_table_for_reading(table), quiet=args.quiet)
-    if not args.quiet:
-        print("\nCompensation. r_s between weight share and input variance\n")
-    print_table(_shares_for_reading(shares), quiet=args.quiet)
-    say(f"\nwritten to {out}/", quiet=args.quiet)
+        _print(tables)
+    say(f"\nwritten to {args.out}/", quiet=args.quiet)
+
+
+def _print(tables: dict[str, pd.DataFrame]) -> None:
+    print("\nTable 1. Spearman's r_s between invariance and dynamic range\n")
+    print_table(_table_for_reading(tables["table1"]))
+    print("\nCompensation. r_s between weight share and input variance\n")
+    print_table(_shares_for_reading(tables["weight_share"]))
+    print("\nThe rectified Gaussian, one curve for a layer's rectified responses\n")
+    print_table(_fits_for_reading(tables["rectification_fit"]))
+    print("\nWhat inputs and weights say of each unit's invariance (r_s with what is measured),")
+    print("and the relation of invariance and variance that comes of it\n")
+    print_table(_explained_for_reading(tables["explained_invariance"]))
 
 
 def _networks(args: argparse.Namespace) -> dict[str, Any]:
@@ -152,6 +170,35 @@ def _share_frame(name: str, result: "Reproduction") -> pd.DataFrame:
     return frame.assign(weights=name)[columns]
 
 
+def _fit_frame(name: str, result: "Reproduction") -> pd.DataFrame:
+    fits = result.fits.rename(area="layer")
+    for parameter in ("rho", "sigma"):
+        interval = fits[f"{parameter}_interval"]
+        for bound in ("lower", "upper"):
+            fits[f"{parameter}_{bound}"] = interval.sel(ci_bound=bound, drop=True)
+    columns = ["rho", "rho_lower", "rho_upper", "sigma", "sigma_lower", "sigma_upper"]
+    columns += ["a", "a_error", "b", "b_error", "chi_square", "dof", "p_value", "r_squared"]
+    columns += ["n_images_effective", "n_units", "n_left_out", "remark"]
+    return _rows(name, fits[columns], ["layer", "distance"])
+
+
+def _explained_frame(name: str, result: "Reproduction") -> pd.DataFrame:
+    return _rows(name, result.agreement.rename(area="layer"), ["layer", "distance", "prediction"])
+
+
+def _input_frame(name: str, result: "Reproduction") -> pd.DataFrame:
+    shares = result.input_shares.rename(area="layer")
+    for weights in shares["weights"].values:
+        shares[f"invariance_{weights}"] = shares["invariance"].sel(weights=weights, drop=True)
+    shares = shares.drop_vars(["invariance", "weights"])
+    return _rows(name, shares, ["layer", "distance", "formula"])
+
+
+def _rows(name: str, result: xr.Dataset, dims: list[str]) -> pd.DataFrame:
+    frame = result.to_dataframe(dim_order=dims).reset_index()
+    return frame.assign(weights=name)[["weights", *dims, *result.data_vars]]
+
+
 def _table_for_reading(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for (weights, layer), cells in table.groupby(["weights", "layer"], sort=False):
@@ -179,11 +226,78 @@ def _shares_for_reading(shares: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _fits_for_reading(fits: pd.DataFrame) -> pd.DataFrame:
+    rows = [
+        {
+            "weights": fit.weights,
+            "layer": fit.layer,
+            "distance": fit.distance,
+            "rho": f"{number_text(fit.rho)} {interval_text(fit.rho_lower, fit.rho_upper)}",
+            "sigma": _significant(fit.sigma, fit.sigma_lower, fit.sigma_upper),
+            "z = a v^b": "-" if np.isnan(fit.a) else f"{fit.a:.3g} v^{fit.b:.2f}",
+            "share of z": number_text(fit.r_squared),
+            "p": p_text(fit.p_value),
+            "units": "-" if np.isnan(fit.n_units) else f"{fit.n_units:.0f}",
+        }
+        for fit in fits.itertuples()
+    ]
+    return pd.DataFrame(rows)
+
+
+def _explained_for_reading(explained: pd.DataFrame) -> pd.DataFrame:
+    rows = []
+    for (weights, layer, distance), cells in explained.groupby(
+        ["weights", "layer", "distance"], sort=False
+    ):
+        row = {"weights": weights, "layer": layer, "distance": distance}
+        by_prediction = cells.set_index("prediction")
+        for prediction, cell in by_prediction.iterrows():
+            row[str(prediction)] = number_text(cell["spearman_invariance"])
+        row["relation: measured"] = number_text(cells["signature_measured"].iloc[0])
+        for prediction, cell in by_prediction.drop("exact").iterrows():
+            row[f"of {prediction}"] = number_text(cell["signature"])
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _significant(value: float, lower: float, upper: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.3g} [{lower:.3g}, {upper:.3g}]"
+
+
 def _text(cell: Any) -> str:
     return f"{number_text(cell.spearman)} {interval_text(cell.ci_lower, cell.ci_upper)}"
 
 
-def _figure(images: Any, done: dict[str, "Reproduction"], background: str) -> Any:
+def _figures(
+    images: Any, done: dict[str, "Reproduction"], args: argparse.Namespace
+) -> dict[str, Any]:
+    from artiphys.integration import integration_geometry, simulate_integration
+    from artiphys.plotting.figure2 import plot_figure2
+    from artiphys.plotting.figure3 import plot_figure3
+    from artiphys.plotting.figure4 import plot_figure4
+    from artiphys.single_input import rectified_quadrants, single_input_relation
+    from artiphys_torch.reproduction import DISTANCES
+
+    figures = {
+        "figure1": _figure1(images, done, args.background),
+        "figure2": plot_figure2(
+            rectified_quadrants(0.0, 0.6), single_input_relation([0.3, 0.5, 0.7, 0.9])
+        ),
+        "figure3": plot_figure3(integration_geometry(), simulate_integration(rng=args.seed)),
+    }
+    for name, result in done.items():
+        carried = invariance(result.responses).assign_coords(position=list(DISTANCES))
+        measured = xr.Dataset(
+            {
+                "variance": dynamic_range(result.responses),
+                "invariance": carried.rename(position="distance"),
+            }
+        )
+        figures[f"figure4-{name}"] = plot_figure4(result.predictions, measured, result.agreement)
+    return figures
+
+
+def _figure1(images: Any, done: dict[str, "Reproduction"], background: str) -> Any:
     from artiphys.plotting.figure1 import Panels, plot_figure1
     from artiphys_torch.canvas import canvas_pictures
     from artiphys_torch.reproduction import DISTANCES

@@ -1,0 +1,131 @@
+"""Figure 4: what each unit's inputs and weights say of its invariance, against what is measured."""
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib import ticker
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from artiphys.plotting.style import COLOURS, MARKERS, paper_style
+
+__all__ = ["plot_figure4", "plot_predictions"]
+
+SHOWN = ("gaussian", "linear", "diagonal")
+LABELS = (
+    "Gaussian, rectified",
+    "not rectified (control)",
+    "rectified inputs, as if uncorrelated",
+)
+
+
+def plot_figure4(predictions: xr.Dataset, measured: xr.Dataset, agreement: xr.Dataset) -> Figure:
+    """Draw a row for each distance and one for the variance, a column for each area.
+
+    Parameters
+    ----------
+    predictions : xarray.Dataset
+        ``variance`` (prediction, unit) and ``invariance`` (prediction, unit, distance), with the
+        coordinate ``area`` along unit.
+    measured : xarray.Dataset
+        The same as measured, ``variance`` (unit) and ``invariance`` (unit, distance).
+    agreement : xarray.Dataset, (area, prediction, distance)
+        From :func:`artiphys.explained_invariance.agreement`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    areas = agreement["area"].values
+    distances = agreement["distance"].values
+    with paper_style():
+        figure, axes = plt.subplots(
+            len(distances) + 1,
+            len(areas),
+            figsize=(0.4 + 1.75 * len(areas), 0.5 + 1.9 * (len(distances) + 1)),
+            squeeze=False,
+            layout="constrained",
+        )
+        for column, area in enumerate(areas):
+            members = measured["area"].values == area
+            for ax, distance in zip(axes[:, column], distances, strict=False):
+                at = {"distance": distance}
+                plot_predictions(
+                    predictions["invariance"].sel(at).isel(unit=members),
+                    measured["invariance"].sel(at).values[members],
+                    agreement["spearman_invariance"].sel(at | {"area": area}),
+                    ax,
+                )
+            plot_predictions(
+                predictions["variance"].isel(unit=members),
+                measured["variance"].values[members],
+                agreement["spearman_variance"].sel(area=area).isel(distance=0),
+                axes[-1, column],
+                logarithmic=True,
+            )
+            axes[0, column].set_title(str(area))
+        names = [
+            *(f"invariance, {str(distance).capitalize()}" for distance in distances),
+            "variance",
+        ]
+        for row, name in zip(axes, names, strict=True):
+            row[0].set_ylabel(f"predicted {name}")
+            for ax in row:
+                ax.set_xlabel("measured")
+        handles = [_points([], [], number, axes[0, 0]) for number in range(len(SHOWN))]
+        figure.legend(handles, LABELS, loc="outside upper center", ncols=len(SHOWN), markerscale=2)
+    plt.close(figure)
+    return figure
+
+
+def plot_predictions(
+    predicted: xr.DataArray,
+    measured: np.ndarray,
+    spearman: xr.DataArray,
+    ax: Axes | None = None,
+    *,
+    logarithmic: bool = False,
+) -> Axes:
+    """Draw predicted values, (prediction, unit), against measured ones, with each one's r_s."""
+    ax = plt.gca() if ax is None else ax
+    everything: list[Any] = []
+    # The best last, on top of the others.
+    for number in reversed(range(len(SHOWN))):
+        values = predicted.sel(prediction=SHOWN[number]).values
+        shown = np.isfinite(values) & np.isfinite(measured)
+        if logarithmic:
+            shown &= (values > 0) & (measured > 0)
+        _points(measured[shown], values[shown], number, ax)
+        everything += [measured[shown], values[shown]]
+        r = float(spearman.sel(prediction=SHOWN[number]))
+        ax.text(
+            0.03,
+            0.98 - 0.1 * number,
+            f"$r_s$ = {r:.2f}",
+            color=COLOURS[number],
+            transform=ax.transAxes,
+            fontsize=7,
+            va="top",
+        )
+    pooled = np.concatenate(everything)
+    if pooled.size:
+        low, high = pooled.min(), pooled.max()
+        ax.plot([low, high], [low, high], color="0.6", linewidth=0.7, zorder=0)
+        if logarithmic:
+            ax.set_xscale("log")
+            ax.set_yscale("log")
+            ax.set_ylim(low / 1.3, high * (high / low) ** 0.35)
+            for axis in (ax.xaxis, ax.yaxis):
+                axis.set_minor_formatter(ticker.NullFormatter())
+        else:
+            ax.set_ylim(low - 0.03 * (high - low), high + 0.35 * (high - low))
+            for axis in (ax.xaxis, ax.yaxis):
+                axis.set_major_locator(ticker.MaxNLocator(4))
+    return ax
+
+
+def _points(x: Any, y: Any, number: int, ax: Axes) -> Any:
+    colour, marker = COLOURS[number], MARKERS[number]
+    return ax.scatter(x, y, s=5, marker=marker, color=colour, alpha=0.5, linewidths=0)
