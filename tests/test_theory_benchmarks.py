@@ -31,3 +31,14 @@ def test_recovery_is_tabulated(capsys):
     assert lines[0].startswith("| mu/sigma | rho | units | images |")
     assert lines[2].startswith("| normal(0, 1) | 0.5 | 200 | 500 |")
     assert lines[0].count("|") == lines[2].count("|")
+
+
+def test_explained_invariance_is_tabulated(capsys):
+    pytest.importorskip("torch")
+    benchmark("explained_invariance").main(
+        ["--n-images", "20", "--model", "squeezenet1_1", "--layers", "features.3.expand1x1"]
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4
+    assert lines[2].startswith("| features.3.expand1x1 | 0.125 |")
+    assert float(lines[2].split("|")[3]) < 1e-4
