@@ -25,6 +25,7 @@ LEAST_UNITS = 3
 # An interval this many times as wide as its lower end says little.
 WIDE = 2.0
 # A population of mu/sigma spread less than this is not told from a point.
+LEAST_SHARE = 0.1  # of units above threshold, for sigma to be known
 SAME_PLACE = 0.1
 
 
@@ -153,7 +154,8 @@ class RectificationModel:
         ArtiphysWarning
             If units are left out, their correlation being ±1 or beyond; if invariance does not rise
             with dynamic range beyond chance, or units do not differ in mu/sigma; if sigma's
-            interval is wide.
+            interval is wide, or fewer than a tenth of the units are above threshold; if units
+            scatter more than half of `n_images` would explain.
         """
         self._check_parameters()
         variance, correlation, coords = _along_unit(dynamic_range, invariance)
@@ -164,6 +166,7 @@ class RectificationModel:
         bounds = profile_bounds(observed, estimate, level=self.level)
         _require_bounds(bounds, self.level)
         _warn_of_one_place(estimate)
+        _warn_of_a_missing_end(estimate)
         self._keep_parameters(estimate, bounds)
         self._keep_units(observed, estimate, used, coords)
         self.n_units_, self.n_left_out_ = int(used.sum()), int((~used).sum())
@@ -171,7 +174,18 @@ class RectificationModel:
         self.power_law_ = PowerLaw(law.a, law.b)
         self.power_law_error_ = PowerLaw(law.error_a, law.error_b)
         self._keep_goodness_of_fit(observed, estimate)
+        self._warn_of_scatter()
         return self
+
+    def _warn_of_scatter(self) -> None:
+        if self.n_images is None or self.n_images_effective_ >= self.n_images / 2:
+            return
+        msg = (
+            f"units scatter about the curve as if there were {self.n_images_effective_:.0f} images,"
+            f" not {self.n_images}: they differ in rho or sigma, or answer to so few images that"
+            " neither estimates nor intervals can be trusted"
+        )
+        warnings.warn(msg, ArtiphysWarning, stacklevel=3)
 
     def predict(self, dynamic_range: Any) -> Any:
         """Return the invariance the curve has at given variances.
@@ -422,6 +436,19 @@ def _warn_of_one_place(estimate: Estimate) -> None:
         msg = (
             "units do not differ in mu/sigma beyond sampling errors: they scatter about one place "
             f"of the curve, mu/sigma = {weight @ mean:.2f}, which hardly says which curve it is"
+        )
+        warnings.warn(msg, ArtiphysWarning, stacklevel=3)
+
+
+def _warn_of_a_missing_end(estimate: Estimate) -> None:
+    """Warn where hardly any unit is near the end of the curve, which alone tells sigma."""
+    weight, mean, spread = estimate.population
+    share = float(weight @ stats.norm.cdf(mean / spread))
+    if share < LEAST_SHARE:
+        msg = (
+            f"only {share:.0%} of the units are above threshold (mu/sigma above 0), near the end of"
+            " the curve, which alone tells sigma: in simulations sigma was then off by up to 30 %,"
+            " and 95 % intervals held it in 78 of 100"
         )
         warnings.warn(msg, ArtiphysWarning, stacklevel=3)
 

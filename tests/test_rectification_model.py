@@ -1,5 +1,6 @@
 """The fit of the rectified-Gaussian model: recovery, intervals, misfit, and what it refuses."""
 
+import re
 import warnings
 
 import numpy as np
@@ -274,8 +275,20 @@ def test_units_of_one_kind_are_said():
 def test_an_open_sigma_is_said():
     rng = np.random.default_rng(14)
     variance, invariance = measured(rng.normal(-1.5, 0.3, 60), 0.7, 500, rng)
-    with pytest.warns(ArtiphysWarning, match="the data hardly identify sigma: its 95% interval"):
+    with pytest.warns(ArtiphysWarning) as record:
         RectificationModel(n_images=500, n_resamples=0).fit(variance, invariance)
+    told = " ".join(str(w.message) for w in record)
+    assert "the data hardly identify sigma: its 95% interval" in told
+    assert "only 1% of the units are above threshold" in told
+
+
+def test_scatter_that_images_do_not_explain_is_said():
+    rng = np.random.default_rng(17)
+    variance, invariance = measured(rng.normal(0, 1, 100), rng.uniform(0.4, 0.9, 100), 500, rng)
+    with pytest.warns(ArtiphysWarning) as record:
+        RectificationModel(n_images=500, n_resamples=0).fit(variance, invariance)
+    told = " ".join(str(w.message) for w in record)
+    assert re.search(r"as if there were \d+ images, not 500: they differ in rho or sigma", told)
 
 
 def test_nearest_places_would_run_away_where_the_likelihood_stays():
