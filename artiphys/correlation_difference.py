@@ -10,6 +10,7 @@ from artiphys.rank_jackknife import rank_correlations, rank_correlations_without
 __all__ = ["Correlation", "Difference", "correlation_of_units", "difference_of"]
 
 MIN_P = 1e-15  # smaller p-values say no more
+HIGHEST_LOG_P = -1e-12  # beyond it the interval's length is rounding
 NEARLY_PERFECT = 1 - 1e-9  # Fisher's z of a perfect relation is infinite
 
 
@@ -88,12 +89,12 @@ def difference_of(first: Correlation, second: Correlation, level: float = 0.95) 
     def short_of_zero(log_p: float) -> float:
         return abs(difference) - _reaches(first, second, np.exp(log_p))[towards_zero]
 
-    if difference == 0:
+    if short_of_zero(HIGHEST_LOG_P) <= 0:  # no difference, or one of rounding
         p_value = 1.0
     elif short_of_zero(np.log(MIN_P)) >= 0:
         p_value = MIN_P if first.error or second.error else 0.0
     else:
-        p_value = float(np.exp(optimize.brentq(short_of_zero, np.log(MIN_P), -1e-12)))
+        p_value = float(np.exp(optimize.brentq(short_of_zero, np.log(MIN_P), HIGHEST_LOG_P)))
     return Difference(difference, difference - below, difference + above, p_value)
 
 

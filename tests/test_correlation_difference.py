@@ -60,3 +60,13 @@ def test_perfect_and_missing_relations():
     assert 0 < found.p_value < 0.01
     missing = Correlation(*[np.nan] * 4)
     assert np.isnan(difference_of(perfect, missing)).all()
+
+
+@pytest.mark.parametrize("rounding", [0.0, 1e-17, -1e-16, 1e-15])
+def test_a_difference_of_rounding_is_none(rounding):
+    one, other = Correlation(0.3 + rounding, 0.2, 28, 1.0), Correlation(0.3, 0.2, 28, 1.0)
+    assert difference_of(one, other).p_value == 1.0
+    assert (
+        difference_of(Correlation(rounding, 0.2, 28, 0.7), Correlation(0, 0.2, 28, 1)).p_value
+        == 1.0
+    )
