@@ -22,6 +22,8 @@ SPREAD_OF_SIGMA = 0.3  # SD across units of the log SD of the input to the thres
 SPREAD_OF_GAIN = 0.3  # SD across units and positions of the log gain away from the reference
 TUNING = (0.6, 0.4)  # coefficient of variation across images: median, and SD of its log
 MU_OVER_SIGMA = (0.0, 0.7)  # mean and SD across units
+MAX_SIZE = 1e6  # of a rate or a window: far beyond it spikes cannot be counted
+MAX_FANO = 100  # beyond it nearly all counts are 0
 RHO_RECTIFICATION = (45.0, 15.0)  # beta distributions of the correlation one position away
 RHO_NONE = (2.0, 1.5)
 
@@ -208,28 +210,41 @@ def _truth(
     return truth
 
 
-def _range(repeats: int | Sequence[int]) -> tuple[int, int]:
-    ends = tuple(repeats) if isinstance(repeats, Sequence) else (repeats, repeats)
-    if len(ends) != 2 or any(int(end) != end for end in ends) or ends[0] > ends[1]:
+def _range(repeats: Any) -> tuple[Any, Any]:
+    """Return the fewest and the most trials; what they are is checked with the rest."""
+    pair = isinstance(repeats, Sequence | np.ndarray) and not isinstance(repeats, str)
+    ends = tuple(repeats) if pair and np.ndim(repeats) == 1 else (repeats, repeats)
+    if len(ends) != 2 or not all(map(_is_whole, ends)) or ends[0] > ends[1]:
         msg = f"repeats must be a whole number, or the fewest and the most; got {repeats!r}"
         raise InputError(msg)
     return int(ends[0]), int(ends[1])
 
 
-def _check(relation: str, sizes: Sequence[int], rate: float, window: float, fano: float) -> None:
+def _check(relation: Any, sizes: Sequence[Any], rate: Any, window: Any, fano: Any) -> None:
     faults = []
     if relation not in ("rectification", "none"):
         faults.append(f"relation must be 'rectification' or 'none'; got {relation!r}")
     names = ("n_units", "n_images", "n_positions", "n_sessions", "repeats")
     for name, size in zip(names, sizes, strict=True):
-        if int(size) != size or size < 1:
+        if not _is_whole(size) or size < 1:
             faults.append(f"{name} must be a whole number of at least 1; got {size!r}")
     for name, value in (("rate", rate), ("window", window)):
-        if not (np.isfinite(value) and value > 0):
-            faults.append(f"{name} must be above 0; got {value!r}")
-    if not (np.isfinite(fano) and fano >= 1):
-        faults.append(f"fano must be at least 1, which is Poisson; got {fano!r}")
-    if sizes[3] > sizes[0]:
+        if not _is_number(value) or not 0 < value <= MAX_SIZE:
+            faults.append(f"{name} must be above 0, at most {MAX_SIZE:g}; got {value!r}")
+    if not _is_number(fano) or not 1 <= fano <= MAX_FANO:
+        faults.append(
+            f"fano must be at least 1, which is Poisson, at most {MAX_FANO}; got {fano!r}"
+        )
+    if _is_whole(sizes[0]) and _is_whole(sizes[3]) and sizes[3] > sizes[0]:
         faults.append(f"n_sessions must not exceed the {sizes[0]} units; got {sizes[3]}")
     if faults:
         raise InputError("; ".join(faults))
+
+
+def _is_whole(size: Any) -> bool:
+    return isinstance(size, int | np.integer) and not isinstance(size, bool)
+
+
+def _is_number(value: Any) -> bool:
+    number = isinstance(value, int | float | np.integer | np.floating)
+    return number and not isinstance(value, bool)

@@ -15,7 +15,7 @@ from artiphys.errors import InputError
 from artiphys.files import written_whole
 from artiphys.schema import DIMS, is_text, validate
 
-__all__ = ["open_responses", "save_responses", "with_known_suffix"]
+__all__ = ["open_responses", "save_responses", "with_known_suffix", "write_netcdf"]
 
 SUFFIXES = (".nc", ".zarr")  # in small or capital letters
 WHOLE = "every_chunk_written"  # attr of a Zarr group: no chunk was left out as empty
@@ -55,7 +55,7 @@ def save_responses(responses: xr.DataArray, path: str | Path) -> None:
             dataset.attrs[WHOLE] = 1
             dataset.to_zarr(partial, mode="w", zarr_format=2, write_empty_chunks=True)
         else:
-            _write_netcdf(dataset, partial)
+            write_netcdf(dataset, partial)
 
 
 def open_responses(
@@ -128,6 +128,28 @@ def with_known_suffix(path: str | Path) -> Path:
     return path
 
 
+def write_netcdf(dataset: xr.Dataset, path: Path) -> None:
+    """Write a dataset as netCDF4, compressed and with checksums where it holds responses.
+
+    Raises
+    ------
+    OSError
+        With the reason why not, which :func:`artiphys.files.written_whole` puts into words.
+    """
+    kept = {"zlib": True, "complevel": 1, "shuffle": True, "fletcher32": True}
+    encoding = {"response": kept} if "response" in dataset else {}
+    try:
+        dataset.to_netcdf(path, engine="netcdf4", encoding=encoding)
+    except (RuntimeError, PermissionError) as error:
+        # The netCDF library hides the reason behind "HDF error", or takes it for no permission.
+        free = os.statvfs(path.parent)
+        full = free.f_bavail * free.f_frsize < 2**20
+        if isinstance(error, PermissionError) and not full:
+            raise
+        why = f"{error}; is there room, and no limit on the size of files?"
+        raise OSError(errno.ENOSPC if full else errno.EIO, why) from error
+
+
 def _evenly_chunked(responses: xr.DataArray) -> xr.DataArray:
     """Return the same, its chunks along each dim of one size as Zarr asks, the last one apart."""
     uneven = {
@@ -152,25 +174,6 @@ def _own_threads(dataset: xr.Dataset) -> Iterator[None]:
             yield
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _write_netcdf(dataset: xr.Dataset, path: Path) -> None:
-    try:
-        dataset.to_netcdf(
-            path,
-            engine="netcdf4",
-            encoding={
-                "response": {"zlib": True, "complevel": 1, "shuffle": True, "fletcher32": True}
-            },
-        )
-    except (RuntimeError, PermissionError) as error:
-        # The netCDF library hides the reason behind "HDF error", or takes it for no permission.
-        free = os.statvfs(path.parent)
-        full = free.f_bavail * free.f_frsize < 2**20
-        if isinstance(error, PermissionError) and not full:
-            raise
-        why = f"{error}; is there room, and no limit on the size of files?"
-        raise OSError(errno.ENOSPC if full else errno.EIO, why) from error
 
 
 def _check_chunks(chunks: Any) -> None:

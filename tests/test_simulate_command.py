@@ -1,6 +1,8 @@
 """``artiphys simulate``: the recording and the truth of `simulate_responses`, as files."""
 
 import os
+import resource
+import signal
 
 import numpy as np
 import pytest
@@ -86,3 +88,17 @@ def test_an_interrupt_leaves_neither_file(tmp_path, capsys, monkeypatch):
 def test_too_much_for_the_memory_is_one_line(tmp_path, capsys):
     words = ("--n-units", 10, "--n-images", 10**13, "--out", tmp_path / "s.nc")
     assert "out of memory" in refused(capsys, "simulate", *words)
+
+
+def test_a_limit_on_the_size_of_files_is_one_line_and_leaves_neither(tmp_path, capsys):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
+    try:
+        words = ("--out", tmp_path / "s.nc", "--truth", tmp_path / "t.nc", "--n-images", 400)
+        err = refused(capsys, "simulate", *words)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert "t.nc: cannot be written" in err
+    assert os.listdir(tmp_path) == []

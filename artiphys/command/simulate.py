@@ -7,7 +7,7 @@ from artiphys.command.output import say
 from artiphys.errors import InputError
 from artiphys.files import written_whole
 from artiphys.simulation import simulate_responses
-from artiphys.storage import save_responses
+from artiphys.storage import save_responses, write_netcdf
 
 __all__ = ["add_parser", "run"]
 
@@ -87,7 +87,7 @@ def run(args: argparse.Namespace) -> None:
         save_responses(responses, args.out)
     else:
         with written_whole(args.truth) as partial:  # neither file is there without the other
-            truth.to_netcdf(partial, engine="netcdf4")
+            write_netcdf(truth, partial)
             save_responses(responses, args.out)
     for path in (args.out, args.truth):
         if path is not None:
