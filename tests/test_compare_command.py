@@ -11,6 +11,7 @@ import pytest
 from matplotlib.image import imread
 
 from artiphys.command import main
+from artiphys.errors import InputError
 from artiphys.simulation import simulate_responses
 from artiphys.storage import save_responses
 
@@ -137,4 +138,20 @@ def test_a_signal_ends_it_with_one_line_and_nothing_half_written(files, kind):
     _, err = process.communicate(timeout=60)
     assert process.returncode == 2
     assert err == "artiphys: error: interrupted; what was half-written is removed\n"
-    assert os.listdir(out) == []
+    assert not out.exists()
+
+
+def test_a_figure_that_cannot_be_written_leaves_no_table(files, capsys, monkeypatch):
+    def full(_, path):
+        raise InputError(f"{path}: cannot be written: the disk is full")
+
+    monkeypatch.setattr("artiphys.command.compare.write_figure", full)
+    out = files / "out"
+    err = refused(capsys, *argv(files, *PAIRS, "--out", out))
+    assert err == f"artiphys: error: {out}/compare.png: cannot be written: the disk is full\n"
+    assert not out.exists()
+    out.mkdir()
+    (out / "compare.csv").write_text("of before")
+    refused(capsys, *argv(files, *PAIRS, "--out", out))
+    assert os.listdir(out) == ["compare.csv"]
+    assert (out / "compare.csv").read_text() == "of before"

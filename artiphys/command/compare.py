@@ -1,6 +1,7 @@
 """``artiphys compare``: layers of a network against areas of a recording."""
 
 import argparse
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,10 @@ from artiphys.command.output import (
     write_csv,
     write_figure,
 )
+from artiphys.command.staging import written_together
 from artiphys.comparison import compare
 from artiphys.errors import InputError
 from artiphys.estimators import Noise, dynamic_range, invariance
-from artiphys.files import writable_folder
 from artiphys.matched_responses import matched_responses
 from artiphys.rank_correlation import fisher_z
 from artiphys.storage import open_responses
@@ -86,30 +87,29 @@ def run(args: argparse.Namespace) -> None:
         "reference_model": _reference(args.reference_model, model, "model"),
         "reference_brain": _reference(args.reference_brain, brain, "recording"),
     }
-    if args.out is not None:
-        writable_folder(args.out)
-    result = compare(
-        model,
-        brain,
-        matched=not args.unmatched,
-        positions=positions,
-        **references,
-        by_model=args.by_model,
-        by_brain=args.by_brain,
-        resample=tuple(args.resample),
-        n_passes=args.n_passes,
-        level=args.level,
-        rng=args.seed,
-    )
-    frame = _frame(result)
+    with nullcontext() if args.out is None else written_together(args.out) as out:
+        result = compare(
+            model,
+            brain,
+            matched=not args.unmatched,
+            positions=positions,
+            **references,
+            by_model=args.by_model,
+            by_brain=args.by_brain,
+            resample=tuple(args.resample),
+            n_passes=args.n_passes,
+            level=args.level,
+            rng=args.seed,
+        )
+        frame = _frame(result)
+        if out is not None:
+            figure = _figure(args, model, brain, positions, references, result)
+            write_csv(frame, out / "compare.csv")
+            write_figure(figure, out / "compare.png")
     print_table(_for_reading(frame), quiet=args.quiet)
     say(f"matched: {result.attrs['matched']}", quiet=args.quiet)
     if not args.quiet:
         print(f"\n{verdict(result)}")
-    if args.out is not None:
-        figure = _figure(args, model, brain, positions, references, result)
-        write_csv(frame, args.out / "compare.csv")
-        write_figure(figure, args.out / "compare.png")
 
 
 def _pairs(

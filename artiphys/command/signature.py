@@ -4,6 +4,7 @@ import argparse
 import warnings
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,9 @@ from artiphys.command.output import (
     write_csv,
     write_figure,
 )
+from artiphys.command.staging import written_together
 from artiphys.errors import InputError
 from artiphys.estimators import dynamic_range, invariance
-from artiphys.files import writable_folder
 from artiphys.rank_correlation import fisher_z
 from artiphys.signatures import signature
 from artiphys.storage import open_responses
@@ -76,9 +77,20 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print the table of each file; with ``--out``, write it and a figure a file."""
+    with nullcontext() if args.out is None else written_together(args.out) as out:
+        frame, verdicts = _measured(args, out)
+    table = _for_reading(frame, args.by, several=len(args.files) > 1)
+    where = "add --out DIR for all" if args.out is None else f"all are in {args.out}/signature.csv"
+    print_table(table, quiet=args.quiet, whole=where)
+    if len(frame) <= MAX_VERDICTS:  # more prose than that nobody reads; the table has the numbers
+        for words in verdicts:
+            if not args.quiet:
+                print(f"\n{words}")
+
+
+def _measured(args: argparse.Namespace, out: Path | None) -> tuple[pd.DataFrame, list[str]]:
+    """Return the table of all files and the verdicts, written to `out` where there is one."""
     names = _names(args.files)
-    if args.out is not None:
-        writable_folder(args.out)
     noise = None if args.noise == "none" else args.noise
     frames, verdicts = [], []
     for path, name in zip(args.files, names, strict=True):
@@ -98,26 +110,20 @@ def run(args: argparse.Namespace) -> None:
         frames.append(correlation_frame(result).assign(file=str(path)))
         if "spearman_naive" in result:
             verdicts.append(verdict(result))
-        if args.out is not None and result.sizes[args.by] > MAX_PANELS:
+        if out is not None and result.sizes[args.by] > MAX_PANELS:
             why = f"{result.sizes[args.by]} groups are too many to be read, at most {MAX_PANELS}"
             say(f"{path}: no figure: {why}", quiet=args.quiet)
-        elif args.out is not None:
+        elif out is not None:
             from artiphys.plotting.signature import plot_signature
 
             spread = dynamic_range(responses, reference=reference, noise=noise)
             z = fisher_z(invariance(responses, reference=reference, noise=noise))
             figure = plot_signature(spread, z, result)
-            write_figure(figure, args.out / f"signature-{name}.png")
+            write_figure(figure, out / f"signature-{name}.png")
     frame = pd.concat(frames, ignore_index=True)
-    table = _for_reading(frame, args.by, several=len(args.files) > 1)
-    where = "add --out DIR for all" if args.out is None else f"all are in {args.out}/signature.csv"
-    print_table(table, quiet=args.quiet, whole=where)
-    if len(frame) <= MAX_VERDICTS:  # more prose than that nobody reads; the table has the numbers
-        for words in verdicts:
-            if not args.quiet:
-                print(f"\n{words}")
-    if args.out is not None:
-        write_csv(frame, args.out / "signature.csv")
+    if out is not None:
+        write_csv(frame, out / "signature.csv")
+    return frame, verdicts
 
 
 def _names(files: Sequence[Path]) -> list[str]:
