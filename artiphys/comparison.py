@@ -119,7 +119,8 @@ def compare(
 
     *Interval.* From the two intervals, each by a jackknife over units. Layer and area are taken as
     samples of units at large; if the recorded units *are* units of that very layer the test is on
-    the safe side. NaN where a side has fewer than 8 units measured well enough, or no estimate.
+    the safe side. NaN where a side has too few units measured well enough, or no estimate; the
+    warning says how many it takes.
 
     References
     ----------
@@ -146,19 +147,22 @@ def compare(
         warnings.warn(sides.pairs.unpaired, ArtiphysWarning, stacklevel=2)
     layers, areas = _groups(sides.model, by_model), _groups(sides.brain, by_brain)
     rows: list[list[list[dict[str, float]]]] = [[] for _ in layers]
-    for recorded in areas.values():
+    seen: dict[str, dict[Any, list[Seen]]] = {"area": {}, "layer": {of: [] for of in layers}}
+    for name, recorded in areas.items():
         area = of_area(recorded, resample) if sides.trials else as_measured(recorded)
-        for row, probed in zip(rows, layers.values(), strict=True):
+        seen["area"][name] = area
+        for row, (of, probed) in zip(rows, layers.items(), strict=True):
             if not matched:
                 layer = as_measured(probed)
             elif sides.trials:
                 layer = of_layer(probed, recorded, n_passes, drawn)
             else:
                 layer = of_layer_on_fewer_images(probed, recorded, n_passes, drawn)
+            seen["layer"][of] += layer
             pairs = zip(layer, area, strict=True)
             row.append([_cell(*pair, level) for pair in pairs])
     result = _dataset(rows, list(layers), list(areas), sides, matched=matched)
-    _warn_of_too_little(result)
+    _warn_of_too_little(result, seen)
     result.attrs = {
         "statistic": "difference of Spearman's rank correlations, model less brain",
         "noise": ("split" if sides.trials else "as measured"),
@@ -180,7 +184,8 @@ def _checked_resample(resample: Sequence[str], sides: Sides, matched: bool) -> t
         msg = f"resample must be one of {RESAMPLES}; got {given}"
         raise InputError(msg)
     if given != ("unit",) and not (matched and sides.trials):
-        msg = f"resample={given} needs a recording with trials and matched=True; use ('unit',)"
+        over = given[0]
+        msg = f"to resample {over}s the recording must have trials and be matched; resample unit"
         raise InputError(msg)
     if "session" in given and SESSION not in sides.brain.coords:
         msg = f"resample=('session', 'unit') needs the coordinate {SESSION!r} along 'unit'"
@@ -275,22 +280,19 @@ def _what_is_matched(
     return f"{images}; repeats; noise" if sides.trials else f"{images}; noise is unknown"
 
 
-def _warn_of_too_little(result: xr.Dataset) -> None:
-    """Say which side has no estimate, each layer and area once."""
-    reasons = []
-    for side, dim, other in (("brain", "area", "layer"), ("model", "layer", "area")):
-        lacking = result[f"spearman_{side}"].isnull().any((other, "position"))
-        for group in result[dim].values[lacking.values].tolist():
-            n = int(result[f"n_units_{side}"].sel({dim: group}).min())
-            reasons.append(
-                f"{group} ({n} units measured)"
-                if n < MIN_UNITS
-                else f"{group} ({n} units, which do not measurably differ)"
-            )
-    n_lacking = int(np.isnan(result["difference"]).sum())
-    if reasons:
+def _warn_of_too_little(result: xr.Dataset, seen: dict[str, dict[Any, list[Seen]]]) -> None:
+    """Say which side has no estimate, each layer and area once, and why."""
+    told = []
+    for kind, groups in seen.items():
+        for group, cells in groups.items():
+            lacking = [cell for cell in cells if cell.why_not]
+            if lacking:
+                why_not = min(lacking, key=lambda cell: cell.n_units).why_not
+                told.append(f"{kind} {group} ({why_not})")
+    if told:
+        n_lacking = int(np.isnan(result["difference"]).sum())
         msg = (
             f"no difference can be given in {n_lacking} of {result['difference'].size} cells; it "
-            f"takes {MIN_UNITS} units on either side, measured well enough: {', '.join(reasons)}"
+            f"takes {MIN_UNITS} units on either side, measured well enough: {', '.join(told)}"
         )
         warnings.warn(msg, ArtiphysWarning, stacklevel=3)

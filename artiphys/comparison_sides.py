@@ -8,7 +8,6 @@ import numpy as np
 import xarray as xr
 
 from artiphys.errors import ArtiphysWarning, InputError
-from artiphys.estimators import resolved_noise
 from artiphys.position_pairs import PositionPairs, pair_positions
 from artiphys.schema import reference_label, require
 
@@ -44,8 +43,8 @@ def checked_sides(
     model, brain = require(model), require(brain)
     if matched and "trial" in model.dims:
         msg = (
-            "the model must have no 'trial' dim to be matched; average it with .mean('trial'), or "
-            "use matched=False"
+            "the model must have no 'trial' dim to be matched; average over its trials, or compare "
+            "unmatched; if it is the recording, swap the two"
         )
         raise InputError(msg)
     for array, by, name in ((model, by_model, "by_model"), (brain, by_brain, "by_brain")):
@@ -59,7 +58,9 @@ def checked_sides(
     pairs = pair_positions(model, brain, references, positions)
     model = model.sel(position=[references[0], *pairs.model])
     brain = brain.sel(position=[references[1], *pairs.brain])
-    trials = resolved_noise(brain, "auto" if matched else None) is not None
+    trials = matched and "trial" in brain.dims
+    if trials:
+        _check_trials(brain)
     if not trials:
         brain = brain.mean("trial", keep_attrs=True) if "trial" in brain.dims else brain
     if "trial" in model.dims:
@@ -70,6 +71,19 @@ def checked_sides(
         msg = "the recording has no trials: its noise is unknown, and only its images are matched"
         warnings.warn(msg, ArtiphysWarning, stacklevel=3)
     return Sides(model, brain, pairs, trials)
+
+
+def _check_trials(brain: xr.DataArray) -> None:
+    n_trials = brain.notnull().sum("trial")
+    if not bool((n_trials > 0).any()):
+        msg = "the recording holds no measured response at these positions, only NaN"
+        raise InputError(msg)
+    if not bool((n_trials > 1).any()):
+        msg = (
+            "the recording cannot be matched: no cell has 2 trials, which say how noisy it is; "
+            "compare unmatched, and mind that noise then counts as dynamic range"
+        )
+        raise InputError(msg)
 
 
 def _check_values(array: xr.DataArray, name: str) -> None:
@@ -94,8 +108,8 @@ def images_drawn(
         if probed.sizes["image"] < n_image:
             msg = (
                 f"the model must have at least the {n_image} images of the recording to be "
-                f"matched; got {probed.sizes['image']}; probe it with more, or compare with "
-                f"brain.isel(image=slice({probed.sizes['image']}))"
+                f"matched; got {probed.sizes['image']}; probe it with more, or take fewer images "
+                "of the recording"
             )
             raise InputError(msg)
         at = rng.permutation(probed.sizes["image"])[:n_image]

@@ -62,13 +62,21 @@ def pair_positions(
         for of, reference in zip(labels, references, strict=True)
     ]
     if not pairs:
-        msg = (
-            f"no position of the model {away[0]} goes with one of the recording {away[1]}; say "
-            f"which do with positions={{model position: recording position}}"
-        )
-        raise InputError(msg)
+        raise InputError(_why_no_pair(away, positions))
     paired = [list(side) for side in zip(*pairs, strict=True)]
     return PositionPairs(paired[0], paired[1], _left_over(away, paired))
+
+
+def _why_no_pair(away: list[list[Any]], positions: Mapping[Any, Any] | None) -> str:
+    for labels, whose in zip(away, ("model", "recording"), strict=True):
+        if not labels:
+            return f"the {whose} must have a position beside the reference; it has none"
+    if positions is not None:
+        return "positions must name a pair beside the references, or be left out; got none"
+    return (
+        f"no position of the model {away[0]} goes with one of the recording {away[1]} by equal "
+        "shift or label; name the pairs as positions, the model's first"
+    )
 
 
 def _named_pairs(

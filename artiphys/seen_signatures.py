@@ -10,7 +10,7 @@ from artiphys.correlation_difference import Correlation, correlation_of_units
 from artiphys.estimators import with_reference
 from artiphys.matching import experiment_of, through_experiment
 from artiphys.moments_across_images import moments_across_images
-from artiphys.signature_of_trials import cell_of, units_of_group
+from artiphys.signature_of_trials import MIN_SESSIONS, cell_of, units_of_group
 from artiphys.split_signature import (
     MAX_NOISE_ERROR,
     MIN_RELIABILITY,
@@ -32,6 +32,20 @@ class Seen(NamedTuple):
     relation: Correlation
     n_units: float
     naive: Correlation
+    n_sessions: int = MIN_SESSIONS  # of these units, where sessions are resampled
+
+    @property
+    def why_not(self) -> str:
+        """Why the relation has no estimate; empty if it has one."""
+        if np.isfinite(self.relation.estimate):
+            return ""
+        n = round(self.n_units)
+        if n < MIN_UNITS:
+            return f"{n} {'unit' if n == 1 else 'units'} measured"
+        if self.n_sessions < MIN_SESSIONS:
+            of = f"{self.n_sessions} {'session' if self.n_sessions == 1 else 'sessions'}"
+            return f"{n} units measured in {of}, of which it takes {MIN_SESSIONS}"
+        return f"{n} units, which do not measurably differ"
 
 
 def of_area(recorded: xr.DataArray, resample: tuple[str, ...]) -> list[Seen]:
@@ -51,7 +65,11 @@ def of_area(recorded: xr.DataArray, resample: tuple[str, ...]) -> list[Seen]:
             row["error"],
             row["freedom"],
         )
-        seen.append(Seen(relation, row["n_units"], as_it_is.relation))
+        n_sessions = MIN_SESSIONS
+        if units.sessions is not None:
+            usable = units.halves.noise_error[:, p] <= MAX_NOISE_ERROR
+            n_sessions = np.unique(units.sessions[usable]).size
+        seen.append(Seen(relation, row["n_units"], as_it_is.relation, n_sessions))
     return seen
 
 

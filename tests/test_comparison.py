@@ -11,6 +11,7 @@ from artiphys.matched_responses import matched_responses
 from artiphys.schema import validate
 from artiphys.signatures import signature
 from artiphys.simulation import simulate_responses
+from artiphys.split_signature import MIN_UNITS
 from artiphys.verdicts import verdict
 
 QUICK = {"n_passes": 2, "rng": 0}
@@ -131,8 +132,8 @@ def test_positions_pair_by_shift_by_label_or_by_name():
         ({1: 9}, r"\[9\] are not among the recording's positions"),
         ({1: 1, 2: 1}, "each position of the recording may be named once"),
         ({0: 1}, "the references .* go together"),
-        ({}, "no position of the model"),
-        ({0: 0}, "no position of the model"),
+        ({}, "must name a pair beside the references"),
+        ({0: 0}, "must name a pair beside the references"),
     ],
 )
 def test_positions_that_cannot_be_paired(positions, fault):
@@ -144,7 +145,7 @@ def test_without_a_common_position():
     brain = recording().assign_coords(position=["fovea", "left"]).assign_attrs(reference="fovea")
     with pytest.raises(InputError, match=r"\[1\] goes with one of the recording \['left'\]"):
         compare(network(), brain)
-    with pytest.raises(InputError, match="no position of the model"):
+    with pytest.raises(InputError, match="the recording must have a position beside the reference"):
         compare(network(), recording(n_positions=1))
 
 
@@ -173,7 +174,7 @@ def test_what_cannot_be_matched_is_refused(pair):
     assert compare(brain, brain, matched=False)["difference"].item() == 0
     with pytest.raises(InputError, match="no cell has 2 trials"):
         compare(model, brain.isel(trial=[0]))
-    with pytest.raises(InputError, match="needs a recording with trials and matched=True"):
+    with pytest.raises(InputError, match="to resample sessions the recording must have"):
         compare(model, brain, matched=False, resample=("session", "unit"))
     with pytest.raises(InputError, match="resample must be one of"):
         compare(model, brain, resample=("trial",))
@@ -243,15 +244,19 @@ def test_a_poor_recording_is_answered_with_a_reason(pair, kind):
     """An answer that says there is none, or a refusal; no crash, no number."""
     model, brain = pair
     poor = spoilt(brain, kind)
-    if kind in ("never measured", "one repeat"):
-        with pytest.raises(InputError, match="no cell has 2 trials"):
+    refusal = {
+        "never measured": "the recording holds no measured response",
+        "one repeat": "no cell has 2 trials, .* compare unmatched",
+    }
+    if kind in refusal:
+        with pytest.raises(InputError, match=refusal[kind]):
             compare(model, poor, **QUICK)
         return
     with pytest.warns(ArtiphysWarning, match=r"no difference can be given .* V4 \("):
         result = compare(model, poor, **QUICK)
     assert np.isnan(result["difference"]).all()
     assert np.isnan(result["p_value"]).all()
-    assert result["n_units_brain"].item() < 8 or kind in ("no signal", "never away")
+    assert result["n_units_brain"].item() < MIN_UNITS or kind in ("no signal", "never away")
     assert "nothing can be said" in verdict(result)
 
 
@@ -285,7 +290,7 @@ def test_some_bad_units_are_left_out(pair):
     result = compare(model, brain, **QUICK)
     clean = compare(model[11:], brain[2:], **QUICK)
     assert result["spearman_brain"].item() == pytest.approx(clean["spearman_brain"].item())
-    assert 8 <= result["n_units_model"].item() <= 69
+    assert MIN_UNITS <= result["n_units_model"].item() <= 69
     assert np.isfinite(result["p_value"]).all()
 
 
@@ -306,6 +311,20 @@ def test_sessions_and_images_widen_the_interval():
     assert widths["image", "unit"] > widths[("unit",)]
     with pytest.raises(InputError, match="needs the coordinate 'source'"):
         compare(model, brain.drop_vars("source"), resample=("session", "unit"))
+
+
+def test_too_few_sessions_are_told():
+    model, brain = network(), recording(n_sessions=2, rate=40.0)
+    reason = r"area V4 \(\d+ units measured in 2 sessions, of which it takes 3\)"
+    with pytest.warns(ArtiphysWarning, match=reason):
+        compare(model, brain, resample=("session", "unit"), **QUICK)
+
+
+def test_a_network_is_no_different_from_itself():
+    model = network(n_units=30, n_images=15, n_positions=3, relation="none")
+    with pytest.warns(ArtiphysWarning, match="no trials"):
+        result = compare(model, model, **QUICK)
+    np.testing.assert_array_equal(result["p_value"], 1.0)
 
 
 def test_matched_responses_are_a_recording_of_the_model(pair):
