@@ -15,6 +15,7 @@ from artiphys.integration import weight_share
 from artiphys.rank_correlation import check_resampling, spearman
 from artiphys.rectification_fits import rectification_fits
 from artiphys.signatures import signature
+from artiphys_torch.held_photographs import held
 from artiphys_torch.networks import ALEXNET_AREAS
 from artiphys_torch.photographs import Photographs, as_photographs
 from artiphys_torch.probing import probe
@@ -146,12 +147,15 @@ def reproduce(
 
 
 def enough_photographs(images: Any = None, **how: Any) -> Photographs:
-    """Return photographs as :func:`artiphys_torch.as_photographs` does, or refuse fewer than 3."""
+    """Return photographs as :func:`artiphys_torch.as_photographs` does, or refuse fewer than 3.
+
+    They are held in memory: each network, and each of its layers, goes over them anew.
+    """
     found = as_photographs(images, **how)
     if len(found) < MIN_IMAGES:
         msg = f"at least {MIN_IMAGES} images are needed to correlate across them; got {len(found)}"
         raise InputError(msg)
-    return found
+    return held(found)
 
 
 class _Layer(NamedTuple):
