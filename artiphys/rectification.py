@@ -12,7 +12,9 @@ the integrand becomes analytic up to ``w = ± iπ/2`` and decays as ``exp(-3 w)`
 Gauss-Legendre nodes gives it to 13 digits, for a correlation of 1 too.
 """
 
+import math
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
@@ -44,10 +46,11 @@ INFINITE = 1e70
 ROUNDING = 1e-6
 # Values a temporary holds: few enough for the processor's cache, enough to make NumPy's calls cheap
 # and let threads work side by side.
-CHUNK = 65_536
+CHUNK = 131_072
 # Side of the squares in which a large matrix is compared with its transpose, for the same reason.
 TILE = 256
 ROOT_2PI = np.sqrt(2 * np.pi)
+_held = threading.local()
 
 
 class RectifiedMoments(NamedTuple):
@@ -407,14 +410,20 @@ def _standard(mu: np.ndarray, sigma: np.ndarray) -> np.ndarray:
 
 
 def _margin(h: np.ndarray) -> _Margin:
-    x = np.abs(h)
-    level = np.exp(h * h * -0.25)
-    density = level * level / ROOT_2PI
-    beyond = ndtr(-x)
+    x, density, beyond, variance = _workspace("margin", (4, h.size))
+    np.abs(h, out=x)
+    level = h * h
+    np.exp(np.multiply(level, -0.25, out=level), out=level)
+    np.multiply(level, level, out=density)
+    density /= ROOT_2PI
+    ndtr(np.negative(x, out=beyond), out=beyond)
     # The mean of max(0, Z - |h|). With it the variance needs no difference of large squares.
-    excess = density - x * beyond
+    excess = x * beyond
+    np.subtract(density, excess, out=excess)
     active = np.where(h > 0, 1 - beyond, beyond)
-    variance = active - excess * (x + excess)
+    np.add(x, excess, out=variance)
+    variance *= excess
+    np.subtract(active, variance, out=variance)
     tail = np.flatnonzero(h < LEFT)
     if tail.size:
         root, density = level[tail], density[tail]
@@ -429,6 +438,20 @@ def _margin(h: np.ndarray) -> _Margin:
         true_deviation = deviation.copy()
         true_deviation[tail] *= root
     return _Margin(excess, deviation, active, level, true_deviation)
+
+
+def _workspace(name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Return an array of the thread's own to work in, with what it held the last time.
+
+    A thread gives memory of this size back at once and gets it anew page by page, at a price above
+    that of the arithmetic.
+    """
+    size = math.prod(shape)
+    held = getattr(_held, name, None)
+    if held is None or held.size < size:
+        held = np.empty(size)
+        setattr(_held, name, held)
+    return held[:size].reshape(shape)
 
 
 def _mills_ratios(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -470,7 +493,9 @@ def _excess_covariance(
     if counts.max() == kind.size:
         return rules[kind[0]](*arguments)
     order = np.argsort(kind, kind="stable")
-    in_order = [values[order] for values in arguments]
+    in_order = _workspace("in order", (len(arguments), order.size))
+    for values, target in zip(arguments, in_order, strict=True):
+        np.take(values, order, out=target, mode="clip")  # a mode that spares a copy
     result = np.empty_like(h)
     stop = 0
     for rule, count in zip(rules, counts, strict=True):
@@ -499,10 +524,9 @@ def _gauss_legendre(
     rising, falling = -rising, -falling
     result = np.empty_like(rho)
     width = max(1, CHUNK // n)
-    buffers = np.empty((3, n, min(width, rho.size)))
     for start in range(0, rho.size, width):
         some = slice(start, start + width)
-        power, square, factor = buffers[:, :, : rho[some].size]
+        power, square, factor = _workspace("nodes", (3, n, rho[some].size))
         np.exp(np.multiply(nodes, end[some], out=power), out=power)
         np.multiply(power, power, out=square)
         # With q = 1 / (1 + e^2w), rho - tanh w = 2 (q + offset) and sech w = 2 q e^w.
@@ -532,8 +556,9 @@ def _at_one_correlation(
     width = max(1, CHUNK // len(nodes))
     for start in range(0, rising.size, width):
         some = slice(start, start + width)
-        log = square * rising[some]
-        log += falling[some] / square
+        log, other = _workspace("nodes", (2, len(nodes), rising[some].size))
+        np.multiply(square, rising[some], out=log)
+        log += np.divide(falling[some], square, out=other)
         result[some] = factors @ np.exp(np.negative(log, out=log), out=log)
     return result
 
