@@ -40,20 +40,28 @@ def checked_sides(
     InputError
         If they cannot be compared, or matched.
     """
-    model, brain = require(model), require(brain)
+    if not isinstance(matched, bool | np.bool_):
+        msg = f"matched must be True or False; got {matched!r}"
+        raise InputError(msg)
+    model = require(model, name="the model's responses")
+    brain = require(brain, name="the recording's responses")
     if matched and "trial" in model.dims:
         msg = (
             "the model must have no 'trial' dim to be matched; average over its trials, or compare "
             "unmatched; if it is the recording, swap the two"
         )
         raise InputError(msg)
-    for array, by, name in ((model, by_model, "by_model"), (brain, by_brain, "by_brain")):
+    for array, by, name, whose in (
+        (model, by_model, "by_model", "model"),
+        (brain, by_brain, "by_brain", "recording"),
+    ):
         along = [str(n) for n, c in array.coords.items() if c.dims == ("unit",)]
         if by != "unit" and by not in along:
             msg = f"{name} must be a coordinate along 'unit': one of {along}; got {by!r}"
             raise InputError(msg)
-    for array, name in ((model, "model"), (brain, "recording")):
-        _check_values(array, name)
+        if "image" in array.coords and not array.indexes["image"].is_unique:
+            msg = f"the {whose}'s 'image' labels must be unique; got some of them twice"
+            raise InputError(msg)
     references = (reference_label(model, reference_model), reference_label(brain, reference_brain))
     pairs = pair_positions(model, brain, references, positions)
     model = model.sel(position=[references[0], *pairs.model])
@@ -84,18 +92,6 @@ def _check_trials(brain: xr.DataArray) -> None:
             "compare unmatched, and mind that noise then counts as dynamic range"
         )
         raise InputError(msg)
-
-
-def _check_values(array: xr.DataArray, name: str) -> None:
-    n_infinite = int(np.isinf(array.values).sum())
-    if n_infinite:
-        msg = f"the {name}'s responses must be finite, or NaN where not measured; {n_infinite} are "
-        msg += "infinite"
-        raise InputError(msg)
-    for dim in ("image", "position"):
-        if dim in array.coords and not array.indexes[dim].is_unique:
-            msg = f"the {name}'s {dim!r} labels must be unique; got some of them twice"
-            raise InputError(msg)
 
 
 def images_drawn(

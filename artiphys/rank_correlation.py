@@ -38,6 +38,11 @@ def fisher_z(r: Any) -> Any:
     same as r
         Dimensionless; ±inf at r = ±1, and NaN beyond, where a noise-corrected correlation can lie.
 
+    Raises
+    ------
+    InputError
+        If `r` is no numbers.
+
     Notes
     -----
     For bivariate normal data of n pairs z is nearly normal with variance 1/(n - 3) and bias
@@ -54,8 +59,10 @@ def fisher_z(r: Any) -> Any:
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         if isinstance(r, xr.DataArray):
+            if r.dtype.kind not in "biuf":
+                r = r.copy(data=as_numbers(r.values, "r"))
             return xr.apply_ufunc(np.arctanh, r).assign_attrs(r.attrs | {"scale": "Fisher z"})
-        return np.arctanh(np.asarray(r, dtype=float))
+        return np.arctanh(as_numbers(r, "r"))
 
 
 def spearman(
@@ -102,7 +109,8 @@ def spearman(
     Raises
     ------
     InputError
-        If `x` or `y` lacks `dim`, their labels differ, or an argument is out of range.
+        If `x` or `y` lacks `dim` or is no numbers, their labels differ, or an argument is out of
+        range.
 
     Notes
     -----
@@ -234,10 +242,23 @@ def check_resampling(n_resamples: int, level: float, method: str = "percentile")
         raise InputError("; ".join(faults))
 
 
+def as_numbers(given: Any, name: str) -> np.ndarray:
+    """Return `given` as floats, or raise InputError that calls it `name`."""
+    try:
+        array = np.asarray(given)
+        if array.dtype.kind in "biufO":  # numbers in text are not taken for numbers
+            return array.astype(float)
+        got = f"dtype {array.dtype}"
+    except (TypeError, ValueError) as error:
+        got = " ".join(str(error).split())
+    msg = f"{name} must be real numbers; got {got}"
+    raise InputError(msg)
+
+
 def _paired(x: Any, y: Any, dim: str) -> tuple[xr.DataArray, xr.DataArray]:
     arrays = []
     for name, given in (("x", x), ("y", y)):
-        array = given if isinstance(given, xr.DataArray) else np.asarray(given, dtype=float)
+        array = given if isinstance(given, xr.DataArray) else as_numbers(given, name)
         if not isinstance(array, xr.DataArray):
             if array.ndim != 1:
                 msg = (
@@ -248,7 +269,7 @@ def _paired(x: Any, y: Any, dim: str) -> tuple[xr.DataArray, xr.DataArray]:
         if dim not in array.dims:
             msg = f"{name} must have the dim {dim!r}; it has {array.dims}"
             raise InputError(msg)
-        arrays.append(array.astype(float))
+        arrays.append(array.copy(data=as_numbers(array.values, name)))
     try:
         pair = xr.broadcast(*xr.align(*arrays, join="exact"))
     except ValueError as error:

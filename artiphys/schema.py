@@ -41,6 +41,7 @@ RESERVED = frozenset(
         "REFERENCE_LIST",
     }
 )  # fmt: skip
+LARGEST = 1e70  # of what is measured: the error of a variance takes the fourth power
 INTEGERS = range(-(2**63), 2**63)
 
 
@@ -173,40 +174,68 @@ def validate(responses: xr.DataArray) -> xr.DataArray:
     return responses
 
 
-def require(responses: xr.DataArray, *, trial: bool | None = None) -> xr.DataArray:
+def require(
+    responses: xr.DataArray, *, trial: bool | None = None, name: str = "responses"
+) -> xr.DataArray:
     """Return `responses` with its dims in order; what every estimator asks at its door.
 
     An estimator needs the dims and nothing else of the schema, so that an array made by hand in a
-    notebook can be measured too.
+    notebook can be measured too. Values are looked at only where they are in memory. `name` is what
+    the messages call the array.
 
     Raises
     ------
     InputError
-        If dims are missing, empty or others are there, or ``trial`` is not as asked.
+        If dims are missing, empty or others are there, values are no numbers, infinite or too large
+        to be squared, labels of positions repeat, or ``trial`` is not as asked.
     """
     if not isinstance(responses, xr.DataArray):
-        msg = f"responses must be an xarray.DataArray; got {type(responses).__name__}"
+        msg = f"{name} must be an xarray.DataArray; got {type(responses).__name__}"
         raise InputError(msg)
     missing = [dim for dim in DIMS if dim not in responses.dims]
     extra = [str(dim) for dim in responses.dims if dim not in (*DIMS, "trial")]
     if missing or extra:
         msg = (
-            f"responses must have the dims {DIMS}, or with 'trial' last; got {responses.dims}"
+            f"{name} must have the dims {DIMS}, or with 'trial' last; got {responses.dims}"
             + (f"; add {missing} with expand_dims" if missing else "")
             + (f"; select or average over {extra}" if extra else "")
         )
         raise InputError(msg)
     empty = [str(dim) for dim, size in responses.sizes.items() if size == 0]
     if empty:
-        msg = f"responses must have at least one entry along each dim; {empty} are empty"
+        msg = f"{name} must have at least one entry along each dim; {empty} are empty"
         raise InputError(msg)
     if trial is True and "trial" not in responses.dims:
-        msg = "responses must have a 'trial' dim for this; got averages only; use noise=None"
+        msg = f"{name} must have a 'trial' dim for this; got averages only; use noise=None"
         raise InputError(msg)
     if trial is False and "trial" in responses.dims:
-        msg = "responses must have no 'trial' dim for this; average with .mean('trial')"
+        msg = f"{name} must have no 'trial' dim for this; average with .mean('trial')"
+        raise InputError(msg)
+    _require_numbers(responses, name)
+    if "position" in responses.coords and not responses.indexes["position"].is_unique:
+        labels = responses["position"].values.tolist()
+        msg = f"{name} must have unique 'position' labels; got {labels}; rename those that repeat"
         raise InputError(msg)
     return responses.transpose(*DIMS, ...)
+
+
+def _require_numbers(responses: xr.DataArray, name: str) -> None:
+    if responses.dtype.kind not in "biuf":
+        msg = f"{name} must be numbers; got dtype {responses.dtype}; convert with .astype(float)"
+        raise InputError(msg)
+    values = responses.variable._data
+    if responses.dtype.kind != "f" or not isinstance(values, np.ndarray):
+        return
+    # fmax and fmin pass over NaN, and make no array of the size of the values.
+    top, bottom = np.fmax.reduce(values, axis=None), np.fmin.reduce(values, axis=None)
+    if np.isinf(top) or np.isinf(bottom):
+        n_infinite = int(np.isinf(values).sum())
+        msg = f"{name} must be finite, or NaN where not measured; {n_infinite} are infinite"
+        raise InputError(msg)
+    largest = max(float(top), -float(bottom))
+    if largest > LARGEST:
+        msg = f"{name} must be at most {LARGEST:g} in size, or variances overflow; got {largest:g}"
+        raise InputError(msg)
 
 
 def reference_label(responses: xr.DataArray, reference: Hashable | None = None) -> Hashable:

@@ -192,8 +192,12 @@ def test_what_cannot_be_matched_is_refused(pair):
         compare(model, brain, positions=[1])
     with pytest.raises(InputError, match="must be finite, or NaN where not measured; 120 are"):
         compare(model.where(model["unit"] != model["unit"][0], np.inf), brain)
-    with pytest.raises(InputError, match="the recording's 'position' labels must be unique"):
+    with pytest.raises(InputError, match="the recording's responses must have unique 'pos"):
         compare(model, brain.isel(position=[0, 1, 1]))
+    with pytest.raises(InputError, match="the recording's 'image' labels must be unique"):
+        compare(model, brain.isel(image=[0, 1, 1]))
+    with pytest.raises(InputError, match="matched must be True or False; got 'no'"):
+        compare(model, brain, matched="no")
     with pytest.raises(InputError, match="is missing .* for every unit"):
         compare(model.assign_coords(size=("unit", np.full(80, np.nan))), brain, by_model="size")
     with pytest.raises(InputError, match="rng must be a seed"):

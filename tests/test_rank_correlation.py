@@ -219,3 +219,13 @@ def test_whole_numbers_of_numpy_are_whole_numbers():
     x, y = pairs(0, 20, ties=False)
     asked = spearman(x, y, n_resamples=np.int64(50), level=np.float64(0.9), rng=np.uint8(3))
     xr.testing.assert_equal(asked, spearman(x, y, n_resamples=50, level=0.9, rng=3))
+
+
+@pytest.mark.parametrize("text", [["a", "b", "c"], ["1", "2", "3"], [1j, 2, 3], [object()] * 3])
+def test_what_is_no_number_is_refused(text):
+    with pytest.raises(InputError, match="r must be real numbers; got"):
+        fisher_z(text)
+    with pytest.raises(InputError, match="x must be real numbers; got"):
+        spearman(text, [1, 2, 3])
+    with pytest.raises(InputError, match="y must be real numbers; got"):
+        spearman(*(xr.DataArray(values, dims="unit") for values in ([1, 2, 3], text)))

@@ -145,6 +145,26 @@ def test_estimators_ask_only_for_the_dims(responses):
         require(bare, trial=True)
 
 
+@pytest.mark.parametrize(
+    ("spoil", "fault"),
+    [
+        (lambda r: r.astype(str), "must be numbers; got dtype <U"),
+        (lambda r: r.astype(object), "must be numbers; got dtype object; convert with .astype"),
+        (lambda r: r.astype(complex), "must be numbers; got dtype complex128"),
+        (lambda r: r.where(r["unit"] != r["unit"][0], np.inf), "finite, or NaN .* are infinite"),
+        (lambda r: r.where(r["unit"] != r["unit"][0], -1e160), r"at most 1e\+70 in size, or"),
+        (lambda r: r.assign_coords(position=[0, 1, 1]), "must have unique 'position' labels"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(make_responses, spoil, fault):
+    responses = make_responses(np.ones((2, 4, 3)))
+    with pytest.raises(InputError, match=fault):
+        require(spoil(responses))
+    for kind in (bool, "int8", "float32"):
+        assert require(responses.astype(kind)).dtype == kind
+    require(responses * np.nan)
+
+
 def test_the_reference_is_the_argument_or_else_the_attribute(responses):
     assert reference_label(responses) == 0
     assert reference_label(responses, 2) == 2
