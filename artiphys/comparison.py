@@ -5,9 +5,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
-from scipy import stats
 
 from artiphys.comparison_sides import Sides, checked_sides, shared_images
 from artiphys.correlation_difference import difference_of
@@ -23,10 +21,10 @@ from artiphys.seen_signatures import (
 )
 from artiphys.signature_of_trials import SESSION
 from artiphys.split_signature import MIN_UNITS
+from artiphys.unit_groups import checked_resample, group_names, q_values
 
 __all__ = ["compare"]
 
-RESAMPLES = (("unit",), ("image", "unit"), ("session", "unit"))
 NAIVE = ("spearman_model_naive", "spearman_brain_naive", "difference_naive", "p_value_naive")
 
 
@@ -145,7 +143,10 @@ def compare(
     drawn = generator(rng)
     if sides.pairs.unpaired:
         warnings.warn(sides.pairs.unpaired, ArtiphysWarning, stacklevel=2)
-    layers, areas = _groups(sides.model, by_model), _groups(sides.brain, by_brain)
+    of_model = group_names(sides.model, by_model, argument="by_model")
+    of_brain = group_names(sides.brain, by_brain, argument="by_brain")
+    layers = _groups(sides.model, of_model, by_model)
+    areas = _groups(sides.brain, of_brain, by_brain)
     rows: list[list[list[dict[str, float]]]] = [[] for _ in layers]
     seen: dict[str, dict[Any, list[Seen]]] = {"area": {}, "layer": {of: [] for of in layers}}
     for name, recorded in areas.items():
@@ -179,10 +180,7 @@ def compare(
 
 
 def _checked_resample(resample: Sequence[str], sides: Sides, matched: bool) -> tuple[str, ...]:
-    given = tuple(sorted((resample,) if isinstance(resample, str) else resample))
-    if given not in RESAMPLES:
-        msg = f"resample must be one of {RESAMPLES}; got {given}"
-        raise InputError(msg)
+    given = checked_resample(resample)
     if given != ("unit",) and not (matched and sides.trials):
         over = given[0]
         msg = f"to resample {over}s the recording must have trials and be matched; resample unit"
@@ -220,19 +218,9 @@ def _cell(layer: Seen, area: Seen, level: float) -> dict[str, float]:
     }
 
 
-def _groups(responses: xr.DataArray, by: str) -> dict[Any, xr.DataArray]:
-    """Return the units of each group, the groups in the order in which they first appear."""
-    names = responses[by].values
-    missing = pd.isna(names)
-    if missing.all():
-        msg = f"{by!r} is missing (NaN) for every unit; choose another coordinate"
-        raise InputError(msg)
-    if missing.any():
-        of = f"{missing.sum()} of {missing.size} units"
-        msg = f"{by!r} is missing (NaN) for {of}; they are left out"
-        warnings.warn(msg, ArtiphysWarning, stacklevel=3)
-    ordered = dict.fromkeys(names[~missing].tolist())
-    return {group: responses.isel(unit=np.flatnonzero(names == group)) for group in ordered}
+def _groups(responses: xr.DataArray, names: np.ndarray, by: str) -> dict[Any, xr.DataArray]:
+    values = responses[by].values
+    return {name: responses.isel(unit=np.flatnonzero(values == name)) for name in names.tolist()}
 
 
 def _dataset(
@@ -250,11 +238,7 @@ def _dataset(
         data[name] = (dims, values.astype(int) if name.startswith("n_") else values)
     bounds = np.stack([data.pop(name)[1] for name in ("lower", "upper")], axis=-1)
     data["interval"] = ((*dims, "ci_bound"), bounds)
-    p_value = data["p_value"][1]
-    q_value, known = np.full(p_value.shape, np.nan), np.isfinite(p_value)
-    if known.any():
-        q_value[known] = stats.false_discovery_control(p_value[known])
-    data["q_value"] = (dims, q_value)
+    data["q_value"] = (dims, q_values(data["p_value"][1]))
     order = (
         *("spearman_model", "spearman_brain", "difference", "interval", "p_value", "q_value"),
         *("n_units_model", "n_units_brain"),

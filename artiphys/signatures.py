@@ -5,9 +5,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
-from scipy import stats
 
 from artiphys.confounds import covariates_of
 from artiphys.errors import ArtiphysWarning, InputError
@@ -18,10 +16,10 @@ from artiphys.rank_correlation import MIN_UNITS, check_resampling, spearman
 from artiphys.resampled_intervals import interval_over_images, interval_over_sessions
 from artiphys.schema import require
 from artiphys.signature_of_trials import SESSION, signature_of_trials
+from artiphys.unit_groups import checked_resample, group_names, q_values
 
 __all__ = ["signature"]
 
-RESAMPLES = (("unit",), ("image", "unit"), ("session", "unit"))
 MAX_LISTED = 5  # groups that a warning names
 UNDEFINED = {
     None: "constant responses, or fewer than 3 images",
@@ -119,10 +117,10 @@ def signature(
     57(1), 289-300. https://doi.org/10.1111/j.2517-6161.1995.tb02031.x
     """
     check_resampling(n_resamples, level)
-    resample = _checked_resample(resample)
+    resample = checked_resample(resample)
     takes_off = resolved_noise(responses, noise)
     responses = require(responses)
-    groups = _groups(responses, by)
+    groups = group_names(responses, by)
     if "session" in resample and SESSION not in responses.coords:
         msg = f"resample=('session', 'unit') needs the coordinate {SESSION!r} along 'unit'"
         raise InputError(msg)
@@ -136,37 +134,8 @@ def signature(
         result = _signature_of_estimates(
             responses, noise=takes_off, n_resamples=n_resamples, rng=rng, **asked
         )
-    p_value = result["p_value"].values
-    q_value = np.full(p_value.shape, np.nan)
-    known = np.isfinite(p_value)
-    if known.any():
-        q_value[known] = stats.false_discovery_control(p_value[known])
-    return result.assign(q_value=(result["p_value"].dims, q_value))
-
-
-def _checked_resample(resample: Sequence[str]) -> tuple[str, ...]:
-    given = (resample,) if isinstance(resample, str) else tuple(resample)
-    if tuple(sorted(given)) not in RESAMPLES:
-        msg = f"resample must be one of {RESAMPLES}; got {given}"
-        raise InputError(msg)
-    return tuple(sorted(given))
-
-
-def _groups(responses: xr.DataArray, by: str) -> np.ndarray:
-    along_unit = [str(name) for name, c in responses.coords.items() if c.dims == ("unit",)]
-    if by not in along_unit:
-        msg = f"by must be a coordinate along 'unit': one of {along_unit}; got {by!r}"
-        raise InputError(msg)
-    values = responses[by].values
-    missing = pd.isna(values)
-    if missing.all():
-        msg = f"by={by!r} is missing (NaN) for every unit; choose another of {along_unit}"
-        raise InputError(msg)
-    if missing.any():
-        of = f"{missing.sum()} of {missing.size} units"
-        msg = f"{by!r} is missing (NaN) for {of}; they are left out"
-        warnings.warn(msg, ArtiphysWarning, stacklevel=3)
-    return np.array(list(dict.fromkeys(values[~missing].tolist())), dtype=values.dtype)
+    p_value = result["p_value"]
+    return result.assign(q_value=(p_value.dims, q_values(p_value.values)))
 
 
 def _signature_of_estimates(

@@ -178,6 +178,11 @@ def test_what_cannot_be_matched_is_refused(pair):
         compare(model, brain, matched=False, resample=("session", "unit"))
     with pytest.raises(InputError, match="resample must be one of"):
         compare(model, brain, resample=("trial",))
+    for resample in (None, 3, (1, "unit")):
+        with pytest.raises(InputError, match="resample must be one of"):
+            compare(model, brain, resample=resample)
+        with pytest.raises(InputError, match="resample must be one of"):
+            signature(brain, resample=resample)
     with pytest.raises(InputError, match="by_model must be a coordinate along 'unit'"):
         compare(model, brain, by_model="layer")
     with pytest.raises(InputError, match="by_brain must be a coordinate along 'unit'"):
