@@ -17,6 +17,7 @@ from artiphys.command.output import (
     write_csv,
     write_figure,
 )
+from artiphys.command.position_labels import position_label
 from artiphys.command.staging import written_together
 from artiphys.comparison import compare
 from artiphys.errors import InputError
@@ -123,29 +124,21 @@ def _pairs(
         if not (one and equals and other):
             msg = f"--positions takes MODEL=BRAIN, e.g. 0.125=2; got {text!r}"
             raise InputError(msg)
-        label = _label(one, model["position"].values.tolist(), "model")
+        label = _label(one, model, "model")
         if label in pairs:
             msg = f"--positions: each position of the model may be named once; got {one} twice"
             raise InputError(msg)
-        pairs[label] = _label(other, brain["position"].values.tolist(), "recording")
+        pairs[label] = _label(other, brain, "recording")
     return pairs
 
 
 def _reference(text: str | None, responses: xr.DataArray, whose: str) -> Any:
+    return responses.attrs["reference"] if text is None else _label(text, responses, whose)
+
+
+def _label(text: str, responses: xr.DataArray, whose: str) -> Any:
     labels = responses["position"].values.tolist()
-    return responses.attrs["reference"] if text is None else _label(text, labels, whose)
-
-
-def _label(text: str, labels: list[Any], whose: str) -> Any:
-    """Return the position label that was typed; numbers and strings are typed alike."""
-    for label in labels:
-        if str(label) == text:
-            return label
-    for label in labels:
-        if isinstance(label, int | float) and text == f"{label:g}":
-            return label
-    msg = f"{text} is not among the {whose}'s positions {labels}"
-    raise InputError(msg)
+    return position_label(text, labels, where=f"the {whose}'s positions")
 
 
 def _frame(result: xr.Dataset) -> pd.DataFrame:

@@ -21,6 +21,7 @@ from artiphys.command.output import (
     write_csv,
     write_figure,
 )
+from artiphys.command.position_labels import position_label
 from artiphys.command.staging import written_together
 from artiphys.errors import InputError
 from artiphys.estimators import dynamic_range, invariance
@@ -160,21 +161,10 @@ def _signature_of_file(path: Path, responses: xr.DataArray, **arguments: Any) ->
 
 
 def _label(text: str | None, labels: list) -> object:
-    """Return the position label that was typed; numbers and strings are typed alike."""
+    """Return the position label that was typed."""
     if text is None or text == "best":
         return text
-    for label in labels:
-        if str(label) == text or (isinstance(label, int | float) and _number(text) == label):
-            return label
-    msg = f"--reference {text} is not among the positions; they are {labels}"
-    raise InputError(msg)
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
+    return position_label(text, labels, where="the positions; --reference may be")
 
 
 def _for_reading(frame: pd.DataFrame, by: str, *, several: bool) -> pd.DataFrame:
