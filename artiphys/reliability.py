@@ -42,6 +42,11 @@ def signal_to_noise(responses: xr.DataArray) -> xr.DataArray:
     Too large by about 2/k with k degrees of freedom between trials, as the noise stands below. NaN
     with fewer than 2 images, without a cell of 2 trials at that position, or for a constant unit.
 
+    References
+    ----------
+    Pospisil, D. A. & Bair, W. (2021). Accounting for biases in the estimation of neuronal signal
+    correlation. J. Neurosci. 41. https://doi.org/10.1523/JNEUROSCI.2775-20.2021
+
     Examples
     --------
     >>> import xarray as xr

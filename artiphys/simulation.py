@@ -71,11 +71,12 @@ def simulate_responses(
         session.
     rate : float
         Median over units of the mean rate ("none") or of σ ("rectification"), in spikes/s: the
-        signal-to-noise ratio of Poisson counts is in proportion to it.
+        signal-to-noise ratio of Poisson counts is in proportion to it. At most a million.
     window : float
-        In seconds.
+        In seconds, at most a million.
     fano : float
-        Variance of the counts over their mean: 1 for Poisson, above it for negative binomial.
+        Variance of the counts over their mean: 1 for Poisson, above it, to 100, for negative
+        binomial.
     n_sessions : int
         Units are shared out among them; each has its own numbers of repeats.
     area : str
@@ -92,7 +93,13 @@ def simulate_responses(
     Raises
     ------
     InputError
-        If an argument is out of range; every fault is listed.
+        If an argument is no number or out of range; every fault is listed.
+
+    References
+    ----------
+    de la Rocha, J., Doiron, B., Shea-Brown, E., Josić, K. & Reyes, A. (2007). Correlation between
+    neural spike trains increases with firing rate. Nature 448, 802-806.
+    https://doi.org/10.1038/nature06028
 
     Examples
     --------
