@@ -10,6 +10,8 @@ __all__ = [
     "rank_correlations_without_each",
 ]
 
+RANK_TOLERANCE = 1e-9  # of the largest eigenvalue: below it a quantity repeats others
+
 
 def rank_correlations(values: np.ndarray, keep: np.ndarray) -> np.ndarray:
     """Return Spearman's correlations among the rows.
@@ -95,7 +97,9 @@ def partial_correlations(correlations: np.ndarray, n: int) -> np.ndarray:
 
     .. math:: S = C_{11} - C_{12} C_{22}^{-1} C_{21}
 
-    normalised to a correlation matrix.
+    normalised to a correlation matrix. A constant quantity among the others (NaN throughout),
+    or one that repeats others, takes nothing off. NaN for one of the first that the others wholly
+    explain.
 
     Parameters
     ----------
@@ -105,8 +109,13 @@ def partial_correlations(correlations: np.ndarray, n: int) -> np.ndarray:
     first = correlations[..., :n, :n]
     if correlations.shape[-1] == n:
         return first
-    cross, given = correlations[..., :n, n:], correlations[..., n:, n:]
-    return _normalised(first - cross @ np.linalg.pinv(given) @ np.swapaxes(cross, -1, -2))
+    cross, given = (
+        np.nan_to_num(c) for c in (correlations[..., :n, n:], correlations[..., n:, n:])
+    )
+    inverse = np.linalg.pinv(given, rcond=RANK_TOLERANCE, hermitian=True)
+    left = first - cross @ inverse @ np.swapaxes(cross, -1, -2)
+    none_left = np.diagonal(left, axis1=-2, axis2=-1) <= RANK_TOLERANCE
+    return _normalised(np.where(none_left[..., None] | none_left[..., None, :], np.nan, left))
 
 
 def _centred_ranks(values: np.ndarray, keep: np.ndarray) -> np.ndarray:

@@ -64,3 +64,40 @@ def test_nothing_left_gives_no_number():
 def test_bad_input(covariates, fault):
     with pytest.raises(InputError, match=fault):
         partial_spearman([1, 2, 3], [1, 3, 2], covariates)
+
+
+def test_a_constant_or_repeated_covariate_takes_nothing_off():
+    x, y, z = confounded(4, n=30)
+    constant = np.ones(30)
+
+    def held(*covariates):
+        found = partial_spearman(x, y, covariates, n_resamples=200, rng=0)
+        return [float(found["spearman"]), *found["interval"].values, float(found["p_value"])]
+
+    plain = float(spearman(x, y, n_resamples=20, rng=0)["spearman"])
+    assert held(constant)[0] == pytest.approx(plain)
+    once = held(z)
+    for given in ((z, 2 * z + 1), (z, constant), (constant, z, z)):
+        assert held(*given) == pytest.approx(once)
+    assert abs(once[0] - plain) > 0.1
+    reordered = np.random.default_rng(0).permutation(30)
+    shuffled = partial_spearman(
+        x[reordered], y[reordered], [z[reordered], constant], n_resamples=20
+    )
+    assert float(shuffled["spearman"]) == pytest.approx(once[0])
+
+
+@pytest.mark.parametrize("n", [12, 20])
+def test_the_rate_in_small_samples_with_three_covariates(n):
+    rejected, without_regressing_again = [], []
+    for seed in range(500):
+        rng = np.random.default_rng([n, seed])
+        z = rng.normal(size=(3, n))
+        x, y = rng.normal(size=(2, n))
+        found = partial_spearman(x, y, list(z), n_resamples=199, rng=seed)
+        rejected.append(float(found["p_value"]) < 0.05)
+        r = float(found["spearman"])
+        t = r * np.sqrt((n - 2) / (1 - r**2))  # as if the residuals had lost no dimensions
+        without_regressing_again.append(2 * stats.t.sf(abs(t), n - 2) < 0.05)
+    assert np.mean(rejected) < 0.08
+    assert np.mean(without_regressing_again) > np.mean(rejected) + 0.02
