@@ -26,6 +26,7 @@ SESSION = "source"  # the coordinate that says which session a unit was recorded
 MIN_SESSIONS = 3
 UNITS_PER_IMAGE = 2  # with more, the relation that the images make by themselves can be seen
 LOW_RELIABILITY = 0.7
+FEW_UNITS = 16  # below it the false-positive rate was above its 5 %
 MAX_LISTED = 5  # groups that a warning names
 COUNTS = ("n_too_noisy", "n_without_signal", "n_not_measured")
 ESTIMATES = (
@@ -220,6 +221,11 @@ def _caution(row: dict[str, Any], n_image: int, resample: Sequence[str]) -> str:
             "relation by themselves: without one among images at large 5 to 21 % of such "
             "experiments had p < 0.05, the more the less the units differ in dynamic range; "
             "resample=('image', 'unit') asks about images at large"
+        )
+    if row["n_units"] < FEW_UNITS and np.isfinite(row["p_value"]):
+        cautions.append(
+            f"few units ({row['n_units']}): without a relation 6 to 7 % of such experiments had "
+            "p < 0.05"
         )
     reliability = row["reliability_invariance"]
     if reliability < LOW_RELIABILITY:

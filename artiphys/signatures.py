@@ -100,7 +100,7 @@ def signature(
     *Trials.* As measured, a noisy unit has too large a dynamic range or too little invariance, and
     the two go together where the signals do not. With "auto" a unit counts if noise gives its
     correlation a standard error of at most 0.25, which does not hang on the correlation. NaN for
-    fewer than 8 such units; where a reliability is below 0.1 there is a p-value but no estimate.
+    fewer than 10 such units; where a reliability is below 0.1 there is a p-value but no estimate.
     The estimate and its interval can lie beyond ±1 by chance. With fewer than 3 repeats in the
     typical cell the halves are of images, and the estimate is of images at large. See the page
     *Calibration* for the measured error rates.

@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 MAX_NOISE_ERROR = 0.25  # of a correlation; beyond it a ratio of noisy variances is too skewed
-MIN_UNITS = 8
+MIN_UNITS = 10
 MIN_RELIABILITY = 0.1  # below it the division by it says nothing
 N_SPLITS = 32
 BLOCK = 2**17  # cells at a time, over all splits
