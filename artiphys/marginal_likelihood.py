@@ -28,6 +28,9 @@ HELD_BELOW, BELIEVED_PART = -1.5, 0.5
 LEAST_Z, MOST_Z = 1e-3, 6.0
 # Curves are computed for Fisher z of rho this far apart, and interpolated by cubics.
 Z_STEP = 0.05
+# Where the number of images is unknown, scatter below that of so many is taken to be that of these:
+# between places of the curve as far apart as the grid's, smaller errors would see nothing.
+MOST_UNKNOWN = 4000
 # About the distance of neighbouring places: narrower a component is a point.
 LEAST_SPREAD = 0.05
 # A unit that a population cannot explain at all; its logarithm is finite.
@@ -147,7 +150,7 @@ def _curve(fisher_rho: float, n_images: int | None, held: bool) -> _Curve:
 
 @lru_cache(maxsize=512)
 def _kept_curve(number: int, n_images: int | None, held: bool) -> _Curve:
-    grid = _grid(n_images or 400)
+    grid = _grid(n_images or MOST_UNKNOWN)
     error = sampling_error(grid, float(np.tanh(number * Z_STEP)))
     bias = 0.0 if n_images is None else 1.0 / n_images
     x = error.log_variance + bias * error.bias_log_variance
@@ -240,7 +243,7 @@ def _coarse(observed: Observed, *, held: bool) -> Estimate:
 def _maximised(observed: Observed, start: Estimate) -> Estimate:
     """Return the summit near the start; with errors held their number of images is free."""
     best = _evaluated(observed, start)
-    most = np.log(observed.n_images or 1e5)
+    most = np.log(observed.n_images or MOST_UNKNOWN)
 
     def position() -> np.ndarray:
         return np.array([best.log_sigma, best.fisher_rho, np.log(best.n_effective)])
@@ -321,7 +324,7 @@ def _free_log_likelihood(observed: Observed, point: np.ndarray, estimate: Estima
         likelihood = np.maximum(density @ weight, LEAST_LIKELIHOOD)
         if estimate.held and step % 10 == 9:
             scatter = float(((density * squares) @ weight / likelihood).sum()) / 2
-            n_effective = min(len(squares) / scatter, float(observed.n_images or 1e5))
+            n_effective = min(len(squares) / scatter, float(observed.n_images or MOST_UNKNOWN))
             density, log_scale = _densities(squares, curve, n_effective)
             likelihood = np.maximum(density @ weight, LEAST_LIKELIHOOD)
         weight = weight * ((1 / likelihood) @ density) / len(density)

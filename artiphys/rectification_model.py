@@ -94,6 +94,11 @@ class RectificationModel:
     differ in scale from units that hardly ever answer, which scatter as widely: see how many images
     drive them.
 
+    Data that lie exactly on the curve, theory in place of measurements, are no case for `n_images`:
+    it has biases and errors removed that such data do not have, and sigma comes out too small, by a
+    tenth to a fifth at 500. Without it scatter is taken to be that of 4000 images at most; rho is
+    then within 2 %, and sigma up to 13 % too small and outside its interval.
+
     References
     ----------
     Pospisil & Bair (2019), NeurIPS 32. Kiefer & Wolfowitz (1956), Ann. Math. Stat. 27:887,

@@ -307,3 +307,13 @@ def test_nearest_places_would_run_away_where_the_likelihood_stays():
     here = nearest(estimate.log_sigma, estimate.fisher_rho)
     away = min(nearest(estimate.log_sigma + 3, z) for z in np.linspace(0.9, 3, 40))
     assert away < 0.5 * here
+
+
+def test_units_exactly_on_the_curve_are_not_fitted_far_from_the_truth():
+    """Once noise was estimated so small that it fell between places of the curve: sigma 3.3."""
+    for seed in (1, 2):
+        mu = np.random.default_rng(seed).normal(0, 1, 100)
+        truth = rectified_moments(mu, mu, 2, 2, 0.8)
+        model = RectificationModel(n_resamples=0).fit(truth.var1, truth.corr)
+        assert model.rho_ == pytest.approx(0.8, rel=0.02)
+        assert model.sigma_ == pytest.approx(2, rel=0.15)

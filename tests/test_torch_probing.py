@@ -394,7 +394,6 @@ class Grey(nn.Module):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"layers": ""}, "no layer ''; the layers are 0, 1, 2, 3"),
         ({"crop": "a"}, "crop must be a number; got 'a'"),
         ({"batch_size": True}, "batch_size must be a whole number of at least 1; got True"),
         ({"batch_size": 2.0}, "batch_size must be a whole number of at least 1; got 2.0"),

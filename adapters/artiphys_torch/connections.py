@@ -28,10 +28,10 @@ def check_layers(model: nn.Module, layers: Iterable[str]) -> None:
     if not isinstance(model, nn.Module):
         msg = f"model must be a torch.nn.Module; got {type(model).__name__}"
         raise InputError(msg)
-    valid = {name: module for name, module in model.named_modules() if name}
+    valid = dict(model.named_modules())
     unknown = [layer for layer in layers if layer not in valid]
     if unknown:
-        leaves = [name for name, module in valid.items() if not list(module.children())]
+        leaves = [name for name, module in valid.items() if name and not list(module.children())]
         msg = f"no layer {', '.join(map(repr, unknown))}; the layers are {', '.join(leaves)}"
         raise InputError(msg)
 
