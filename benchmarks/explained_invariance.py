@@ -19,7 +19,8 @@ SHOWN = ("gaussian", "diagonal", "linear")
 
 def main(arguments: list[str] | None = None) -> None:
     from artiphys_torch import as_photographs, load_network, probe
-    from artiphys_torch.unrectified_inputs import kernel_weights, unrectified_inputs
+    from artiphys_torch.kernel_inputs import kernel_weights
+    from artiphys_torch.unrectified_inputs import unrectified_inputs
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("images", nargs="?", help="folder; default dead leaves")

@@ -31,7 +31,7 @@ from torchvision.models.feature_extraction import create_feature_extractor
 from artiphys_torch import as_photographs, load_alexnet, probe, receptive_field
 from artiphys_torch.canvas import IMAGENET, SHIFTS, canvases, geometry, patch
 from artiphys_torch.networks import ALEXNET_AREAS
-from artiphys_torch.probing import BATCH_SIZE
+from artiphys_torch.probe_plan import BATCH_SIZE
 
 FRAME = 224
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from artiphys.errors import InputError
 from artiphys.estimators import dynamic_range, invariance
@@ -13,7 +14,8 @@ try:
     from torch import nn
 
     from artiphys_torch import dead_leaves, layer_inputs, load_alexnet, load_network, probe
-    from artiphys_torch.unrectified_inputs import kernel_weights, unrectified_inputs
+    from artiphys_torch.kernel_inputs import kernel_weights
+    from artiphys_torch.unrectified_inputs import probe_with_inputs, unrectified_inputs
 except ImportError:
     missing("the extra 'torch'", module=True)
 
@@ -155,3 +157,26 @@ def test_inputs_that_are_refused(leaves, network, layer, match):
 def test_weights_that_are_refused():
     with pytest.raises(InputError, match="layer '0' must be a Conv2d; got ReLU"):
         kernel_weights(nn.Sequential(nn.ReLU()), "0")
+
+
+def test_probe_with_inputs_answers_as_probe_does(alexnet, leaves):
+    responses, inputs = probe_with_inputs(alexnet, leaves, LAYERS, progress=False)
+    expected = probe(alexnet, leaves, LAYERS, progress=False)
+    xr.testing.assert_allclose(responses, expected, rtol=1e-5, atol=1e-6)
+    assert responses.attrs["provenance"] == expected.attrs["provenance"]
+    assert list(inputs) == list(LAYERS)
+    alone = unrectified_inputs(alexnet, leaves, LAYERS["conv3"], progress=False)
+    xr.testing.assert_identical(inputs["conv3"], alone)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_probe_with_inputs_where_kernels_are_spread_grouped_and_without_bias(leaves, groups):
+    layers = {"last": "2"}
+    network = nn.Sequential(
+        nn.Conv2d(3, 4, 5, stride=2),
+        nn.ReLU(),
+        nn.Conv2d(4, 6, 3, dilation=2, padding=2, groups=groups, bias=False),
+    )
+    responses, _ = probe_with_inputs(network, leaves, layers, progress=False)
+    expected = probe(network, leaves, layers, progress=False)
+    xr.testing.assert_allclose(responses, expected, rtol=1e-5, atol=1e-6)

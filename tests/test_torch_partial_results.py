@@ -15,13 +15,14 @@ import xarray as xr
 from artiphys.errors import ArtiphysWarning, InputError
 from artiphys.storage import open_responses
 from artiphys_torch import Photograph, as_photographs, probe
+from artiphys_torch import probe_plan as plan_module
 from artiphys_torch import probing as probing_module
 from torch_networks import chain, photographs
 
 
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch):
-    monkeypatch.setattr(probing_module, "CHUNK", 2)
+    monkeypatch.setattr(plan_module, "CHUNK", 2)
 
 
 class Reader:
@@ -69,9 +70,9 @@ def test_an_interrupted_run_goes_on(tmp_path, suffix):
 
 SCRIPT = """
     import sys, time
-    from artiphys_torch import Photograph, as_photographs, probe, probing
+    from artiphys_torch import Photograph, as_photographs, probe, probe_plan
     from torch_networks import chain, photographs
-    probing.CHUNK = 2
+    probe_plan.CHUNK = 2
 
     def slowly(item):
         time.sleep(0.3)

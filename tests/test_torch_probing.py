@@ -22,6 +22,7 @@ from artiphys_torch import (
     probe,
 )
 from artiphys_torch import frames as frames_module
+from artiphys_torch import probe_plan as plan_module
 from artiphys_torch import probing as probing_module
 from torch_networks import Residual, brute_force, chain, photographs
 
@@ -341,7 +342,7 @@ def test_dead_leaves_where_no_photographs_are_given():
 
 
 def test_each_photograph_is_read_once(monkeypatch):
-    monkeypatch.setattr(probing_module, "CHUNK", 2)
+    monkeypatch.setattr(plan_module, "CHUNK", 2)
     found = as_photographs(photographs(5))
     reads = []
     counted = type(found)(

@@ -12,6 +12,7 @@ except ImportError as error:
 from artiphys_torch.caffe_alexnet import CaffeAlexNet, load_caffe_alexnet
 from artiphys_torch.canvas import IMAGENET, Normalisation, canvas_pictures
 from artiphys_torch.initialisations import initialised
+from artiphys_torch.kernel_inputs import layer_inputs
 from artiphys_torch.leaves import dead_leaves
 from artiphys_torch.networks import (
     Origin,
@@ -20,7 +21,7 @@ from artiphys_torch.networks import (
     origin_of,
 )
 from artiphys_torch.photographs import Photograph, Photographs, as_photographs
-from artiphys_torch.probing import layer_inputs, probe
+from artiphys_torch.probing import probe
 from artiphys_torch.receptive_fields import ReceptiveField, receptive_field
 
 __all__ = [

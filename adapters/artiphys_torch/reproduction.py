@@ -16,10 +16,10 @@ from artiphys.rank_correlation import check_resampling, spearman
 from artiphys.rectification_fits import rectification_fits
 from artiphys.signatures import signature
 from artiphys_torch.held_photographs import held
+from artiphys_torch.kernel_inputs import kernel_weights
 from artiphys_torch.networks import ALEXNET_AREAS
 from artiphys_torch.photographs import Photographs, as_photographs
-from artiphys_torch.probing import probe
-from artiphys_torch.unrectified_inputs import kernel_weights, unrectified_inputs
+from artiphys_torch.unrectified_inputs import probe_with_inputs
 
 __all__ = [
     "DISTANCES",
@@ -95,7 +95,7 @@ def reproduce(
     n_resamples, level, rng
         As in :func:`artiphys.spearman`.
     **how
-        Further arguments of :func:`artiphys_torch.probe`, such as ``background`` or ``device``.
+        Further arguments of :func:`artiphys_torch.layer_inputs`, such as ``background``.
 
     Returns
     -------
@@ -115,15 +115,16 @@ def reproduce(
     check_resampling(n_resamples, level)  # before the work, not after
     images = enough_photographs(images)
     shifts = (0, *DISTANCES.values())
-    responses = probe(model, images, ALEXNET_AREAS, shifts=shifts, **how)
+    responses, inputs = probe_with_inputs(model, images, ALEXNET_AREAS, shifts=shifts, **how)
     table = _by_distance(signature(responses, n_resamples=n_resamples, level=level, rng=seed))
     column = int(trained)
     table["paper"] = xr.DataArray(
         [[PAPER_TABLE_1[d][area][column] for d in DISTANCES] for area in table["area"].values],
         dims=("area", "distance"),
     )
+    # Each layer's inputs are let go of when they have been used.
     layers = [
-        _layer(model, images, area, responses, how, shifts, seed, (n_resamples, level))
+        _layer(model, area, responses, inputs.pop(area), seed, (n_resamples, level))
         for area in ALEXNET_AREAS
     ]
     areas = xr.Variable("area", list(ALEXNET_AREAS))
@@ -167,17 +168,14 @@ class _Layer(NamedTuple):
 
 def _layer(
     model: nn.Module,
-    images: Photographs,
     area: str,
     responses: xr.DataArray,
-    how: dict[str, Any],
-    shifts: tuple[float, ...],
+    inputs: xr.DataArray,
     seed: int,
     resampling: tuple[int, float],
 ) -> _Layer:
     """Return what a layer's inputs and weights say."""
     module = ALEXNET_AREAS[area]
-    inputs = unrectified_inputs(model, images, module, shifts=shifts, **how)
     n_resamples, level = resampling
     compensation = spearman(
         _shares(model.get_submodule(module)),

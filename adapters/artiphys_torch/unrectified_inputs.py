@@ -1,4 +1,4 @@
-"""What enters the units of a convolution, before it was rectified, and their weights on it.
+"""What enters the units of a convolution, before it was rectified.
 
 Maxima and rectification commute, ``max_j max(0, s_j) = max(0, max_j s_j)``, so that a network whose
 rectifiers just before a layer are taken out gives that layer's pooled inputs before rectification.
@@ -6,19 +6,25 @@ rectifiers just before a layer are taken out gives that layer's pooled inputs be
 
 import copy
 from collections import Counter
+from collections.abc import Mapping
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 import xarray as xr
 from torch import fx, nn
 
 from artiphys.errors import InputError
 from artiphys_torch.connections import check_layers
-from artiphys_torch.probing import layer_inputs
+from artiphys_torch.held_photographs import held
+from artiphys_torch.kernel_inputs import layer_inputs
+from artiphys_torch.photographs import as_photographs
+from artiphys_torch.probe_plan import probe_plan
+from artiphys_torch.probing import labelled_responses, require_finite
 
-__all__ = ["kernel_weights", "unrectified_inputs"]
+__all__ = ["Probed", "probe_with_inputs", "unrectified_inputs"]
 
 # Modules that taking a maximum with 0 can be moved past.
 PASSED = (nn.MaxPool2d, nn.Dropout, nn.Dropout2d, nn.Identity)
@@ -62,36 +68,69 @@ def unrectified_inputs(model: nn.Module, images: Any, layer: str, **how: Any) ->
     return layer_inputs(bare, images, layer, **how)
 
 
-def kernel_weights(model: nn.Module, layer: str) -> xr.DataArray:
-    """Return the weights of a convolution's units on their inputs, 0 on those of other groups.
+class Probed(NamedTuple):
+    """What units answer, and what they answer to."""
+
+    responses: xr.DataArray
+    """(unit, image, position), as :func:`artiphys_torch.probe` returns them."""
+    inputs: dict[str, xr.DataArray]
+    """By area, as :func:`unrectified_inputs` returns them."""
+
+
+def probe_with_inputs(
+    model: nn.Module,
+    images: Any,
+    layers: Mapping[str, str],
+    *,
+    progress: bool | None = None,
+    **how: Any,
+) -> Probed:
+    """Return the responses of some layers, and their inputs before rectification.
+
+    Both come from one pass over the photographs, at the cost of :func:`artiphys_torch.probe`: what
+    enters a layer is rectified and goes through that layer's own weights.
 
     Parameters
     ----------
-    model : torch.nn.Module
-    layer : str
-        Name of a ``torch.nn.Conv2d``.
+    model, images, progress
+        As for :func:`artiphys_torch.probe`.
+    layers : mapping of area to str
+        Names of ``torch.nn.Conv2d``.
+    **how
+        Further arguments of :func:`artiphys_torch.layer_inputs`.
 
     Returns
     -------
-    xarray.DataArray, (unit, channel, kh, kw)
+    Probed
 
     Raises
     ------
     InputError
-        If the layer is unknown or no ``Conv2d``.
+        As :func:`artiphys_torch.probe` and :func:`unrectified_inputs`.
     """
-    check_layers(model, [layer])
-    convolution = model.get_submodule(layer)
-    if not isinstance(convolution, nn.Conv2d):
-        msg = f"layer {layer!r} must be a Conv2d; got {type(convolution).__name__}"
-        raise InputError(msg)
-    weights = convolution.weight.detach().to("cpu", torch.float64).numpy()
-    full = np.zeros((len(weights), convolution.in_channels, *weights.shape[2:]))
-    units, channels = np.arange(len(weights)), weights.shape[1]
-    first = units // (len(weights) // convolution.groups) * channels
-    columns = first[:, np.newaxis] + np.arange(channels)
-    full[units[:, np.newaxis], columns] = weights
-    return xr.DataArray(full, dims=("unit", "channel", "kh", "kw"), name="weight")
+    images = held(as_photographs(images))
+    plan = probe_plan(model, images, layers, **how)
+    inputs = {
+        area: unrectified_inputs(model, images, layer, progress=progress, **how)
+        for layer, area in plan.areas.items()
+    }
+    values = [
+        _responses(model.get_submodule(layer), inputs[area]) for layer, area in plan.areas.items()
+    ]
+    n_channels = {layer: len(each) for layer, each in zip(plan.areas, values, strict=True)}
+    together = np.concatenate(values)
+    require_finite(plan, together, range(len(images)))
+    return Probed(labelled_responses(plan, together, n_channels), inputs)
+
+
+def _responses(convolution: Any, inputs: xr.DataArray) -> np.ndarray:
+    """Return what a convolution's units, (unit, image, position), make of inputs to one place."""
+    rectified = torch.from_numpy(inputs.values).clamp(min=0)
+    weight = convolution.weight.detach().to("cpu", rectified.dtype)
+    answers = F.conv2d(rectified.flatten(0, 1), weight, groups=convolution.groups).flatten(1)
+    if convolution.bias is not None:
+        answers += convolution.bias.detach().to("cpu", rectified.dtype)
+    return answers.view(*rectified.shape[:2], -1).permute(2, 0, 1).contiguous().numpy()
 
 
 def _rectifiers(model: nn.Module, layer: str) -> list[str]:
