@@ -18,7 +18,15 @@ from scipy.optimize import minimize, minimize_scalar
 
 from artiphys.sampling_error import sampling_error
 
-__all__ = ["Estimate", "Observed", "Population", "maximise", "posterior", "profile_bounds"]
+__all__ = [
+    "Estimate",
+    "Observed",
+    "Population",
+    "estimate_at",
+    "maximise",
+    "posterior",
+    "profile_bounds",
+]
 
 FARTHEST = 5.0
 # Where `held`, errors below this mu/sigma are taken to be those at it, and `n_images` is believed
@@ -81,6 +89,15 @@ def maximise(observed: Observed) -> Estimate:
     if observed.n_images is None or careful.n_effective < BELIEVED_PART * observed.n_images:
         return careful
     return _best_mixture(observed, held=False)
+
+
+def estimate_at(observed: Observed, log_sigma: float, fisher_rho: float) -> Estimate:
+    """Return the estimate with these parameters and the population that goes with them."""
+    n_images = float(observed.n_images or MOST_UNKNOWN)
+    population = Population(np.ones(1), np.zeros(1), np.ones(1))
+    return _evaluated(
+        observed, Estimate(log_sigma, fisher_rho, n_images, True, population, -np.inf)
+    )
 
 
 def posterior(observed: Observed, estimate: Estimate) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -15,8 +15,15 @@ from scipy import stats
 
 from artiphys.curve_misfit import GoodnessOfFit, bootstrap_p_value, distances
 from artiphys.errors import ArtiphysWarning, InputError
-from artiphys.marginal_likelihood import Estimate, Observed, maximise, posterior, profile_bounds
-from artiphys.rectification import rectified_moments
+from artiphys.exact_curve import curve_correlation, curve_place, exact_curve
+from artiphys.marginal_likelihood import (
+    Estimate,
+    Observed,
+    estimate_at,
+    maximise,
+    posterior,
+    profile_bounds,
+)
 from artiphys.single_input import PowerLaw, power_law
 
 __all__ = ["RectificationModel", "StandardErrors"]
@@ -94,10 +101,9 @@ class RectificationModel:
     differ in scale from units that hardly ever answer, which scatter as widely: see how many images
     drive them.
 
-    Data that lie exactly on the curve, theory in place of measurements, are no case for `n_images`:
-    it has biases and errors removed that such data do not have, and sigma comes out too small, by a
-    tenth to a fifth at 500. Without it scatter is taken to be that of 4000 images at most; rho is
-    then within 2 %, and sigma up to 13 % too small and outside its interval.
+    Data that lie on the curve but for rounding, theory in place of measurements, are solved for rho
+    and sigma by least squares (see :mod:`artiphys.exact_curve`): no sampling errors are removed
+    from what has none.
 
     References
     ----------
@@ -107,10 +113,11 @@ class RectificationModel:
 
     Examples
     --------
+    >>> from artiphys.rectification import rectified_moments
     >>> m = np.linspace(-1.5, 2.5, 40)
     >>> truth = rectified_moments(3 * m, 3 * m, 3, 3, 0.6)
-    >>> model = RectificationModel(n_images=10_000, n_resamples=0).fit(truth.var1, truth.corr)
-    >>> round(model.rho_, 2), round(model.sigma_, 1)
+    >>> model = RectificationModel().fit(truth.var1, truth.corr)
+    >>> round(model.rho_, 4), round(model.sigma_, 3)
     (0.6, 3.0)
     >>> model.predict([0.3408 * 9]).round(2)
     array([0.53])
@@ -167,13 +174,18 @@ class RectificationModel:
         used = _usable(variance, correlation)
         _require_relation(variance[used], correlation[used])
         observed = Observed(np.log(variance[used]), np.arctanh(correlation[used]), self.n_images)
-        estimate = maximise(observed)
-        bounds = profile_bounds(observed, estimate, level=self.level)
-        _require_bounds(bounds, self.level)
-        _warn_of_one_place(estimate)
-        _warn_of_a_missing_end(estimate)
+        exact = exact_curve(observed.log_variance, observed.fisher_z)
+        if exact:
+            estimate = estimate_at(observed, exact.log_sigma, exact.fisher_rho)
+            bounds = exact.bounds(self.level)
+        else:
+            estimate = maximise(observed)
+            bounds = profile_bounds(observed, estimate, level=self.level)
+            _require_bounds(bounds, self.level)
+            _warn_of_one_place(estimate)
+            _warn_of_a_missing_end(estimate)
         self._keep_parameters(estimate, bounds)
-        self._keep_units(observed, estimate, used, coords)
+        self._keep_units(observed, estimate, used, coords, exact=bool(exact))
         self.n_units_, self.n_left_out_ = int(used.sum()), int((~used).sum())
         law = power_law(variance[used], correlation[used])
         self.power_law_ = PowerLaw(law.a, law.b)
@@ -215,7 +227,7 @@ class RectificationModel:
             raise InputError(msg)
         variance = np.asarray(dynamic_range, dtype=float)
         _at_least_zero(variance)
-        values = _curve_correlation(variance / self.sigma_**2, self.rho_)
+        values = curve_correlation(variance / self.sigma_**2, self.rho_)
         if isinstance(dynamic_range, xr.DataArray):
             return dynamic_range.copy(data=values).rename("invariance").drop_attrs(deep=False)
         return values
@@ -294,13 +306,22 @@ class RectificationModel:
         )
 
     def _keep_units(
-        self, observed: Observed, estimate: Estimate, used: np.ndarray, coords: dict[str, Any]
+        self,
+        observed: Observed,
+        estimate: Estimate,
+        used: np.ndarray,
+        coords: dict[str, Any],
+        *,
+        exact: bool,
     ) -> None:
-        grid, probability, _ = posterior(observed, estimate)
-        mean = probability @ grid
-        deviation = np.sqrt(np.maximum(probability @ grid**2 - mean**2, 0))
         variance = np.exp(observed.log_variance) / self.sigma_**2
-        residual = observed.fisher_z - np.arctanh(_curve_correlation(variance, self.rho_))
+        if exact:
+            mean, deviation = curve_place(variance), np.zeros(variance.size)
+        else:
+            grid, probability, _ = posterior(observed, estimate)
+            mean = probability @ grid
+            deviation = np.sqrt(np.maximum(probability @ grid**2 - mean**2, 0))
+        residual = observed.fisher_z - np.arctanh(curve_correlation(variance, self.rho_))
         distance = np.copysign(distances(observed, estimate), residual)
         self.mu_over_sigma_ = _unit_array(mean, used, coords, "mu_over_sigma")
         self.mu_over_sigma_error_ = _unit_array(deviation, used, coords, "mu_over_sigma_error")
@@ -456,16 +477,6 @@ def _warn_of_a_missing_end(estimate: Estimate) -> None:
             " and 95 % intervals held it in 78 of 100"
         )
         warnings.warn(msg, ArtiphysWarning, stacklevel=3)
-
-
-def _curve_correlation(variance: np.ndarray, rho: float) -> np.ndarray:
-    """Return the correlation where the curve of unit scale has a variance."""
-    grid = np.concatenate([-np.linspace(37, 6, 125)[:-1], np.linspace(-6, 8, 2801)])
-    log_variance = np.log(rectified_moments(grid, 0.0, 1.0, 1.0, 0.0).var1)
-    with np.errstate(divide="ignore"):
-        m = np.interp(np.log(variance), log_variance, grid, left=-np.inf, right=np.inf)
-    m = np.where(np.isnan(variance), np.nan, m)
-    return rectified_moments(m, m, 1.0, 1.0, rho).corr
 
 
 def _unit_array(

@@ -9,6 +9,7 @@ import xarray as xr
 from sklearn.base import clone
 
 from artiphys.errors import ArtiphysWarning, InputError
+from artiphys.exact_curve import exact_curve
 from artiphys.marginal_likelihood import Observed, maximise
 from artiphys.rectification import rectified_moments
 from artiphys.rectification_model import RectificationModel
@@ -309,11 +310,38 @@ def test_nearest_places_would_run_away_where_the_likelihood_stays():
     assert away < 0.5 * here
 
 
-def test_units_exactly_on_the_curve_are_not_fitted_far_from_the_truth():
-    """Once noise was estimated so small that it fell between places of the curve: sigma 3.3."""
-    for seed in (1, 2):
-        mu = np.random.default_rng(seed).normal(0, 1, 100)
-        truth = rectified_moments(mu, mu, 2, 2, 0.8)
-        model = RectificationModel(n_resamples=0).fit(truth.var1, truth.corr)
-        assert model.rho_ == pytest.approx(0.8, rel=0.02)
-        assert model.sigma_ == pytest.approx(2, rel=0.15)
+PLACES = {
+    "normal": np.random.default_rng(1).normal(0, 1, 200),
+    "beyond the end": np.linspace(-2, 6, 40),
+    "below threshold": np.linspace(-2, -0.5, 50),
+    "far below": np.linspace(-3, -1.5, 50),
+    "three": np.array([-1.0, 0.0, 1.0]),
+}
+
+
+@pytest.mark.parametrize("sigma", [1e-3, 2.0, 500.0])
+@pytest.mark.parametrize("rho", [0.3, 0.8, 0.97])
+@pytest.mark.parametrize("m", PLACES.values(), ids=PLACES)
+@pytest.mark.parametrize("n_images", [None, 500])
+def test_units_exactly_on_a_curve_give_its_parameters(m, rho, sigma, n_images):
+    truth = rectified_moments(sigma * m, sigma * m, sigma, sigma, rho)
+    model = RectificationModel(n_images=n_images, n_resamples=0)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "invariance does not rise .* beyond chance")
+        model.fit(truth.var1, truth.corr)
+    assert model.rho_ == pytest.approx(rho, rel=1e-3)
+    assert model.sigma_ == pytest.approx(sigma, rel=1e-3)
+    within = m < 3  # beyond, hardly anything is cut off
+    np.testing.assert_allclose(model.mu_over_sigma_.values[within], m[within], atol=0.01)
+    np.testing.assert_allclose(model.predict(truth.var1), truth.corr, atol=1e-5)
+
+
+def test_units_nearly_on_a_curve_are_left_to_the_likelihood():
+    rng = np.random.default_rng(5)
+    m = rng.normal(0, 1, 100)
+    truth = rectified_moments(m, m, 1, 1, 0.8)
+    z = np.arctanh(truth.corr)
+    assert exact_curve(np.log(truth.var1), z) is not None
+    assert exact_curve(np.log(truth.var1), z + 1e-3 * rng.normal(size=m.size)) is None
+    other_curve = np.sort(z)[np.argsort(np.argsort(truth.var1))] ** 2
+    assert exact_curve(np.log(truth.var1), other_curve) is None
