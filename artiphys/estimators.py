@@ -8,6 +8,7 @@ import xarray as xr
 
 from artiphys.errors import InputError
 from artiphys.moments_across_images import moments_across_images
+from artiphys.ratio_bias import noise_terms, ratio_bias
 from artiphys.reference_positions import best_positions, is_best
 from artiphys.schema import reference_label, require
 from artiphys.signal_moments import (
@@ -17,7 +18,7 @@ from artiphys.signal_moments import (
     noise_error,
     signal_moments,
 )
-from artiphys.split_signature import MAX_NOISE_ERROR, half_invariance
+from artiphys.split_signature import MAX_NOISE_ERROR
 
 __all__ = ["Noise", "dynamic_range", "invariance", "resolved_noise", "with_reference"]
 
@@ -276,7 +277,9 @@ def _correlation(values: np.ndarray, at: int, noise: Noise) -> tuple[np.ndarray,
     if noise == "corrected":
         correlation = correlation_of(whole)
         return correlation, np.zeros(correlation.shape, dtype=bool)
-    correlation = half_invariance(signal_moments(halves_of(values, 0)[1], at), whole)
+    half = halves_of(values, 0)[1]
+    bias = ratio_bias(noise_terms(cells, whole, at), half.n, at, whole.n_image)
+    correlation = correlation_of(signal_moments(half, at)) / (1 + bias)
     too_noisy = noise_error(cells, whole, at) > MAX_NOISE_ERROR
     return np.where(too_noisy, np.nan, correlation), too_noisy
 

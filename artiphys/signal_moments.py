@@ -15,6 +15,7 @@ __all__ = [
     "Cells",
     "SignalMoments",
     "cells_of",
+    "centred",
     "correlation_of",
     "first_half",
     "halves_of",
@@ -82,8 +83,8 @@ def signal_moments(cells: Cells, at: int) -> SignalMoments:
     reference = cells.n[:, :, [at]] > 0
     measured = ((cells.n > 0) & reference).astype(float)
     n_image = np.einsum("uip->up", measured)
-    second = _centred(cells.mean, measured, n_image)
-    first = _centred(cells.mean[:, :, [at]], measured, n_image)
+    second = centred(cells.mean, measured, n_image)
+    first = centred(cells.mean[:, :, [at]], measured, n_image)
     with np.errstate(invalid="ignore", divide="ignore"):
         freedom = np.where(n_image >= MIN_IMAGES_VARIANCE, n_image - 1.0, np.nan)
         noise = _sum_where(cells.noise, measured) / n_image
@@ -126,7 +127,7 @@ def noise_error(cells: Cells, moments: SignalMoments, at: int) -> np.ndarray:
         (cells.mean, cells.noise, moments.variance),
         (cells.mean[:, :, [at]], cells.noise[:, :, [at]], moments.variance_reference),
     ):
-        deviation = _centred(mean, measured, moments.n_image)
+        deviation = centred(mean, measured, moments.n_image)
         with np.errstate(invalid="ignore", divide="ignore"):
             spread = _sum_where(noise * deviation**2, measured)
             part = spread / ((moments.n_image - 1.0) * variance) ** 2
@@ -237,16 +238,32 @@ def _cells(mean: np.ndarray, n: np.ndarray, scatter: np.ndarray) -> Cells:
     with np.errstate(invalid="ignore", divide="ignore"):
         variance = scatter / freedom
         if not (freedom > 0).all():
-            known = np.einsum("uip->up", np.where(freedom > 0, scatter, 0.0))
-            pooled = known / np.einsum("uip->up", freedom.astype(float))
-            variance = np.where(freedom > 0, variance, pooled[:, None])
+            variance = np.where(freedom > 0, variance, _pooled(mean, n, scatter, freedom))
         variance /= n
     if (n > 0).all():
         return Cells(mean, n, variance)
     return Cells(np.where(n > 0, mean, np.nan), n, np.where(n > 0, variance, np.nan))
 
 
-def _centred(values: np.ndarray, weight: np.ndarray, n: np.ndarray) -> np.ndarray:
+def _pooled(
+    mean: np.ndarray, n: np.ndarray, scatter: np.ndarray, freedom: np.ndarray
+) -> np.ndarray:
+    """Return the trial variance that the unit's other cells at a position say of each cell.
+
+    In proportion to the mean response, as that of spikes is; the same for all cells where some
+    means are negative, which spikes' are not.
+    """
+    weight = freedom.astype(float)
+    total = np.einsum("uip->up", weight)
+    pooled = np.einsum("uip->up", np.where(freedom > 0, scatter, 0.0)) / total
+    level = np.einsum("uip,uip->up", weight, mean) / total
+    spikes = (np.where(n > 0, mean, 0.0) >= 0).all(1) & (level > 0)
+    share = np.where(spikes[:, None], mean / level[:, None], 1.0)
+    return pooled[:, None] * share
+
+
+def centred(values: np.ndarray, weight: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """Return values (unit, image, position) less their mean over images, 0 where `weight` is."""
     if weight.all():
         return values - (np.einsum("uip->up", values) / np.maximum(n, 1))[:, None]
     known = np.where(weight > 0, values, 0.0)

@@ -19,9 +19,9 @@ from artiphys.rank_jackknife import (
     rank_correlations_with_each_replaced,
     rank_correlations_without_each,
 )
+from artiphys.ratio_bias import noise_terms, ratio_bias
 from artiphys.signal_moments import (
     Cells,
-    SignalMoments,
     cells_of,
     correlation_of,
     halves_of_splits,
@@ -37,7 +37,6 @@ __all__ = [
     "Halves",
     "SplitSignature",
     "averaged_signature",
-    "half_invariance",
     "halves_in_splits",
     "split_signature",
 ]
@@ -74,27 +73,6 @@ class SplitSignature(NamedTuple):
     freedom: float
 
 
-def half_invariance(half: SignalMoments, whole: SignalMoments) -> np.ndarray:
-    r"""Return the signal correlation from one half of the trials (unit, position).
-
-    .. math:: \hat r = \frac{C}{\sqrt{V_0 V_p}} \Big/ \Big(1 + \sum_q \frac{a_q}{2 n} +
-              \frac{3 a_q^2}{4 n}\Big), \quad a = \text{noise} / \text{signal variance}
-
-    The divisor is the bias of a ratio to noisy variances, to second order. Without it units of low
-    signal would have the larger invariance. The signal variance in `a` is that of all the trials,
-    as that of the half is the noisy number whose noise makes the bias.
-    """
-    bias = np.zeros(half.variance.shape)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        for noise, variance in (
-            (half.noise, whole.variance),
-            (half.noise_reference, whole.variance_reference),
-        ):
-            a = noise / np.where(variance > 0, variance, np.nan)
-            bias += (a / 2 + 0.75 * a**2) / half.n_image
-        return correlation_of(half) / (1 + bias)
-
-
 def halves_in_splits(
     values: np.ndarray,
     at: int,
@@ -115,6 +93,7 @@ def halves_in_splits(
     """
     cells = [_with_images(cells_of(values), shown) for shown in images]
     whole = [signal_moments(some, at) for some in cells]
+    terms = [noise_terms(some, of, at) for some, of in zip(cells, whole, strict=True)]
     n_unit, n_image, n_position, _ = values.shape
     spread = np.empty((len(images), 2, n_splits, n_unit))
     carried = np.empty((len(images), 2, n_splits, n_unit, n_position))
@@ -124,10 +103,14 @@ def halves_in_splits(
         rows = slice(splits.start, splits.stop)
         for h, half in enumerate(halves_of_splits(values, splits)):
             for s, shown in enumerate(images):
-                found = signal_moments(_with_images(half, shown), at)
-                moments = SignalMoments(*(m.reshape(len(splits), n_unit, -1) for m in found))
-                spread[s, h, rows] = moments.variance[..., at]
-                carried[s, h, rows] = half_invariance(moments, whole[s])
+                some = _with_images(half, shown)
+                moments = signal_moments(some, at)
+                each = (len(splits), n_unit)
+                bias = ratio_bias(
+                    terms[s], some.n.reshape(*each, n_image, -1), at, whole[s].n_image
+                )
+                spread[s, h, rows] = moments.variance[..., at].reshape(each)
+                carried[s, h, rows] = correlation_of(moments).reshape(*each, -1) / (1 + bias)
     errors = [noise_error(some, of, at) for some, of in zip(cells, whole, strict=True)]
     return [Halves(*found) for found in zip(spread, carried, errors, strict=True)]
 

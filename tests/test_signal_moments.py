@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from artiphys.ratio_bias import noise_terms, ratio_bias
 from artiphys.signal_moments import (
     cells_of,
     correlation_of,
@@ -15,7 +16,6 @@ from artiphys.signal_moments import (
     signal_moments,
     splits_by_images,
 )
-from artiphys.split_signature import half_invariance
 
 
 def trials(seed, n_unit=4, n_image=9, n_position=3, n_trial=6, gaps=0.3):
@@ -104,12 +104,60 @@ def test_the_bias_of_the_ratio_is_taken_off():
     signal = rng.normal(size=(6000, 40, 1))
     signal = np.concatenate([signal, 0.8 * signal + 0.6 * rng.normal(size=signal.shape)], axis=2)
     values = signal[..., None] + 1.2 * rng.normal(size=(6000, 40, 2, 4))
-    whole = signal_moments(cells_of(values), 0)
-    half = signal_moments(halves_of(values, 0)[1], 0)
+    plain, less = half_correlations(values)
     true = np.corrcoef(signal[..., 0].ravel(), signal[..., 1].ravel())[0, 1]
-    plain, less = correlation_of(half)[:, 1], half_invariance(half, whole)[:, 1]
     assert np.nanmedian(less) == pytest.approx(true, abs=0.01)
     assert np.nanmedian(plain) > true + 0.03
+
+
+def half_correlations(values):
+    """Return the correlations of the second half, (unit), as they are and less their bias."""
+    cells, half = cells_of(values), halves_of(values, 0)[1]
+    whole = signal_moments(cells, 0)
+    plain = correlation_of(signal_moments(half, 0))
+    bias = ratio_bias(noise_terms(cells, whole, 0), half.n, 0, whole.n_image)
+    return plain[:, 1], (plain / (1 + bias))[:, 1]
+
+
+def spiking(rng, mean_rate, n_unit, n_image, repeats, tuning=0.7):
+    """Return counts of units that answer to few images much, and at both positions alike."""
+    rate = mean_rate * np.exp(tuning * rng.normal(size=(n_unit, n_image, 1)) - tuning**2 / 2)
+    counts = rng.poisson(
+        np.broadcast_to(rate, (n_unit, n_image, 2))[..., None] * np.ones(max(repeats))
+    )
+    n = rng.integers(repeats[0], repeats[1] + 1, (1, n_image, 2, 1))
+    return np.where(np.arange(max(repeats)) < n, counts, np.nan)
+
+
+def test_noise_counts_where_the_signal_is():
+    """Spikes vary most at a unit's best images: its correlation of 1 has twice the bias of mean noise."""
+    values = spiking(np.random.default_rng(3), 6.0, 6000, 60, (4, 4))
+    plain, less = half_correlations(values)
+    cells = cells_of(values)
+    moments = signal_moments(cells, 0)
+    by_mean_noise = (moments.noise / moments.variance)[:, 1].mean() * 2 / (2 * 60) * 2
+    assert np.mean(plain) - 1 > 1.4 * by_mean_noise
+    assert np.mean(less) == pytest.approx(1, abs=0.25 * (np.mean(plain) - 1))
+
+
+@pytest.mark.parametrize("repeats", [(2, 10), (1, 3), (5, 5)])
+def test_cells_of_one_trial_are_as_noisy_as_their_spikes_are_many(repeats):
+    """With one noise for all of them a unit's variance was off by as much as noise itself made it."""
+    rng = np.random.default_rng(4)
+    values = spiking(rng, 3.0, 400, 60, repeats)
+    half = halves_of(values, 0)[0]
+    rate = np.nanmean(values, axis=(2, 3))  # of Poisson counts the variance
+    expected = (rate[..., None] / np.maximum(half.n, 1)).mean(1)
+    np.testing.assert_allclose(half.noise.mean(1).mean(0), expected.mean(0), rtol=0.03)
+    scatter = (half.noise.mean(1) / expected).std(0)
+    assert (scatter < 0.35).all()
+
+
+def test_cells_of_one_trial_share_one_noise_where_means_are_negative():
+    values = np.array([[[[0.0, 2.0]], [[-5.0, np.nan]], [[4.0, 8.0]]]])
+    np.testing.assert_allclose(cells_of(values).noise[0, :, 0], [1.0, (2 + 8) / 2, 4.0])
+    values = np.array([[[[0.0, 2.0]], [[6.0, np.nan]], [[4.0, 8.0]]]])
+    np.testing.assert_allclose(cells_of(values).noise[0, :, 0], [1.0, 5 * 6 / 3.5, 4.0])
 
 
 @given(seed=st.integers(0, 10**6), gaps=st.sampled_from([0.0, 0.3, 0.7]))
