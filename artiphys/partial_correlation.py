@@ -1,8 +1,8 @@
 """Spearman's rank correlation of two quantities with others held constant."""
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -10,7 +10,15 @@ from scipy import stats
 
 from artiphys.errors import InputError
 from artiphys.randomness import generator
-from artiphys.rank_correlation import bootstrap_interval, check_resampling, spearman_resamples
+from artiphys.rank_correlation import (
+    MIN_UNITS,
+    aligned,
+    bootstrap_interval,
+    check_resampling,
+    labelled_correlations,
+    leave_one_out,
+    spearman_resamples,
+)
 from artiphys.rank_jackknife import partial_correlations
 
 __all__ = ["partial_spearman"]
@@ -27,6 +35,7 @@ def partial_spearman(
     dim: str = "unit",
     n_resamples: int = 10_000,
     level: float = 0.95,
+    method: Literal["percentile", "BCa"] = "percentile",
     rng: Any = None,
 ) -> xr.Dataset:
     r"""Return Spearman's correlation of `x` and `y` along `dim` with covariates held constant.
@@ -38,9 +47,9 @@ def partial_spearman(
 
     Parameters
     ----------
-    x, y : xarray.DataArray, (dim), or array_like of one dimension
-        Any scale: only the order counts.
-    covariates : sequence of the same, or xarray.Dataset
+    x, y : xarray.DataArray with `dim`, or array_like of one dimension
+        Any scale: only the order counts. Other dims are broadcast and kept.
+    covariates : one of the same, a sequence of them, or xarray.Dataset
         What is to be held constant. Entries with a NaN in `x`, `y` or a covariate are left out.
     dim : str
         The dim whose entries are paired, and resampled together.
@@ -48,19 +57,24 @@ def partial_spearman(
         Bootstrap resamples, and random permutations.
     level : float
         Coverage of the interval, between 0 and 1.
+    method : {"percentile", "BCa"}
+        As in :func:`artiphys.spearman`: percentiles of the resamples, in each of which all are
+        ranked and the covariates held constant anew, or bias-corrected and accelerated ones.
     rng : seed or numpy.random.Generator
+        The same resamples serve every column, and are those of :func:`artiphys.spearman`.
 
     Returns
     -------
     xarray.Dataset
-        ``spearman``, ``interval`` (percentile bootstrap, on the dim ``ci_bound``: lower, upper),
-        ``p_value`` (two-sided, by permuting the residuals of `x` and regressing
-        them on the covariates again) and ``n``.
+        ``spearman``, ``interval`` (with the dim ``ci_bound``: lower, upper), ``p_value``
+        (two-sided, by permuting the residuals of `x` and regressing them on the covariates again)
+        and ``n``, the number of entries.
 
     Raises
     ------
     InputError
-        If arguments are out of range, or differ in length or labels.
+        If `x`, `y` or a covariate lacks `dim` or is no numbers, their labels differ, or an argument
+        is out of range.
 
     Notes
     -----
@@ -70,6 +84,10 @@ def partial_spearman(
     small where `x` and `y` hang strongly on the covariates: with 12 entries and 3 covariates it was
     below 0.05 in 0.088 of 500 samples without a further relation; where they do not hang on them,
     in 0.042.
+
+    *Interval.* With one or three covariates and 40 to 80 entries, or 20, percentile intervals of
+    95 % held the truth in 95 to 98, or 97 to 99, of 100 samples, and BCa ones, which are shorter,
+    in 94 to 97, or 94 to 96 (400 samples a case).
 
     References
     ----------
@@ -83,71 +101,58 @@ def partial_spearman(
     >>> round(float(result["spearman"]), 3)
     -0.947
     """
-    check_resampling(n_resamples, level)
-    rng = generator(rng)
-    rows = _rows(x, y, covariates, dim)
-    rows = rows[:, np.isfinite(rows).all(0)]
-    n_row, n = rows.shape
-    found = [math.nan] * 4
-    if n >= 3:
-        found = _partial_of_rows(rows, n_resamples, level, rng)
-    return xr.Dataset(
-        {
-            "spearman": found[0],
-            "interval": ("ci_bound", found[1:3]),
-            "p_value": found[3],
-            "n": n,
-        },
-        coords={"ci_bound": ["lower", "upper"]},
-        attrs={
-            "statistic": "Spearman's partial rank correlation",
-            "n_covariates": n_row - 2,
-            "level": level,
-            "n_resamples": n_resamples,
-            "interval_method": f"percentile bootstrap over {dim}",
-            "p_value_method": "permutation of residual ranks, two-sided",
-        },
-    )
+    check_resampling(n_resamples, level, method)
+    held = {f"covariate {i}": given for i, given in enumerate(_listed(covariates))}
+    arrays = aligned({"x": x, "y": y} | held, dim)
+    rows = np.stack([array.values.reshape(-1, array.shape[-1]) for array in arrays], axis=1)
+    seed = int(generator(rng).integers(2**63))
+    found = [
+        _partial_of_rows(column, n_resamples, level, method, np.random.default_rng(seed))
+        for column in rows
+    ]
+    attrs = {
+        "statistic": "Spearman's partial rank correlation",
+        "n_covariates": len(held),
+        "level": level,
+        "n_resamples": n_resamples,
+        "interval_method": f"{method} bootstrap over {dim}",
+        "p_value_method": "permutation of residual ranks, two-sided",
+    }
+    return labelled_correlations(found, arrays[:2], dim, attrs)
 
 
-def _rows(x: Any, y: Any, covariates: Any, dim: str) -> np.ndarray:
+def _listed(covariates: Any) -> list[Any]:
+    """Return the covariates one by one; a single one, whose entries are numbers, may come alone."""
     if isinstance(covariates, xr.Dataset):
-        given = [covariates[name] for name in covariates.data_vars]
-    elif isinstance(covariates, Sequence | np.ndarray) and not isinstance(covariates, str):
-        given = list(covariates)
-    else:
-        msg = f"covariates must be a sequence of arrays; got {type(covariates).__name__}"
+        return [covariates[name] for name in covariates.data_vars]
+    if isinstance(covariates, xr.DataArray):
+        return [covariates]
+    if isinstance(covariates, str | Mapping) or not hasattr(covariates, "__iter__"):
+        msg = f"covariates must be an array or a sequence of arrays; got {covariates!r}"
         raise InputError(msg)
-    arrays = []
-    for name, array in zip(("x", "y", *["a covariate"] * len(given)), (x, y, *given), strict=True):
-        if not isinstance(array, xr.DataArray):
-            array = np.asarray(array, dtype=float)
-            array = xr.DataArray(array, dims=(dim,)) if array.ndim == 1 else array
-        if getattr(array, "dims", None) != (dim,):
-            msg = f"{name} must have the one dim {dim!r}; got shape {array.shape}"
-            raise InputError(msg)
-        arrays.append(array.astype(float))
-    try:
-        return np.stack([array.values for array in xr.align(*arrays, join="exact")])
-    except ValueError as error:
-        msg = f"x, y and covariates must have the same labels along {dim!r} ({error})"
-        raise InputError(" ".join(msg.split())) from error
+    given = list(covariates)
+    alone = bool(given) and all(np.isscalar(entry) for entry in given)
+    return [np.asarray(covariates)] if alone else given
 
 
 def _partial_of_rows(
-    rows: np.ndarray, n_resamples: int, level: float, rng: np.random.Generator
-) -> list[float]:
+    rows: np.ndarray, n_resamples: int, level: float, method: str, rng: np.random.Generator
+) -> tuple[float, float, float, float, int]:
+    rows = rows[:, ~np.isnan(rows).any(0)]
+    n = rows.shape[1]
+    if n < MIN_UNITS:
+        return math.nan, math.nan, math.nan, math.nan, n
     ranks = stats.rankdata(rows, axis=1)
     ranks -= ranks.mean(1, keepdims=True)
     basis = _basis(ranks[2:])
     residuals = ranks[:2] - ranks[:2] @ basis.T @ basis
     scale = np.sqrt(np.einsum("qu,qu->q", residuals, residuals))
-    if rows.shape[1] < len(basis) + 3 or (scale <= 1e-9 * rows.shape[1]).any():
-        return [math.nan] * 4
+    if n < len(basis) + MIN_UNITS or (scale <= 1e-9 * n).any():
+        return math.nan, math.nan, math.nan, math.nan, n
     a, b = residuals / scale[:, None]
-    r = float(a @ b)
-    p_value = _p_value(r, a, b, basis, n_resamples, rng)
-    return [r, *_interval(r, rows, n_resamples, level, rng), p_value]
+    r = float(np.clip(a @ b, -1, 1))
+    lower, upper = _interval(r, rows, n_resamples, level, method, rng)
+    return r, lower, upper, _p_value(r, a, b, basis, n_resamples, rng), n
 
 
 def _basis(covariates: np.ndarray) -> np.ndarray:
@@ -159,16 +164,29 @@ def _basis(covariates: np.ndarray) -> np.ndarray:
 
 
 def _interval(
-    r: float, rows: np.ndarray, n_resamples: int, level: float, rng: np.random.Generator
+    r: float,
+    rows: np.ndarray,
+    n_resamples: int,
+    level: float,
+    method: str,
+    rng: np.random.Generator,
 ) -> tuple[float, float]:
-    n_row, n = rows.shape
+    n = rows.shape[1]
     indices = rng.integers(n, size=(n_resamples, n), dtype=np.int32)
-    matrix = np.ones((n_resamples, n_row, n_row))
+    resamples = _in_resamples(rows, indices)
+    return bootstrap_interval(
+        r, resamples, level, method, lambda: _in_resamples(rows, leave_one_out(n))
+    )
+
+
+def _in_resamples(rows: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    """Return the partial correlation within each resample; NaN where nothing is left of x or y."""
+    n_row = len(rows)
+    matrix = np.ones((len(indices), n_row, n_row))
     for i in range(n_row):
         for j in range(i):
             matrix[:, i, j] = matrix[:, j, i] = spearman_resamples(rows[i], rows[j], indices)
-    resampled = partial_correlations(matrix, 2)[:, 0, 1]
-    return bootstrap_interval(r, resampled[np.isfinite(resampled)], level, "percentile")
+    return np.clip(partial_correlations(matrix, 2)[:, 0, 1], -1, 1)  # rounds beyond, if perfect
 
 
 def _p_value(

@@ -7,7 +7,7 @@ whole numbers, so that ties cost no precision either.
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -131,32 +131,20 @@ def spearman(
     (0.9, 5)
     """
     check_resampling(n_resamples, level, method)
-    x, y = _paired(x, y, dim)
-    shape = x.shape[:-1]
-    coords = {n: c for a in (x, y) for n, c in a.coords.items() if dim not in c.dims}
+    x, y = aligned({"x": x, "y": y}, dim)
     columns = zip(x.values.reshape(-1, x.shape[-1]), y.values.reshape(-1, x.shape[-1]), strict=True)
     seed = int(generator(rng).integers(2**63))
     found = [
         _spearman_of_pairs(a, b, n_resamples, level, method, np.random.default_rng(seed))
         for a, b in columns
     ]
-    r, lower, upper, p_value, n = (np.array(part) for part in zip(*found, strict=True))
-    dims = x.dims[:-1]
-    return xr.Dataset(
-        {
-            "spearman": (dims, r.reshape(shape)),
-            "interval": ((*dims, "ci_bound"), np.stack([lower, upper], -1).reshape(*shape, 2)),
-            "p_value": (dims, p_value.reshape(shape)),
-            "n": (dims, n.reshape(shape)),
-        },
-        coords={**coords, "ci_bound": ["lower", "upper"]},
-        attrs={
-            "interval_method": f"{method} bootstrap over {dim}",
-            "level": level,
-            "n_resamples": n_resamples,
-            "p_value_method": "permutation, two-sided",
-        },
-    )
+    attrs = {
+        "interval_method": f"{method} bootstrap over {dim}",
+        "level": level,
+        "n_resamples": n_resamples,
+        "p_value_method": "permutation, two-sided",
+    }
+    return labelled_correlations(found, (x, y), dim, attrs)
 
 
 def spearman_resamples(x: np.ndarray, y: np.ndarray, indices: np.ndarray) -> np.ndarray:
@@ -255,28 +243,65 @@ def as_numbers(given: Any, name: str) -> np.ndarray:
     raise InputError(msg)
 
 
-def _paired(x: Any, y: Any, dim: str) -> tuple[xr.DataArray, xr.DataArray]:
-    arrays = []
-    for name, given in (("x", x), ("y", y)):
-        array = given if isinstance(given, xr.DataArray) else as_numbers(given, name)
-        if not isinstance(array, xr.DataArray):
-            if array.ndim != 1:
-                msg = (
-                    f"{name} must be a DataArray or have one dimension; got {array.ndim} dimensions"
-                )
-                raise InputError(msg)
-            array = xr.DataArray(array, dims=dim)
-        if dim not in array.dims:
-            msg = f"{name} must have the dim {dim!r}; it has {array.dims}"
-            raise InputError(msg)
-        arrays.append(array.copy(data=as_numbers(array.values, name)))
+def aligned(given: Mapping[str, Any], dim: str) -> list[xr.DataArray]:
+    """Return what goes together along `dim`, of one shape, `dim` last; the keys are for messages.
+
+    Raises
+    ------
+    InputError
+        If one lacks `dim` or is no numbers, or the labels differ.
+    """
+    arrays = [_along(array, name, dim) for name, array in given.items()]
     try:
-        pair = xr.broadcast(*xr.align(*arrays, join="exact"))
+        whole = xr.broadcast(*xr.align(*arrays, join="exact"))
     except ValueError as error:
-        msg = f"x and y must have the same labels along {dim!r}; align them first ({error})"
+        *others, last = given
+        names = f"{', '.join(others)} and {last}"
+        msg = f"{names} must have the same labels along {dim!r}; align them first ({error})"
         raise InputError(" ".join(msg.split())) from error
-    first = pair[0].transpose(..., dim)
-    return first, pair[1].transpose(*first.dims)
+    first = whole[0].transpose(..., dim)
+    return [first, *(array.transpose(*first.dims) for array in whole[1:])]
+
+
+def labelled_correlations(
+    found: Sequence[tuple[float, float, float, float, int]],
+    pair: Sequence[xr.DataArray],
+    dim: str,
+    attrs: dict[str, Any],
+) -> xr.Dataset:
+    """Return the correlations of `pair`, a row of estimate, bounds, p-value and n for each."""
+    shape, dims = pair[0].shape[:-1], pair[0].dims[:-1]
+    coords = {n: c for a in pair for n, c in a.coords.items() if dim not in c.dims}
+    r, lower, upper, p_value, n = (np.array(part) for part in zip(*found, strict=True))
+    return xr.Dataset(
+        {
+            "spearman": (dims, r.reshape(shape)),
+            "interval": ((*dims, "ci_bound"), np.stack([lower, upper], -1).reshape(*shape, 2)),
+            "p_value": (dims, p_value.reshape(shape)),
+            "n": (dims, n.reshape(shape)),
+        },
+        coords={**coords, "ci_bound": ["lower", "upper"]},
+        attrs=attrs,
+    )
+
+
+def leave_one_out(n: int) -> np.ndarray:
+    """Return the indices of all but each of n units in turn (resample, draw)."""
+    others = ~np.eye(n, dtype=bool)
+    return np.tile(np.arange(n), (n, 1))[others].reshape(n, n - 1)
+
+
+def _along(given: Any, name: str, dim: str) -> xr.DataArray:
+    array = given if isinstance(given, xr.DataArray) else as_numbers(given, name)
+    if not isinstance(array, xr.DataArray):
+        if array.ndim != 1:
+            msg = f"{name} must be a DataArray or have one dimension; got {array.ndim} dimensions"
+            raise InputError(msg)
+        array = xr.DataArray(array, dims=dim)
+    if dim not in array.dims:
+        msg = f"{name} must have the dim {dim!r}; it has {array.dims}"
+        raise InputError(msg)
+    return array.copy(data=as_numbers(array.values, name))
 
 
 def _spearman_of_pairs(
@@ -290,12 +315,9 @@ def _spearman_of_pairs(
     r = float(stats.spearmanr(x, y).statistic)
     indices = rng.integers(n, size=(n_resamples, n), dtype=np.int32)
     resamples = spearman_resamples(x, y, indices)
-
-    def leave_one_out() -> np.ndarray:
-        others = ~np.eye(n, dtype=bool)
-        return spearman_resamples(x, y, np.tile(np.arange(n), (n, 1))[others].reshape(n, n - 1))
-
-    lower, upper = bootstrap_interval(r, resamples, level, method, leave_one_out)
+    lower, upper = bootstrap_interval(
+        r, resamples, level, method, lambda: spearman_resamples(x, y, leave_one_out(n))
+    )
     return r, lower, upper, permutation_p_value(r, x, y, n_resamples, rng), n
 
 

@@ -165,7 +165,7 @@ def _signature_of_estimates(
         if constant is None:
             result = spearman(x, y, **drawn)
         else:
-            result = _partial(x, y, constant[members], drawn)
+            result = partial_spearman(x, y, list(constant[members].T), **drawn)
         r = result["spearman"].values
         if "image" in resample:
             at = responses["position"].values.tolist().index(carried.attrs["reference"])
@@ -233,14 +233,3 @@ def _check_bootstrap(
     if "session" in resample and covariates:
         msg = "resample=('session', 'unit') with covariates needs trials and noise='auto'"
         raise InputError(msg)
-
-
-def _partial(
-    x: xr.DataArray, y: xr.DataArray, constant: np.ndarray, drawn: dict[str, Any]
-) -> xr.Dataset:
-    columns = [
-        partial_spearman(x, y.isel(position=p, drop=True), list(constant.T), **drawn)
-        for p in range(y.sizes["position"])
-    ]
-    along = {name: c for name, c in y.coords.items() if c.dims == ("position",)}
-    return xr.concat(columns, dim="position").assign_coords(along)

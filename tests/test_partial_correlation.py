@@ -59,11 +59,79 @@ def test_nothing_left_gives_no_number():
 
 @pytest.mark.parametrize(
     ("covariates", "fault"),
-    [(3.0, "covariates must be a sequence of arrays; got float"), ([np.ones((3, 3))], "one dim")],
+    [
+        (3.0, "covariates must be an array or a sequence of arrays; got 3.0"),
+        ("depth", "covariates must be an array or a sequence of arrays; got 'depth'"),
+        ({"depth": [1, 2, 3]}, "covariates must be an array or a sequence of arrays; got {"),
+        ([[1, 2, 3], np.ones((3, 3))], "covariate 1 must be a DataArray or have one dimension"),
+        (["a", "b", "c"], "covariate 0 must be real numbers; got dtype <U1"),
+        (xr.DataArray([1, 2, 3], dims="neuron"), "covariate 0 must have the dim 'unit'"),
+    ],
 )
 def test_bad_input(covariates, fault):
     with pytest.raises(InputError, match=fault):
         partial_spearman([1, 2, 3], [1, 3, 2], covariates)
+
+
+def test_an_unknown_method_is_refused():
+    with pytest.raises(InputError, match="method must be 'percentile' or 'BCa'; got 'basic'"):
+        partial_spearman([1, 2, 3], [1, 3, 2], [[2, 1, 3]], method="basic")
+
+
+@pytest.mark.parametrize("method", ["percentile", "BCa"])
+def test_with_nothing_held_constant_it_is_spearman_resample_by_resample(method):
+    x, y, _ = confounded(5, n=25)
+    x[2], y[3] = np.inf, np.nan
+    asked = {"n_resamples": 300, "level": 0.9, "method": method, "rng": 4}
+    plain = spearman(x, y, **asked)
+    for nothing in ([], [np.ones(25)]):
+        found = partial_spearman(x, y, nothing, **asked)
+        for name in ("spearman", "interval", "n"):
+            np.testing.assert_allclose(found[name], plain[name], rtol=1e-9)
+        assert found.attrs["interval_method"] == f"{method} bootstrap over unit"
+
+
+def test_the_bca_interval_is_scipys():
+    x, y, z = confounded(6, n=40)
+
+    def statistic(x, y, z):
+        c = stats.spearmanr(np.stack([x, y, z], axis=1)).statistic
+        left = (1 - c[0, 2] ** 2) * (1 - c[1, 2] ** 2)
+        return (c[0, 1] - c[0, 2] * c[1, 2]) / np.sqrt(left)
+
+    theirs = stats.bootstrap(
+        (x, y, z), statistic, paired=True, n_resamples=3000, vectorized=False, rng=2
+    ).confidence_interval
+    ours = partial_spearman(x, y, z, n_resamples=20_000, method="BCa", rng=1)["interval"]
+    np.testing.assert_allclose(ours, theirs, atol=0.02)  # two streams of random numbers
+    percentile = partial_spearman(x, y, z, n_resamples=20_000, rng=1)["interval"]
+    assert np.abs(ours - percentile).max() > 0.005
+
+
+def test_other_dims_are_broadcast_and_each_column_is_as_if_alone():
+    rng = np.random.default_rng(7)
+    y = xr.DataArray(
+        rng.normal(size=(2, 30)), dims=("position", "unit"), coords={"position": [1, 2]}
+    )
+    x, z = (xr.DataArray(rng.normal(size=30), dims="unit") for _ in range(2))
+    y[0, :3] = np.nan
+    found = partial_spearman(x, y.T, z, n_resamples=99, rng=0)
+    assert found["spearman"].dims == ("position",)
+    assert found["interval"].dims == ("position", "ci_bound")
+    assert found["n"].values.tolist() == [27, 30]
+    for position in (1, 2):
+        alone = partial_spearman(x, y.sel(position=position), z, n_resamples=99, rng=0)
+        xr.testing.assert_allclose(found.sel(position=position), alone)
+    held_apart = partial_spearman(x, y[1], z * y, n_resamples=9, rng=0)
+    assert held_apart["spearman"].dims == ("position",)
+
+
+def test_a_single_covariate_may_come_alone():
+    x, y, z = confounded(8, n=20)
+    expected = partial_spearman(x, y, [z], n_resamples=20, rng=0)
+    labelled = xr.DataArray(z, dims="unit")
+    for alone in (z, z.tolist(), labelled, (labelled,), labelled.to_series(), z[None]):
+        xr.testing.assert_identical(partial_spearman(x, y, alone, n_resamples=20, rng=0), expected)
 
 
 def test_a_constant_or_repeated_covariate_takes_nothing_off():
