@@ -129,7 +129,6 @@ def compare(
     --------
     >>> from artiphys.simulation import simulate_responses
     >>> model = simulate_responses(n_units=60, n_positions=2, rng=1).truth["rate"]
-    >>> model.attrs["reference"] = 0
     >>> brain = simulate_responses(n_units=60, rate=40.0, rng=2).responses
     >>> result = compare(model, brain, n_passes=2, rng=0)
     >>> dict(result.sizes)

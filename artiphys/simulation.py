@@ -86,9 +86,10 @@ def simulate_responses(
     -------
     SimulatedRecording
         ``responses``, a valid response array in spikes/s, and ``truth``, a Dataset of ``rate``
-        (unit, image, position), ``dynamic_range`` (unit) and ``invariance`` (unit, position) of
-        these rates, that is on these images, and ``expected_dynamic_range`` and
-        ``expected_invariance`` over all images there could be.
+        (unit, image, position), which is one too but for its name (``rename("response")`` to save
+        it), ``dynamic_range`` (unit) and ``invariance`` (unit, position) of these rates, that is on
+        these images, and ``expected_dynamic_range`` and ``expected_invariance`` over all images
+        there could be.
 
     Raises
     ------
@@ -203,7 +204,7 @@ def _truth(
     away = np.arange(rates.shape[2]) > 0
     truth = xr.Dataset(
         {
-            "rate": (("unit", "image", "position"), rates),
+            "rate": (("unit", "image", "position"), rates, responses.attrs),
             "dynamic_range": ("unit", variance[0]),
             "expected_dynamic_range": ("unit", spread),
             **{name: ("unit", values) for name, values in parameters.items()},

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from artiphys.comparison import compare
 from artiphys.errors import InputError
+from artiphys.estimators import dynamic_range, invariance
 from artiphys.moments_across_images import moments_across_images
 from artiphys.schema import validate
+from artiphys.signatures import signature
 from artiphys.simulation import simulate_responses
 
 
@@ -62,6 +65,18 @@ def test_the_truth_is_that_of_its_own_rates_and_a_seed_gives_it_again():
     again = simulate_responses(n_units=5, n_images=10, rng=4)
     assert again.responses.identical(responses)
     assert again.truth.identical(truth)
+
+
+def test_the_true_rates_are_a_response_array():
+    brain, truth = simulate_responses(n_units=40, n_positions=3, rate=40.0, rng=5)
+    rate = truth["rate"]
+    validate(rate.rename("response"))
+    np.testing.assert_allclose(dynamic_range(rate), truth["dynamic_range"])
+    np.testing.assert_allclose(invariance(rate), truth["invariance"][:, 1:])
+    expected = stats.spearmanr(truth["dynamic_range"], truth["invariance"][:, 2]).statistic
+    found = signature(rate, n_resamples=9, rng=0)
+    assert float(found["spearman"].sel(position=2)[0]) == pytest.approx(expected)
+    assert np.isfinite(compare(rate, brain, n_passes=1, rng=0)["difference"].values).all()
 
 
 @pytest.mark.parametrize(
