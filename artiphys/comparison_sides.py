@@ -51,16 +51,10 @@ def checked_sides(
             "unmatched; if it is the recording, swap the two"
         )
         raise InputError(msg)
-    for array, by, name, whose in (
-        (model, by_model, "by_model", "model"),
-        (brain, by_brain, "by_brain", "recording"),
-    ):
+    for array, by, name in ((model, by_model, "by_model"), (brain, by_brain, "by_brain")):
         along = [str(n) for n, c in array.coords.items() if c.dims == ("unit",)]
         if by != "unit" and by not in along:
             msg = f"{name} must be a coordinate along 'unit': one of {along}; got {by!r}"
-            raise InputError(msg)
-        if "image" in array.coords and not array.indexes["image"].is_unique:
-            msg = f"the {whose}'s 'image' labels must be unique; got some of them twice"
             raise InputError(msg)
     references = (reference_label(model, reference_model), reference_label(brain, reference_brain))
     pairs = pair_positions(model, brain, references, positions)

@@ -68,8 +68,8 @@ def dynamic_range(
     Raises
     ------
     InputError
-        If dims are missing, the reference is not among the positions, or no cell has the 2 trials
-        that say how noisy it is.
+        If dims are missing, labels repeat, the reference is not among the positions, or no cell has
+        the 2 trials that say how noisy it is.
 
     Notes
     -----
@@ -151,8 +151,8 @@ def invariance(
     Raises
     ------
     InputError
-        If dims are missing, the reference is not among the positions, it is the only one, or no
-        cell has the 2 trials that say how noisy it is.
+        If dims are missing, labels repeat, the reference is not among the positions, it is the only
+        one, or no cell has the 2 trials that say how noisy it is.
 
     Notes
     -----
@@ -217,15 +217,26 @@ def resolved_noise(responses: xr.DataArray, noise: Any) -> Noise:
     Raises
     ------
     InputError
-        If `noise` is none of the choices, or needs trials or repeats that are not there.
+        If `noise` is none of the choices, needs trials or repeats that are not there, or nothing
+        was measured.
     """
     if noise not in (None, "auto", "corrected", "split"):
         msg = f"noise must be None, 'auto', 'corrected' or 'split'; got {noise!r}"
         raise InputError(msg)
-    require(responses, trial=None if noise in (None, "auto") else True)
+    responses = require(responses)
+    if noise in ("corrected", "split") and "trial" not in responses.dims:
+        msg = (
+            f"responses must have a 'trial' dim for noise={noise!r}; got averages only; use "
+            "noise=None"
+        )
+        raise InputError(msg)
     if noise is None or "trial" not in responses.dims:
         return None
-    if not bool((responses.notnull().sum("trial") > 1).any()):
+    n_trials = responses.notnull().sum("trial")
+    if not bool((n_trials > 1).any()):
+        if not bool((n_trials > 0).any()):
+            msg = "responses must hold something that was measured; got NaN only"
+            raise InputError(msg)
         msg = (
             "no cell has 2 trials, which say how noisy it is; use noise=None, and mind that noise "
             "then counts as dynamic range"

@@ -6,7 +6,6 @@ serves both. This module says what such an array is; it knows nothing of where i
 
 import json
 import re
-from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
@@ -42,6 +41,7 @@ RESERVED = frozenset(
     }
 )  # fmt: skip
 LARGEST = 1e70  # of what is measured: the error of a variance takes the fourth power
+MAX_LISTED = 3  # labels that a message names
 INTEGERS = range(-(2**63), 2**63)
 
 
@@ -187,7 +187,7 @@ def require(
     ------
     InputError
         If dims are missing, empty or others are there, values are no numbers, infinite or too large
-        to be squared, labels of positions repeat, or ``trial`` is not as asked.
+        to be squared, labels repeat, or ``trial`` is not as asked.
     """
     if not isinstance(responses, xr.DataArray):
         msg = f"{name} must be an xarray.DataArray; got {type(responses).__name__}"
@@ -206,16 +206,13 @@ def require(
         msg = f"{name} must have at least one entry along each dim; {empty} are empty"
         raise InputError(msg)
     if trial is True and "trial" not in responses.dims:
-        msg = f"{name} must have a 'trial' dim for this; got averages only; use noise=None"
+        msg = f"{name} must have a 'trial' dim for this; got averages only; give single trials"
         raise InputError(msg)
     if trial is False and "trial" in responses.dims:
         msg = f"{name} must have no 'trial' dim for this; average with .mean('trial')"
         raise InputError(msg)
     _require_numbers(responses, name)
-    if "position" in responses.coords and not responses.indexes["position"].is_unique:
-        labels = responses["position"].values.tolist()
-        msg = f"{name} must have unique 'position' labels; got {labels}; rename those that repeat"
-        raise InputError(msg)
+    _require_unique(responses, name)
     return responses.transpose(*DIMS, ...)
 
 
@@ -236,6 +233,25 @@ def _require_numbers(responses: xr.DataArray, name: str) -> None:
     if largest > LARGEST:
         msg = f"{name} must be at most {LARGEST:g} in size, or variances overflow; got {largest:g}"
         raise InputError(msg)
+
+
+def _require_unique(responses: xr.DataArray, name: str) -> None:
+    """Refuse labels that repeat: the same units twice would count as so many more."""
+    faults = [
+        _repeats(dim, responses.indexes[dim].tolist())
+        for dim in DIMS
+        if dim in responses.indexes and not responses.indexes[dim].is_unique
+    ]
+    if faults:
+        msg = f"{name}: {'; '.join(faults)}; drop those given twice, or rename them"
+        raise InputError(msg)
+
+
+def _repeats(dim: str, labels: Sequence[Any]) -> str:
+    index = pd.Index(labels)
+    again = index[index.duplicated()]
+    examples = ", ".join(sorted({str(label) for label in again})[:MAX_LISTED])
+    return f"{dim!r} labels must be unique; {again.size} repeat, e.g. {examples}"
 
 
 def reference_label(responses: xr.DataArray, reference: Hashable | None = None) -> Hashable:
@@ -297,11 +313,8 @@ def _faults_of_labels(responses: xr.DataArray) -> list[str]:
             got = _kind(responses[dim])
             faults.append(f"'position' labels must be strings or finite numbers; got {got}")
             continue
-        twice = [str(label) for label, count in Counter(labels).items() if count > 1]
-        if twice:
-            repeated = len(labels) - len(set(labels))
-            examples = ", ".join(sorted(twice)[:3])
-            faults.append(f"{dim!r} labels must be unique; {repeated} repeat, e.g. {examples}")
+        if len(set(labels)) < len(labels):
+            faults.append(_repeats(dim, labels))
     return faults
 
 

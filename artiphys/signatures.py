@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from artiphys.confounds import covariates_of
+from artiphys.confounds import covariate_names, covariates_of
 from artiphys.errors import ArtiphysWarning, InputError
 from artiphys.estimators import Noise, dynamic_range, invariance, resolved_noise
 from artiphys.partial_correlation import partial_spearman
@@ -120,6 +120,7 @@ def signature(
     resample = checked_resample(resample)
     takes_off = resolved_noise(responses, noise)
     responses = require(responses)
+    covariates = covariate_names(responses, covariates)
     groups = group_names(responses, by)
     if "session" in resample and SESSION not in responses.coords:
         msg = f"resample=('session', 'unit') needs the coordinate {SESSION!r} along 'unit'"

@@ -197,9 +197,13 @@ def test_what_cannot_be_matched_is_refused(pair):
         compare(model, brain, positions=[1])
     with pytest.raises(InputError, match="must be finite, or NaN where not measured; 120 are"):
         compare(model.where(model["unit"] != model["unit"][0], np.inf), brain)
-    with pytest.raises(InputError, match="the recording's responses must have unique 'pos"):
+    with pytest.raises(
+        InputError, match="the recording's responses: 'position' labels must be unique"
+    ):
         compare(model, brain.isel(position=[0, 1, 1]))
-    with pytest.raises(InputError, match="the recording's 'image' labels must be unique"):
+    with pytest.raises(
+        InputError, match="the recording's responses: 'image' labels must be unique; "
+    ):
         compare(model, brain.isel(image=[0, 1, 1]))
     with pytest.raises(InputError, match="matched must be True or False; got 'no'"):
         compare(model, brain, matched="no")
@@ -273,7 +277,8 @@ def test_a_poor_recording_is_answered_with_a_reason(pair, kind):
 def test_a_poor_recording_has_a_signature_that_says_so(pair, kind):
     poor = spoilt(pair[1], kind)
     if kind in ("never measured", "one repeat"):
-        with pytest.raises(InputError, match="no cell has 2 trials"):
+        why = "got NaN only" if kind == "never measured" else "no cell has 2 trials"
+        with pytest.raises(InputError, match=why):
             signature(poor)
         return
     with pytest.warns(ArtiphysWarning, match=r"too few (to tell|of \d+ units)|no estimate"):

@@ -153,7 +153,14 @@ def test_estimators_ask_only_for_the_dims(responses):
         (lambda r: r.astype(complex), "must be numbers; got dtype complex128"),
         (lambda r: r.where(r["unit"] != r["unit"][0], np.inf), "finite, or NaN .* are infinite"),
         (lambda r: r.where(r["unit"] != r["unit"][0], -1e160), r"at most 1e\+70 in size, or"),
-        (lambda r: r.assign_coords(position=[0, 1, 1]), "must have unique 'position' labels"),
+        (
+            lambda r: r.assign_coords(position=[0, 1, 1]),
+            "'position' labels must be unique; 1 repeat, e.g. 1; drop those given twice, or rename",
+        ),
+        (
+            lambda r: xr.concat([r, r], "unit").assign_coords(image=["a", "a", "b", "a"]),
+            "'unit' .* 2 repeat, e.g. u0, u1; 'image' labels must be unique; 2 repeat, e.g. a; ",
+        ),
     ],
 )
 def test_what_cannot_be_measured_is_refused(make_responses, spoil, fault):

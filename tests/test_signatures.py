@@ -177,6 +177,11 @@ def test_bad_input(responses, arguments, fault):
         signature(responses, **arguments)
 
 
+def test_units_given_twice_are_refused(responses):
+    with pytest.raises(InputError, match="'unit' labels must be unique; 40 repeat, e.g. u0, u1, "):
+        signature(xr.concat([responses, responses], "unit"))
+
+
 def with_trials(seed=0, **changes):
     given = {"relation": "rectification", "n_units": 60, "rate": 40.0, "n_positions": 3}
     return simulate_responses(**given | changes, rng=seed).responses
@@ -266,6 +271,15 @@ def test_covariates_are_held_constant(make_responses):
     assert np.isfinite(measured["p_value"].values).all()
 
 
+@pytest.mark.parametrize("name", ["signal_to_noise", "n_repeats"])
+def test_covariates_of_trials_need_trials(responses, name):
+    with pytest.raises(InputError, match=f"'{name}' is measured from single trials; got averages"):
+        signature(responses, covariates=[name])
+    coordinate = responses.assign_coords({name: ("unit", np.arange(40.0))})
+    found = signature(coordinate, covariates=name, n_resamples=9, rng=0)
+    assert found.attrs["covariates"] == name
+
+
 def test_the_best_reference_is_each_units_own():
     result = signature(with_trials(repeats=9), reference="best")
     assert result["position"].values.tolist() == [0, 1, 2]
@@ -293,8 +307,8 @@ def test_too_noisy_recordings_say_so():
 @pytest.mark.filterwarnings("ignore::artiphys.errors.ArtiphysWarning")
 def test_nothing_to_measure_gives_no_number(change, n):
     responses = change(with_trials(n_units=20, n_images=12))
-    if not bool((responses.notnull().sum("trial") > 1).any()):
-        with pytest.raises(InputError, match="no cell has 2 trials"):
+    if not bool(responses.notnull().any()):
+        with pytest.raises(InputError, match="something that was measured; got NaN only"):
             signature(responses)
         return
     result = signature(responses)
@@ -316,6 +330,12 @@ def test_one_repeat_and_one_position_are_refused():
     ("arguments", "fault"),
     [
         ({"covariates": ["colour"]}, "covariates must be among .*; got 'colour'"),
+        (
+            {"covariates": [np.arange(10.0)]},
+            r"must be names, among \['mean_response', .*\]; got ndarray; make numbers a coordinate",
+        ),
+        ({"covariates": np.arange(10.0)}, "covariates must be names, .*; got float64"),
+        ({"covariates": None}, "covariates must be names, .*; got NoneType"),
         ({"noise": "corrected", "resample": ("image", "unit")}, "draws images for noise=None"),
         (
             {"noise": None, "resample": ("session", "unit"), "covariates": ["mean_response"]},
