@@ -65,11 +65,8 @@ def of_area(recorded: xr.DataArray, resample: tuple[str, ...]) -> list[Seen]:
             row["error"],
             row["freedom"],
         )
-        n_sessions = MIN_SESSIONS
-        if units.sessions is not None:
-            usable = units.halves.noise_error[:, p] <= MAX_NOISE_ERROR
-            n_sessions = np.unique(units.sessions[usable]).size
-        seen.append(Seen(relation, row["n_units"], as_it_is.relation, n_sessions))
+        n_sessions = row.get("n_sessions", MIN_SESSIONS)
+        seen.append(Seen(relation, row["n_units"], as_it_is.relation, int(n_sessions)))
     return seen
 
 

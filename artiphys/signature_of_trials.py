@@ -20,7 +20,15 @@ from artiphys.split_signature import (
     split_signature,
 )
 
-__all__ = ["SESSION", "Units", "cell_of", "signature_of_trials", "units_of_group"]
+__all__ = [
+    "MIN_SESSIONS",
+    "SESSION",
+    "Units",
+    "cell_of",
+    "naive_relation",
+    "signature_of_trials",
+    "units_of_group",
+]
 
 SESSION = "source"  # the coordinate that says which session a unit was recorded in
 MIN_SESSIONS = 3
@@ -28,7 +36,13 @@ UNITS_PER_IMAGE = 2  # with more, the relation that the images make by themselve
 LOW_RELIABILITY = 0.7
 FEW_UNITS = 16  # below it the false-positive rate was above its 5 %
 MAX_LISTED = 5  # groups that a warning names
-COUNTS = ("n_too_noisy", "n_without_signal", "n_not_measured")
+COUNTS = (
+    "n_too_noisy",
+    "n_without_signal",
+    "n_without_repeats",
+    "n_not_measured",
+    "n_without_covariate",
+)
 ESTIMATES = (
     "spearman_attenuated",
     "reliability_dynamic_range",
@@ -66,7 +80,7 @@ def signature_of_trials(
         units = units_of_group(measured, members, resample, constant)
         x, y = naive_spread.values[members], naive_carried.values[members]
         rows: list[dict[str, Any]] = [
-            cell_of(units, position, level) | _naive(x, y[:, column])
+            cell_of(units, position, level) | naive_relation(x, y[:, column])
             for column, position in enumerate(shown)
         ]
         n_image = int(
@@ -96,6 +110,7 @@ def signature_of_trials(
         "n_splits": N_SPLITS,
         "max_noise_error": MAX_NOISE_ERROR,
         "level": level,
+        "min_units": MIN_UNITS + len(covariates),
         "interval_method": f"jackknife over {over}, t distribution of Fisher's z",
         "p_value_method": f"jackknife over {over}, t distribution of Fisher's z, two-sided",
         "covariates": ", ".join(covariates),
@@ -111,6 +126,7 @@ class Units(NamedTuple):
     covariates: np.ndarray | None
     sessions: np.ndarray | None
     own: np.ndarray
+    of_one_repeat: np.ndarray  # (unit, position), whether nothing says the noise, there or at own
 
 
 def units_of_group(
@@ -120,16 +136,25 @@ def units_of_group(
     covariates: np.ndarray | None = None,
 ) -> Units:
     """Return the halves of the trials of some units (bool), and of what they are a sample."""
-    halves, *without = _halves(
-        measured.responses.values[members], measured.own[members], "image" in resample
-    )
+    values, own = measured.responses.values[members], measured.own[members]
+    halves, *without = _halves(values, own, "image" in resample)
     return Units(
         halves,
         without,
         None if covariates is None else covariates[members],
         measured.responses[SESSION].values[members] if "session" in resample else None,
-        measured.own[members],
+        own,
+        _of_one_repeat(values, own),
     )
+
+
+def _of_one_repeat(values: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Return where units (unit, position) and their references were shown, one never twice."""
+    n = (~np.isnan(values)).sum(-1)
+    shown, repeated = (n > 0).any(1), (n > 1).any(1)
+    at = np.maximum(own, 0)[:, None]
+    both_shown = shown & np.take_along_axis(shown, at, axis=1) & (own >= 0)[:, None]
+    return both_shown & ~(repeated & np.take_along_axis(repeated, at, axis=1))
 
 
 def _halves(values: np.ndarray, own: np.ndarray, each_image: bool) -> list[Halves]:
@@ -161,21 +186,24 @@ def _halves(values: np.ndarray, own: np.ndarray, each_image: bool) -> list[Halve
 def cell_of(units: Units, position: int, level: float) -> dict[str, float]:
     """Return the signature at the position of that index, and the counts of units left out."""
     error = units.halves.noise_error[:, position]
-    elsewhere = units.own != position
-    usable = error <= MAX_NOISE_ERROR
+    unknown = np.isnan(error) & (units.own != position)
+    well = usable = error <= MAX_NOISE_ERROR
     if units.covariates is not None:
-        usable &= np.isfinite(units.covariates).all(1)
+        usable = well & np.isfinite(units.covariates).all(1)
     row = {
         "n_units": usable.sum(),
         "n_too_noisy": (np.isfinite(error) & (error > MAX_NOISE_ERROR)).sum(),
         "n_without_signal": np.isinf(error).sum(),
-        "n_not_measured": (np.isnan(error) & elsewhere).sum(),
+        "n_without_repeats": (unknown & units.of_one_repeat[:, position]).sum(),
+        "n_not_measured": (unknown & ~units.of_one_repeat[:, position]).sum(),
+        "n_without_covariate": (well & ~usable).sum(),
     }
     sessions = None if units.sessions is None else units.sessions[usable]
     n_columns = 0 if units.covariates is None else units.covariates.shape[1]
     enough = usable.sum() >= MIN_UNITS + n_columns
     if sessions is not None:
-        enough &= np.unique(sessions).size >= MIN_SESSIONS
+        row["n_sessions"] = np.unique(sessions).size
+        enough &= row["n_sessions"] >= MIN_SESSIONS
     if not enough:
         nan = float("nan")
         names = ("spearman", "lower", "upper", "p_value", *ESTIMATES[:3], "error", "freedom")
@@ -237,7 +265,8 @@ def _caution(row: dict[str, Any], n_image: int, resample: Sequence[str]) -> str:
     return "; ".join(cautions)
 
 
-def _naive(spread: np.ndarray, carried: np.ndarray) -> dict[str, float]:
+def naive_relation(spread: np.ndarray, carried: np.ndarray) -> dict[str, float]:
+    """Return what the responses as measured say (unit); nothing is held constant."""
     valid = np.isfinite(spread) & np.isfinite(carried)
     x, y = spread[valid], carried[valid]
     if x.size < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
@@ -260,10 +289,7 @@ def _warn_of_too_little(group: str, rows: list[dict[str, float]]) -> None:
     without_test = sum(np.isnan(row["p_value"]) for row in rows)
     without_estimate = sum(np.isnan(row["spearman"]) for row in rows) - without_test
     if without_test:
-        msg = (
-            f"{group}: at {without_test} of {len(rows)} positions too few of {n_unit} units (or "
-            f"sessions) could be measured well enough to tell; record more repeats or more units"
-        )
+        msg = f"{group}: at {without_test} of {len(rows)} positions {_too_little(rows, n_unit)}"
         warnings.warn(msg, ArtiphysWarning, stacklevel=4)
     if without_estimate:
         msg = (
@@ -273,13 +299,34 @@ def _warn_of_too_little(group: str, rows: list[dict[str, float]]) -> None:
         warnings.warn(msg, ArtiphysWarning, stacklevel=4)
 
 
+def _too_little(rows: list[dict[str, float]], n_unit: int) -> str:
+    """Return what there was too little of, at the worst of the positions."""
+    worst = min(rows, key=lambda row: row["n_units"])
+    n_sessions = int(worst.get("n_sessions", MIN_SESSIONS))
+    if worst["n_units"] >= MIN_UNITS and n_sessions < MIN_SESSIONS:
+        return (
+            f"the units are of too few sessions, {n_sessions} where it takes {MIN_SESSIONS}, to "
+            "tell of sessions at large; resample=('unit',) asks about units"
+        )
+    if any(row["n_without_covariate"] for row in rows):
+        return (
+            f"too few of {n_unit} units could be measured well enough and have every covariate; "
+            "hold fewer constant, or record more units"
+        )
+    return (
+        f"too few of {n_unit} units could be measured well enough to tell; record more repeats or "
+        "more units"
+    )
+
+
 def _variables(cells: dict[str, list[list[float]]], dims: tuple[str, str]) -> dict[str, Any]:
     bounds = np.stack([cells.pop("lower"), cells.pop("upper")], axis=-1)
     data: dict[str, Any] = {
         name: (dims, np.array(values, dtype=_dtype(name))) for name, values in cells.items()
     }
     data["interval"] = ((*dims, "ci_bound"), bounds)
-    order = ("spearman", "interval", "p_value", "n_units", *ESTIMATES, *COUNTS, "caution")
+    counts = ("n_units", "n_sessions") if "n_sessions" in data else ("n_units",)
+    order = ("spearman", "interval", "p_value", *counts, *ESTIMATES, *COUNTS, "caution")
     return {name: data[name] for name in order}
 
 

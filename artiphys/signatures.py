@@ -15,7 +15,7 @@ from artiphys.randomness import generator
 from artiphys.rank_correlation import MIN_UNITS, check_resampling, spearman
 from artiphys.resampled_intervals import interval_over_images, interval_over_sessions
 from artiphys.schema import require
-from artiphys.signature_of_trials import SESSION, signature_of_trials
+from artiphys.signature_of_trials import SESSION, naive_relation, signature_of_trials
 from artiphys.unit_groups import checked_resample, group_names, q_values
 
 __all__ = ["signature"]
@@ -23,8 +23,16 @@ __all__ = ["signature"]
 MAX_LISTED = 5  # groups that a warning names
 UNDEFINED = {
     None: "constant responses, or fewer than 3 images",
-    "corrected": "no more variance than noise gives, or fewer than 3 images",
-    "split": "no more variance than noise gives, too noisy, or fewer than 3 images",
+    "corrected": "no more variance than noise gives, one repeat only, or fewer than 3 images",
+    "split": "no more variance than noise gives, too noisy, one repeat only, fewer than 3 images",
+}
+CAUTIONS = {  # of these estimates from trials
+    None: "noise adds to dynamic range and takes from invariance, which makes a relation by "
+    "itself; to test for one take the default of noise",
+    "corrected": "both quantities are from the same trials, so that their errors go together; to "
+    "test for a relation take the default of noise",
+    "split": "one way of many to halve the trials, and r_s too near 0 by noise; the default of "
+    "noise averages many and makes up for it",
 }
 
 
@@ -35,7 +43,7 @@ def signature(
     reference: Hashable | None = None,
     noise: Noise = "auto",
     resample: Sequence[str] = ("unit",),
-    covariates: Sequence[str] = (),
+    covariates: str | Sequence[str] = (),
     n_resamples: int = 10_000,
     level: float = 0.95,
     rng: Any = None,
@@ -59,9 +67,9 @@ def signature(
     resample : ("unit",), ("image", "unit") or ("session", "unit")
         What the uncertainty is over: units at large, seen through these images; images at large
         too; or sessions (the coordinate ``source``) at large.
-    covariates : sequence of str
-        Held constant by partial rank correlation: numeric coordinates along ``unit``, or
-        "mean_response", "signal_to_noise", "n_repeats".
+    covariates : str or sequence of str
+        Held constant by partial rank correlation: names of numeric coordinates along ``unit``, or
+        "mean_response", "signal_to_noise", "n_repeats". A unit without one of them is left out.
     n_resamples, level, rng
         As in :func:`artiphys.spearman`. With trials and "auto" nothing is drawn at random: the
         halves are fixed, and the uncertainty is a jackknife's.
@@ -72,19 +80,22 @@ def signature(
         Over (`by`, position), the reference left out: ``spearman``, ``interval`` (lower and upper
         along ``ci_bound``), ``p_value`` (two-sided), ``q_value`` (the p-value's false discovery
         rate over all groups and positions, Benjamini and Hochberg) and ``n_units``, those with both
-        quantities defined. Groups are in the order in which they first appear. Without trials, or
-        with another `noise`, also ``n_undefined``, the units left out. With trials and "auto"
-        also ``spearman_naive`` and ``p_value_naive``, what the responses as measured would
-        have said; ``spearman_attenuated``, ``reliability_dynamic_range`` and
-        ``reliability_invariance``, of which `spearman` is made; and the units left out:
-        ``n_too_noisy``, ``n_without_signal``, ``n_not_measured``; and ``caution``, what calibration
-        found amiss on such data, empty if nothing.
+        quantities defined and all covariates. Groups are in the order in which they first appear.
+        The units left out for want of a covariate are ``n_without_covariate``; the others, without
+        trials or with another `noise`, ``n_undefined``, and with trials and "auto"
+        ``n_too_noisy``, ``n_without_signal``, ``n_without_repeats`` (one repeat does not say how
+        noisy it is) and ``n_not_measured``. Where sessions are resampled, also ``n_sessions`` of
+        the units. With trials also ``caution``, what is amiss with such data or such an estimate,
+        empty if nothing, and, where noise is taken off, ``spearman_naive`` and ``p_value_naive``:
+        what the responses as measured would have said, nothing held constant. With "auto" also
+        ``spearman_attenuated``, ``reliability_dynamic_range`` and ``reliability_invariance``, of
+        which `spearman` is made.
 
     Raises
     ------
     InputError
-        If a dim is empty, `by` is not a coordinate along ``unit`` or all of it is missing, or an
-        argument is out of range or does not go with the others.
+        If a dim is empty, labels repeat, `by` is not a coordinate along ``unit`` or all of it is
+        missing, or an argument is out of range or does not go with the others.
 
     Warns
     -----
@@ -159,6 +170,7 @@ def _signature_of_estimates(
     constant = covariates_of(responses, covariates)
     drawn: dict[str, Any] = {"n_resamples": n_resamples, "level": level}
     drawn["rng"] = seed = int(generator(rng).integers(2**63))
+    naive = _as_measured(responses, reference) if _are_trials(responses, noise) else None
     found = []
     for group in groups:
         members = responses[by].values == group
@@ -167,32 +179,85 @@ def _signature_of_estimates(
             result = spearman(x, y, **drawn)
         else:
             result = partial_spearman(x, y, list(constant[members].T), **drawn)
-        r = result["spearman"].values
+        result = _with_counts(result, x, y)
+        sessions = responses[SESSION].values[members] if "session" in resample else None
         if "image" in resample:
             at = responses["position"].values.tolist().index(carried.attrs["reference"])
-            means = responses.mean("trial") if "trial" in responses.dims else responses
-            result["interval"].values = interval_over_images(
-                means.values[members], at, r, n_resamples, level, seed
-            )
-        if "session" in resample:
-            result["interval"].values = interval_over_sessions(
-                x.values, y.values, responses[SESSION].values[members], r, n_resamples, level, seed
-            )
+            _redraw_images(result, responses[members], at, n_resamples, level, seed)
+        if sessions is not None:
+            _redraw_sessions(result, x, y, sessions, n_resamples, level, seed)
+        if naive is not None:
+            result = result.assign(_naive(*(quantity[members] for quantity in naive)))
         found.append(result)
     combined = xr.concat(found, dim=xr.Variable(by, groups), coords="minimal", compat="override")
-    combined = combined.rename(n="n_units")
-    sizes = xr.DataArray([(responses[by].values == group).sum() for group in groups], dims=by)
-    combined["n_undefined"] = sizes - combined["n_units"]
     _warn_of_units_left_out(combined, by, UNDEFINED[noise], MIN_UNITS + len(covariates))
+    if "trial" in responses.dims:
+        caution = np.full(combined["spearman"].shape, CAUTIONS[noise])
+        combined["caution"] = (combined["spearman"].dims, caution)
     combined.attrs |= {
         "noise": spread.attrs["noise"],
         "reference": spread.attrs["reference"],
         "dynamic_range": spread.attrs["formula"],
         "invariance": carried.attrs["formula"],
+        "undefined": UNDEFINED[noise],
+        "min_units": MIN_UNITS + len(covariates),
         "interval_method": f"percentile bootstrap over {' and '.join(resample)}",
         "covariates": ", ".join(covariates),
     }
     return combined
+
+
+def _are_trials(responses: xr.DataArray, noise: Noise) -> bool:
+    """Return whether noise was taken off, so that the naive estimate is another one."""
+    return noise is not None and "trial" in responses.dims
+
+
+def _as_measured(
+    responses: xr.DataArray, reference: Hashable | None
+) -> tuple[xr.DataArray, xr.DataArray]:
+    return (
+        dynamic_range(responses, reference=reference, noise=None),
+        invariance(responses, reference=reference, noise=None),
+    )
+
+
+def _naive(x: xr.DataArray, y: xr.DataArray) -> dict[str, tuple[str, list[float]]]:
+    columns = [naive_relation(x.values, column) for column in y.transpose("position", ...).values]
+    return {name: ("position", [column[name] for column in columns]) for name in columns[0]}
+
+
+def _with_counts(result: xr.Dataset, x: xr.DataArray, y: xr.DataArray) -> xr.Dataset:
+    """Return the relation of x and y with the numbers of units that it is of, and is not of."""
+    defined = (x.notnull() & y.notnull()).sum("unit")
+    result = result.rename(n="n_units")
+    return result.assign(
+        n_undefined=x.sizes["unit"] - defined, n_without_covariate=defined - result["n_units"]
+    )
+
+
+def _redraw_images(
+    result: xr.Dataset, responses: xr.DataArray, at: int, n_resamples: int, level: float, seed: int
+) -> None:
+    means = responses.mean("trial") if "trial" in responses.dims else responses
+    result["interval"].values = interval_over_images(
+        means.values, at, result["spearman"].values, n_resamples, level, seed
+    )
+
+
+def _redraw_sessions(
+    result: xr.Dataset,
+    x: xr.DataArray,
+    y: xr.DataArray,
+    sessions: np.ndarray,
+    n_resamples: int,
+    level: float,
+    seed: int,
+) -> None:
+    defined = (x.notnull() & y.notnull()).transpose("position", ...).values
+    result["n_sessions"] = ("position", [np.unique(sessions[units]).size for units in defined])
+    result["interval"].values = interval_over_sessions(
+        x.values, y.values, sessions, result["spearman"].values, n_resamples, level, seed
+    )
 
 
 def _warn_of_units_left_out(result: xr.Dataset, by: str, reason: str, enough: int) -> None:
@@ -201,7 +266,7 @@ def _warn_of_units_left_out(result: xr.Dataset, by: str, reason: str, enough: in
         cell = result.sel({by: group})
         n_out, n_unit = int(cell["n_undefined"].max()), cell["n_units"]
         if n_out:
-            n_all = n_out + int(n_unit.min())
+            n_all = int((n_unit + cell["n_undefined"] + cell["n_without_covariate"]).max())
             left_out.append(f"{group}: {n_out} of {n_all} units left out")
         alike = int((cell["spearman"].isnull() & (n_unit >= enough)).sum())
         if alike:

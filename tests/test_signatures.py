@@ -14,6 +14,11 @@ from artiphys.rank_correlation import spearman
 from artiphys.signatures import signature
 from artiphys.simulation import simulate_responses
 
+LEFT_OUT = (
+    *("n_too_noisy", "n_without_signal", "n_without_repeats", "n_not_measured"),
+    "n_without_covariate",
+)
+
 
 def population(seed, n_unit=40, n_image=60, relation=1.0):
     """Units whose common share of the response grows, or not, with their scale."""
@@ -197,7 +202,7 @@ def test_trials_give_the_estimate_its_parts_and_what_the_naive_test_says():
     np.testing.assert_allclose(
         result["spearman"], result["spearman_attenuated"] / np.sqrt(parts), rtol=1e-12
     )
-    left_out = sum(result[name] for name in ("n_too_noisy", "n_without_signal", "n_not_measured"))
+    left_out = sum(result[name] for name in LEFT_OUT)
     assert (result["n_units"] + left_out == 60).all()
     x, y = dynamic_range(responses, noise=None), invariance(responses, noise=None)
     naive = stats.spearmanr(x, y.sel(position=1)).statistic
@@ -271,6 +276,27 @@ def test_covariates_are_held_constant(make_responses):
     assert np.isfinite(measured["p_value"].values).all()
 
 
+@pytest.mark.parametrize("trials", [True, False])
+def test_units_without_a_covariate_are_counted_named_and_left_out(trials):
+    responses = with_trials(n_units=40) if trials else with_trials(n_units=40).mean("trial")
+    responses = responses.assign_attrs(reference=0)
+    depth = np.r_[np.full(6, np.nan), np.inf, np.random.default_rng(0).normal(size=33)]
+    responses = responses.assign_coords(depth=("unit", depth))
+    asked = {"covariates": ["depth"], "n_resamples": 9, "rng": 0}
+    named = r"'depth' is missing \(NaN\) for 7 of 40 units, .* simulated_0/0, .*/4, \.\.\."
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = signature(responses, **asked)
+    assert len(caught) == 1
+    assert re.search(named, str(caught[0].message))
+    assert caught[0].filename == __file__
+    assert (result["n_without_covariate"] == 7).all()
+    rest = signature(responses[7:], **asked)
+    np.testing.assert_allclose(result["spearman"], rest["spearman"], atol=0.02)
+    counts = LEFT_OUT if trials else ("n_undefined", "n_without_covariate")
+    assert (sum(result[name] for name in ("n_units", *counts)) == 40).all()
+
+
 @pytest.mark.parametrize("name", ["signal_to_noise", "n_repeats"])
 def test_covariates_of_trials_need_trials(responses, name):
     with pytest.raises(InputError, match=f"'{name}' is measured from single trials; got averages"):
@@ -314,8 +340,7 @@ def test_nothing_to_measure_gives_no_number(change, n):
     result = signature(responses)
     assert np.isnan(result["spearman"].values).all()
     assert np.isnan(result["p_value"].values).all()
-    counts = ("n_units", "n_too_noisy", "n_without_signal", "n_not_measured")
-    assert (sum(result[name] for name in counts) == n).all()
+    assert (sum(result[name] for name in ("n_units", *LEFT_OUT)) == n).all()
 
 
 def test_one_repeat_and_one_position_are_refused():
