@@ -56,7 +56,9 @@ def checked_resample(resample: Any) -> tuple[str, ...]:
     given = (resample,) if isinstance(resample, str) else resample
     known = isinstance(given, Sequence) and all(isinstance(dim, str) for dim in given)
     if not known or tuple(sorted(given)) not in RESAMPLES:
-        msg = f"resample must be one of {RESAMPLES}; got {given!r}"
+        valid = ", ".join(" and ".join(choice) for choice in RESAMPLES)
+        got = " and ".join(given) if known else repr(given)
+        msg = f"resample must be one of: {valid}; got {got}"
         raise InputError(msg)
     return tuple(sorted(given))
 

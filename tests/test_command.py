@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from artiphys.command import main
-from artiphys.command.output import p_text
+from artiphys.command.output import as_typed, p_text
+from artiphys.simulation import simulate_responses
 from artiphys.storage import save_responses
 
 
@@ -84,8 +85,26 @@ def test_a_numeric_reference_may_be_typed(file, capsys):
         (["signature", "{file}", "--n-resamples", "0"], "n_resamples must be a whole number"),
         (["signature", "{file}", "--seed", "-1"], "a seed is a whole number of at least 0; got -1"),
         (["signature", "{file}", "--noise", "some"], "invalid choice: 'some'"),
-        (["signature", "{file}", "--resample", "trial"], "resample must be one of"),
-        (["signature", "{file}", "--noise", "split"], "must have a 'trial' dim"),
+        (
+            ["signature", "{file}", "--resample", "trial"],
+            "resample must be one of: unit, image and unit, session and unit; got trial",
+        ),
+        (
+            ["signature", "{file}", "--noise", "split"],
+            "must have a 'trial' dim for --noise split; got averages only; use --noise none",
+        ),
+        (
+            ["signature", "{file}", "--covariates", "mean_response", "depth"],
+            "covariates must be among ['mean_response', 'signal_to_noise', 'n_repeats']; got 'dep",
+        ),
+        (
+            ["signature", "{file}", "--covariates", "n_repeats"],
+            "the covariate 'n_repeats' is measured from single trials; got averages only",
+        ),
+        (
+            ["signature", "{file}", "--reference", "best"],
+            "--reference best chooses on trials of its own; got averages; name a position",
+        ),
         (["signature", "{file}", "--out", "{file}"], "a file of that name is in the way"),
     ],
 )
@@ -247,3 +266,38 @@ def test_trials_get_a_verdict(make_responses, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "V4, position 1: " in printed
     assert "as measured would have said" in printed
+
+
+@pytest.fixture
+def recording(tmp_path):
+    responses = simulate_responses(relation="none", n_units=40, rng=0).responses
+    depth = np.r_[np.nan, np.nan, np.arange(38.0)]
+    save_responses(responses.assign_coords(depth=("unit", depth)), tmp_path / "r.nc")
+    return tmp_path / "r.nc"
+
+
+def test_covariates_are_held_constant_and_counted(recording, tmp_path, capsys):
+    words = ["--covariates", "depth", "mean_response", "--out", str(tmp_path / "out")]
+    assert main(["signature", str(recording), *words]) == 0
+    printed, told = capsys.readouterr()
+    assert "with depth and mean_response held constant, " in printed
+    assert "2 without depth or mean_response" in printed
+    assert "'depth' is missing (NaN) for 2 of 40 units, which are left out: simulated_0/0, " in told
+    assert pd.read_csv(tmp_path / "out" / "signature.csv")["n_without_covariate"].tolist() == [2]
+
+
+@pytest.mark.parametrize("noise", ["corrected", "split", "none"])
+def test_every_estimate_from_trials_gets_a_verdict(recording, capsys, noise):
+    words = ["--noise", noise, "--n-resamples", "99"]
+    assert main(["signature", str(recording), *words]) == 0
+    printed = capsys.readouterr().out
+    assert "simulated, position 1: " in printed
+    assert "Caution: " in printed
+    assert ("as measured would have said" in printed) is (noise != "none")
+
+
+def test_arguments_are_told_as_they_are_typed():
+    text = "resample=('image', 'unit') draws; resample=('unit',) or noise=None, reference='best'"
+    typed = "--resample image unit draws; --resample unit or --noise none, --reference best"
+    assert as_typed(text) == typed
+    assert as_typed("p=None of x.nc; by=3") == "p=None of x.nc; by=3"

@@ -15,6 +15,7 @@ from importlib.metadata import version
 from typing import Any, NoReturn
 
 from artiphys.command import compare, describe, ingest, probe, reproduce, signature, simulate
+from artiphys.command.output import as_typed
 from artiphys.errors import ArtiphysError, ArtiphysWarning
 
 __all__ = ["main"]
@@ -44,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _refuse(INTERRUPTED)
         if not isinstance(error, ArtiphysError | OSError | ImportError):
             raise
-        return _refuse(str(error) or type(error).__name__)
+        return _refuse(as_typed(str(error)) or type(error).__name__)
     return 0
 
 
@@ -112,7 +113,8 @@ def _interruptible(received: list[int]) -> Iterator[None]:
 @contextlib.contextmanager
 def _one_line_warnings() -> Iterator[None]:
     def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-        print(f"artiphys: warning: {' '.join(str(message).split())}", file=sys.stderr)
+        told = as_typed(" ".join(str(message).split()))
+        print(f"artiphys: warning: {told}", file=sys.stderr)
 
     with warnings.catch_warnings():
         warnings.showwarning = show

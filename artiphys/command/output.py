@@ -1,6 +1,7 @@
 """What the commands print and write: readable tables, and files that are whole or not there."""
 
 import argparse
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "add_resampling_arguments",
+    "as_typed",
     "correlation_frame",
     "interval_text",
     "number_text",
@@ -29,6 +31,7 @@ __all__ = [
 
 MAX_ROWS = 60  # of a table on the terminal
 ENDS = 10  # rows shown at either end of a longer one
+ARGUMENT = re.compile(r"\b(by|noise|reference|resample)=(None|'[^']*'|\((?:'\w+'(?:, |,)?)+\))")
 
 
 def add_resampling_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,6 +70,16 @@ def correlation_frame(result: xr.Dataset) -> pd.DataFrame:
     n = "n_units" if "n_units" in frame else "n"
     first = [*result["spearman"].dims, "spearman", "ci_lower", "ci_upper", "p_value", n]
     return frame[[*first, *(name for name in frame.columns if name not in first)]]
+
+
+def as_typed(text: str) -> str:
+    """Return `text` with arguments of Python as they are typed: ``--resample image unit``."""
+
+    def option(match: re.Match[str]) -> str:
+        value = match[2].lower() if match[2] == "None" else re.sub("[(),']", "", match[2])
+        return f"--{match[1]} {value}"
+
+    return ARGUMENT.sub(option, text)
 
 
 def print_table(frame: pd.DataFrame, *, quiet: bool = False, whole: str = "") -> None:

@@ -13,6 +13,7 @@ import xarray as xr
 
 from artiphys.command.output import (
     add_resampling_arguments,
+    as_typed,
     correlation_frame,
     interval_text,
     p_text,
@@ -69,6 +70,14 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         metavar="DIM",
         help="what the intervals are over: unit, image unit, or session unit (default: unit)",
     )
+    parser.add_argument(
+        "--covariates",
+        nargs="+",
+        default=[],
+        metavar="COORD",
+        help="what is held constant: numbers along the units, or mean_response, signal_to_noise, "
+        "n_repeats",
+    )
     add_resampling_arguments(parser)
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="write signature.csv and the figures here"
@@ -86,7 +95,7 @@ def run(args: argparse.Namespace) -> None:
     if len(frame) <= MAX_VERDICTS:  # more prose than that nobody reads; the table has the numbers
         for words in verdicts:
             if not args.quiet:
-                print(f"\n{words}")
+                print(f"\n{as_typed(words)}")
 
 
 def _measured(args: argparse.Namespace, out: Path | None) -> tuple[pd.DataFrame, list[str]]:
@@ -104,12 +113,13 @@ def _measured(args: argparse.Namespace, out: Path | None) -> tuple[pd.DataFrame,
             reference=reference,
             noise=noise,
             resample=tuple(args.resample),
+            covariates=tuple(args.covariates),
             n_resamples=args.n_resamples,
             level=args.level,
             rng=args.seed,
         )
         frames.append(correlation_frame(result).assign(file=str(path)))
-        if "spearman_naive" in result:
+        if "trial" in responses.dims:
             verdicts.append(verdict(result))
         if out is not None and result.sizes[args.by] > MAX_PANELS:
             why = f"{result.sizes[args.by]} groups are too many to be read, at most {MAX_PANELS}"
