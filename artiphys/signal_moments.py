@@ -54,7 +54,7 @@ def cells_of(values: np.ndarray, where: np.ndarray | None = None) -> Cells:
     """Return the cells of some trials.
 
     A cell of one trial takes its noise variance from the unit's other cells at that position, their
-    variances weighted by degrees of freedom.
+    variances weighted by degrees of freedom, in proportion to its response where none is negative.
 
     Parameters
     ----------

@@ -31,6 +31,7 @@ def trials(seed, n_unit=4, n_image=9, n_position=3, n_trial=6, gaps=0.3):
 @settings(max_examples=30, deadline=None)
 def test_moments_against_a_loop(seed):
     values = trials(seed, gaps=0.5)
+    values[::2] = np.abs(values[::2])
     cells = cells_of(values)
     moments = signal_moments(cells, 1)
     for u in range(values.shape[0]):
@@ -56,14 +57,19 @@ def test_moments_against_a_loop(seed):
 
 
 def mean_noise(cells, images):
-    """Cells of one trial take the pooled variance, weighted by degrees of freedom."""
+    """Cells of one trial take the pooled variance, as far as no mean is negative as their mean."""
     several = [x for x in cells if x.size > 1]
     if not several:
         return np.nan
-    pooled = sum(x.var() * x.size for x in several) / sum(x.size - 1 for x in several)
-    return np.mean(
-        [(x.var(ddof=1) if x.size > 1 else pooled) / x.size for x in (cells[i] for i in images)]
-    )
+    freedom = sum(x.size - 1 for x in several)
+    pooled = sum(x.var() * x.size for x in several) / freedom
+    level = sum(x.mean() * (x.size - 1) for x in several) / freedom
+    spikes = all(x.mean() >= 0 for x in cells if x.size) and level > 0
+    noise = [
+        x.var(ddof=1) / x.size if x.size > 1 else pooled * (x[0] / level if spikes else 1.0)
+        for x in (cells[i] for i in images)
+    ]
+    return np.mean(noise)
 
 
 @pytest.mark.parametrize("repeats", [(4, 4), (2, 10)])
@@ -122,15 +128,13 @@ def half_correlations(values):
 def spiking(rng, mean_rate, n_unit, n_image, repeats, tuning=0.7):
     """Return counts of units that answer to few images much, and at both positions alike."""
     rate = mean_rate * np.exp(tuning * rng.normal(size=(n_unit, n_image, 1)) - tuning**2 / 2)
-    counts = rng.poisson(
-        np.broadcast_to(rate, (n_unit, n_image, 2))[..., None] * np.ones(max(repeats))
-    )
+    counts = rng.poisson(np.broadcast_to(rate[..., None], (n_unit, n_image, 2, max(repeats))))
     n = rng.integers(repeats[0], repeats[1] + 1, (1, n_image, 2, 1))
     return np.where(np.arange(max(repeats)) < n, counts, np.nan)
 
 
 def test_noise_counts_where_the_signal_is():
-    """Spikes vary most at a unit's best images: its correlation of 1 has twice the bias of mean noise."""
+    """Spikes vary most at a unit's best images: twice the bias that their mean noise says."""
     values = spiking(np.random.default_rng(3), 6.0, 6000, 60, (4, 4))
     plain, less = half_correlations(values)
     cells = cells_of(values)
@@ -140,17 +144,18 @@ def test_noise_counts_where_the_signal_is():
     assert np.mean(less) == pytest.approx(1, abs=0.25 * (np.mean(plain) - 1))
 
 
-@pytest.mark.parametrize("repeats", [(2, 10), (1, 3), (5, 5)])
+@pytest.mark.parametrize("repeats", [(2, 10), (2, 4)])
 def test_cells_of_one_trial_are_as_noisy_as_their_spikes_are_many(repeats):
-    """With one noise for all of them a unit's variance was off by as much as noise itself made it."""
+    """With one noise for all, a unit's variance was off by as much as noise itself made it."""
     rng = np.random.default_rng(4)
     values = spiking(rng, 3.0, 400, 60, repeats)
     half = halves_of(values, 0)[0]
     rate = np.nanmean(values, axis=(2, 3))  # of Poisson counts the variance
     expected = (rate[..., None] / np.maximum(half.n, 1)).mean(1)
     np.testing.assert_allclose(half.noise.mean(1).mean(0), expected.mean(0), rtol=0.03)
-    scatter = (half.noise.mean(1) / expected).std(0)
-    assert (scatter < 0.35).all()
+    alike = halves_of(values - 1000, 0)[0]  # no spikes: one noise for all
+    by_spikes, by_one = ((h.noise.mean(1) / expected).std(0) for h in (half, alike))
+    assert (by_spikes < 0.9 * by_one).all()
 
 
 def test_cells_of_one_trial_share_one_noise_where_means_are_negative():
