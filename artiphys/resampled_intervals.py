@@ -9,6 +9,7 @@ from artiphys.rank_correlation import bootstrap_interval, spearman_resamples
 __all__ = ["interval_over_images", "interval_over_sessions"]
 
 MIN_SESSIONS = 3
+LARGEST = 1 - 1e-9  # a correlation whose Fisher z is finite
 BLOCK = 64  # image resamples at a time; a few hundred units' moments then fit in memory with ease
 
 
@@ -16,6 +17,12 @@ def interval_over_images(
     values: np.ndarray, at: int, r: np.ndarray, n_resamples: int, level: float, seed: int
 ) -> np.ndarray:
     """Return the interval when images are drawn anew, and units anew from among them.
+
+    A sample of images adds its error to both quantities, and ranks that err correlate less: r_s of
+    the sample is nearer 0 than at large, and that of a resample nearer again by as much, so that
+    percentiles would move away from the truth. The interval is reflected about the estimate instead
+    (Davison & Hinkley 1997, Bootstrap Methods and their Application, section 5.2,
+    doi:10.1017/CBO9780511802843).
 
     Parameters
     ----------
@@ -45,11 +52,18 @@ def interval_over_images(
             y = np.take_along_axis(carried[:, :, position], units, axis=1)
             resamples[rows, column] = _row_spearman(x, y)
     return np.array(
-        [
-            bootstrap_interval(float(one), column, level, "percentile")
-            for one, column in zip(r, resamples.T, strict=True)
-        ]
+        [_reflected(float(one), column, level) for one, column in zip(r, resamples.T, strict=True)]
     )
+
+
+def _reflected(r: float, resamples: np.ndarray, level: float) -> tuple[float, float]:
+    """Return the basic bootstrap's interval, on the scale of Fisher's z; it holds the estimate."""
+    lower, upper = bootstrap_interval(r, resamples, level, "percentile")
+    if np.isnan(r):
+        return np.nan, np.nan
+    z, *ends = np.arctanh(np.clip([r, upper, lower], -LARGEST, LARGEST))
+    below, above = np.tanh(2 * z - np.array(ends))
+    return min(below, r), max(above, r)
 
 
 def interval_over_sessions(

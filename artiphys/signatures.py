@@ -194,6 +194,7 @@ def _signature_of_estimates(
     if "trial" in responses.dims:
         caution = np.full(combined["spearman"].shape, CAUTIONS[noise])
         combined["caution"] = (combined["spearman"].dims, caution)
+    kind = "basic bootstrap of Fisher's z" if "image" in resample else "percentile bootstrap"
     combined.attrs |= {
         "noise": spread.attrs["noise"],
         "reference": spread.attrs["reference"],
@@ -201,7 +202,7 @@ def _signature_of_estimates(
         "invariance": carried.attrs["formula"],
         "undefined": UNDEFINED[noise],
         "min_units": MIN_UNITS + len(covariates),
-        "interval_method": f"percentile bootstrap over {' and '.join(resample)}",
+        "interval_method": f"{kind} over {' and '.join(resample)}",
         "covariates": ", ".join(covariates),
     }
     return combined

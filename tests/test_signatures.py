@@ -20,11 +20,11 @@ LEFT_OUT = (
 )
 
 
-def population(seed, n_unit=40, n_image=60, relation=1.0):
+def population(seed, n_unit=40, n_image=60, relation=1.0, spread=1.0):
     """Units whose common share of the response grows, or not, with their scale."""
     rng = np.random.default_rng(seed)
-    scale = rng.lognormal(size=(n_unit, 1, 1))
-    share = relation * np.log(scale) + rng.normal(size=scale.shape)
+    scale = rng.lognormal(sigma=spread, size=(n_unit, 1, 1))
+    share = relation * np.log(scale) / spread + rng.normal(size=scale.shape)
     share = 1 / (1 + np.exp(-share))
     common, own = rng.normal(size=(n_unit, n_image, 1)), rng.normal(size=(n_unit, n_image, 3))
     return scale * (np.sqrt(share) * common + np.sqrt(1 - share) * own)
@@ -80,9 +80,37 @@ def test_resampling_images_and_units_is_the_two_fold_bootstrap(make_responses):
         variance = drawn[:, :, 0].var(axis=1, ddof=1)
         carried = [np.corrcoef(unit[:, 0], unit[:, 1])[0, 1] for unit in drawn]
         loop.append(stats.spearmanr(variance, carried).statistic)
-    expected = np.quantile(loop, [0.025, 0.975])
+    z = np.arctanh(result["spearman"].sel(position=1).item())
+    expected = np.tanh(2 * z - np.arctanh(np.quantile(loop, [0.975, 0.025])))
     np.testing.assert_allclose(result["interval"].sel(position=1)[0], expected, atol=0.07)
     assert (result["spearman"] == signature(responses, n_resamples=9, rng=0)["spearman"]).all()
+
+
+def test_few_images_are_allowed_for_in_an_interval_for_images_at_large(make_responses, monkeypatch):
+    """A sample of images takes from r_s, and a resample of it takes as much again."""
+    values = population(5, n_unit=120, n_image=2000, spread=0.4, relation=3.0)
+    (truth,) = signature(make_responses(values), n_resamples=9, rng=0)["spearman"].values
+
+    def held():
+        rng, inside = np.random.default_rng(6), []
+        for seed in range(20):
+            some = make_responses(values[:, rng.integers(2000, size=150)])
+            found = signature(some, resample=("image", "unit"), n_resamples=200, rng=seed)
+            lower, upper = np.moveaxis(found["interval"].values[0], -1, 0)
+            assert (lower <= found["spearman"][0]).all()
+            assert (upper >= found["spearman"][0]).all()
+            inside.append((lower <= truth) & (truth <= upper))
+        return np.mean(inside)
+
+    assert held() > 0.9
+    monkeypatch.setattr(
+        "artiphys.resampled_intervals._reflected",
+        lambda r, resamples, level: (
+            min(r, np.quantile(resamples, 0.025)),
+            max(r, np.quantile(resamples, 0.975)),
+        ),
+    )
+    assert held() < 0.5  # percentiles must fail
 
 
 def test_units_that_a_resample_leaves_constant_are_left_out_of_it(make_responses):
