@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
+from artiphys.cautions import cautions, images_share
 from artiphys.confounds import covariates_of
 from artiphys.errors import ArtiphysWarning
 from artiphys.estimators import Measured, dynamic_range, invariance, with_reference
@@ -32,9 +33,6 @@ __all__ = [
 
 SESSION = "source"  # the coordinate that says which session a unit was recorded in
 MIN_SESSIONS = 3
-UNITS_PER_IMAGE = 2  # with more, the relation that the images make by themselves can be seen
-LOW_RELIABILITY = 0.7
-FEW_UNITS = 16  # below it the false-positive rate was above its 5 %
 MAX_LISTED = 5  # groups that a warning names
 COUNTS = (
     "n_too_noisy",
@@ -86,8 +84,10 @@ def signature_of_trials(
         n_image = int(
             measured.responses[members].notnull().any(("unit", "position", "trial")).sum()
         )
-        for row in rows:
-            row["caution"] = _caution(row, n_image, resample)
+        means = _at_reference(measured, members)
+        for row, position in zip(rows, shown, strict=True):
+            share = images_share(means[units.halves.noise_error[:, position] <= MAX_NOISE_ERROR])
+            row["caution"] = cautions(row, share=share, n_image=n_image, resample=resample)
         for name in rows[0]:
             cells.setdefault(name, []).append([row[name] for row in rows])
         if members.sum() < MIN_UNITS:
@@ -237,32 +237,12 @@ def _of_units(halves: Halves, members: np.ndarray) -> Halves:
     )
 
 
-def _caution(row: dict[str, Any], n_image: int, resample: Sequence[str]) -> str:
-    """Return what calibration found amiss on such data, with its figures; empty if nothing.
-
-    The page *Calibration* has the experiments.
-    """
-    cautions = []
-    if row["n_units"] > UNITS_PER_IMAGE * n_image and "image" not in resample:
-        cautions.append(
-            f"many units ({row['n_units']}) on few images ({n_image}), which make a little "
-            "relation by themselves: without one among images at large 5 to 21 % of such "
-            "experiments had p < 0.05, the more the less the units differ in dynamic range; "
-            "resample=('image', 'unit') asks about images at large"
-        )
-    if row["n_units"] < FEW_UNITS and np.isfinite(row["p_value"]):
-        cautions.append(
-            f"few units ({row['n_units']}): without a relation 6 to 7 % of such experiments had "
-            "p < 0.05"
-        )
-    reliability = row["reliability_invariance"]
-    if reliability < LOW_RELIABILITY:
-        cautions.append(
-            f"noisy (the reliability of invariance is {reliability:.2f}): where there was a "
-            "relation in such data r_s came out up to a fifth too near 0, and 95 % intervals held "
-            "the truth in 92 to 95 of 100 experiments"
-        )
-    return "; ".join(cautions)
+def _at_reference(measured: Measured, members: np.ndarray) -> np.ndarray:
+    """Return the mean responses of some units at their own references, (unit, image)."""
+    own = np.maximum(measured.own[members], 0)  # a unit without one counts nowhere
+    trials = measured.responses.values[members, :, own]
+    n = np.isfinite(trials).sum(-1)
+    return np.where(n > 0, np.nansum(trials, axis=-1) / np.maximum(n, 1), np.nan)
 
 
 def naive_relation(spread: np.ndarray, carried: np.ndarray) -> dict[str, float]:

@@ -49,7 +49,7 @@ def verdict(result: xr.Dataset) -> str:
     >>> from artiphys.simulation import simulate_responses
     >>> responses, truth = simulate_responses(relation="none", n_units=40, rng=0)
     >>> print(verdict(signature(responses)).splitlines()[0])
-    simulated, position 1: no relation was found (p = 0.23, false discovery rate 0.23).
+    simulated, position 1: no relation was found (p = 0.25, false discovery rate 0.25).
     """
     if "difference" in result:
         return _of_comparison(result)

@@ -1,5 +1,7 @@
 """What a signature says in words."""
 
+import re
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -35,11 +37,15 @@ def test_too_little_is_said_to_be_too_little():
 
 def test_data_on_which_calibration_found_something_amiss_are_told():
     few_images = simulate_responses(n_units=150, n_images=30, rate=60.0, rng=0).responses
-    assert "on few images (30)" in verdict(signature(few_images))
+    assert "few images (30) for what 1" in verdict(signature(few_images))
     images_at_large = signature(few_images, resample=("image", "unit"))
     assert images_at_large["caution"].item() == ""
     noisy = simulate_responses(rate=8.0, rng=0).responses
     assert "Caution: noisy (the reliability of invariance is 0.3" in verdict(signature(noisy))
+    unseen = simulate_responses(relation="none", rate=4.0, repeats=8, rng=0).responses
+    assert re.search(
+        r"of 80 units \d+ answer too little or too noisily", verdict(signature(unseen))
+    )
     clean = simulate_responses(rate=40.0, rng=0).responses
     assert signature(clean)["caution"].item() == ""
     assert "Caution" not in verdict(signature(clean))

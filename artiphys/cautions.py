@@ -1,0 +1,100 @@
+"""Cautions: what calibration found amiss on data of the same kind, with its figures.
+
+The page *Calibration* has the experiments.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+__all__ = ["cautions", "images_share"]
+
+# Units times the images' share in what they differ by: below it the false-positive rate was below
+# 7 %, from it on 10 % and more.
+MANY_UNITS = 10
+FEW_UNITS = 16
+LOW_RELIABILITY, LOWEST_RELIABILITY = 0.7, 0.4
+MANY_LEFT_OUT = 0.25
+UNSEEN = ("n_too_noisy", "n_without_signal")
+
+
+def cautions(row: Mapping[str, Any], *, share: float, n_image: int, resample: Sequence[str]) -> str:
+    """Return what may be amiss with an estimate from trials; empty if nothing is known to be.
+
+    Parameters
+    ----------
+    row : mapping
+        One group at one position, as in :func:`artiphys.signature`.
+    share : float
+        From :func:`images_share`.
+    n_image : int
+    resample : sequence of str
+        As in :func:`artiphys.signature`.
+    """
+    if not np.isfinite(row["p_value"]):
+        return ""
+    found = []
+    n_unit, reliability = int(row["n_units"]), float(row["reliability_invariance"])
+    if n_unit * share > MANY_UNITS and "image" not in resample:
+        found.append(
+            f"few images ({n_image}) for what {n_unit} units differ in dynamic range, of which the "
+            f"choice of images makes {share:.0%}: without a relation among images at large 10 to "
+            "15 % of such experiments had p < 0.05; resample=('image', 'unit') asks about images "
+            "at large"
+        )
+    if n_unit < FEW_UNITS:
+        found.append(
+            f"few units ({n_unit}): without a relation 6 to 7 % of such experiments had p < 0.05"
+        )
+    if reliability < LOW_RELIABILITY:
+        figures = (
+            "up to a third too near 0, and 95 % intervals held the truth in 89"
+            if reliability < LOWEST_RELIABILITY
+            else "up to a fifth too near 0, and 95 % intervals held the truth in 92"
+        )
+        found.append(
+            f"noisy (the reliability of invariance is {reliability:.2f}): where there was a "
+            f"relation in such data r_s came out {figures} to 95 of 100 experiments"
+        )
+    unseen = sum(int(row[name]) for name in UNSEEN)
+    if unseen > MANY_LEFT_OUT * (n_unit + unseen):
+        found.append(
+            f"of {n_unit + unseen} units {unseen} answer too little or too noisily to be ranked; "
+            "if what hides them goes with invariance, r_s over those that are seen is another than "
+            "over all: where noise or gain went with invariance 13 to 16 % of experiments without "
+            "a relation over all units had p < 0.05"
+        )
+    return "; ".join(found)
+
+
+def images_share(means: np.ndarray) -> float:
+    r"""Return the share that the choice of images has in how units differ in log dynamic range.
+
+    .. math:: \frac{\overline{(m_4 / m_2^2 - 1) / n}}{\mathrm{Var} \log m_2}
+
+    with the moments of a unit's responses about their mean over n images: the numerator is the
+    sampling variance of the log of a variance. It comes out a quarter too small where tuning is
+    skewed, whose tail few images show.
+
+    Parameters
+    ----------
+    means : numpy.ndarray, (unit, image)
+        NaN where not measured.
+
+    Returns
+    -------
+    float
+        0 for fewer than 2 units that vary.
+    """
+    known = np.isfinite(means)
+    n = known.sum(1)
+    filled = np.where(known, means, 0.0)
+    deviation = np.where(known, filled - (filled.sum(1) / np.maximum(n, 1))[:, None], 0.0)
+    m2, m4 = ((deviation**power).sum(1) / np.maximum(n, 1) for power in (2, 4))
+    vary = m2 > 0
+    if vary.sum() < 2:
+        return 0.0
+    by_images = ((m4[vary] / m2[vary] ** 2 - 1) / n[vary]).mean()
+    spread = np.log(m2[vary]).var(ddof=1)
+    return float(min(by_images / spread, 1.0)) if spread > 0 else 1.0
