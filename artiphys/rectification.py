@@ -24,6 +24,13 @@ import numpy as np
 from scipy.special import expit, ndtr
 
 from artiphys.errors import InputError
+from artiphys.input_covariance import (
+    at_least_zero,
+    checked_covariance,
+    checked_deviations,
+    correlations,
+)
+from artiphys.real_numbers import real_numbers
 
 __all__ = [
     "RectifiedCovariance",
@@ -42,13 +49,9 @@ W_MAX = 11.0
 ORDERS = (3, 5, 7, 9, 12, 16, 24, 40, 78)
 # Where |mu/sigma| stands for infinity: its fourth power is still finite.
 INFINITE = 1e70
-# Of correlations: in a sample covariance, of float32 data too, rounding is far below this.
-ROUNDING = 1e-6
 # Values a temporary holds: few enough for the processor's cache, enough to make NumPy's calls cheap
 # and let threads work side by side.
 CHUNK = 131_072
-# Side of the squares in which a large matrix is compared with its transpose, for the same reason.
-TILE = 256
 ROOT_2PI = np.sqrt(2 * np.pi)
 _held = threading.local()
 
@@ -129,8 +132,8 @@ def rectified_moments(mu1: Any, mu2: Any, sigma1: Any, sigma2: Any, rho: Any) ->
         shapes = ", ".join(str(value.shape) for value in values)
         msg = f"mu1, mu2, sigma1, sigma2 and rho must broadcast together; got shapes {shapes}"
         raise InputError(msg) from None
-    _at_least_zero(values[2], "sigma1")
-    _at_least_zero(values[3], "sigma2")
+    at_least_zero(values[2], "sigma1")
+    at_least_zero(values[3], "sigma2")
     if np.any(np.abs(values[4]) > 1):
         worst = float(np.nanmax(np.abs(values[4])))
         msg = f"rho must lie in [-1, 1]; got |rho| = {worst:.17g}; clip it if rounding made it so"
@@ -157,11 +160,13 @@ def rectified_covariance(mean: Any, cov: Any) -> RectifiedCovariance:
     ------
     InputError
         If shapes do not fit, values are not finite, or `cov` is no covariance matrix: it is not
-        symmetric, a variance is negative, a correlation beyond ±1.
+        symmetric, a variance is negative, a correlation beyond ±1, an eigenvalue negative.
 
     Notes
     -----
-    Takes n²/2 evaluations of :func:`rectified_moments`: a second or so for n = 2000.
+    Takes n²/2 evaluations of :func:`rectified_moments`: a second or so for n = 2000. Rounding is
+    allowed for: eigenvalues of the correlations down to ``-1e-6 n``, and 1e-12 of the largest
+    variance in each entry.
 
     Examples
     --------
@@ -172,7 +177,7 @@ def rectified_covariance(mean: Any, cov: Any) -> RectifiedCovariance:
     array([[ 0.3408, -0.1592],
            [-0.1592,  0.3408]])
     """
-    mean, cov, sigma = _checked_covariance(mean, cov)
+    mean, cov, sigma = checked_covariance(mean, cov)
     h = _standard(mean, sigma)
     margin = _margin(h)
     covariance = _outer_covariance((h, sigma, margin), (h, sigma, margin), cov, symmetric=True)
@@ -194,7 +199,8 @@ def rectified_cross_covariance(
     mean2, variance2 : array_like, (m)
         Means and variances of the inputs; variances may be 0.
     cov : array_like, (n, m)
-        Covariance of S1 (rows) and S2 (columns).
+        Covariance of S1 (rows) and S2 (columns). That it fits the covariances within either is not
+        looked at.
 
     Returns
     -------
@@ -212,9 +218,9 @@ def rectified_cross_covariance(
     array([[-0.1592,  0.25  ]])
     """
     named = {"mean1": mean1, "mean2": mean2, "variance1": variance1, "variance2": variance2}
-    vectors = {name: np.asarray(values, dtype=float) for name, values in named.items()}
+    vectors = {name: real_numbers(values, name) for name, values in named.items()}
     m1, m2, v1, v2 = vectors.values()
-    cov = np.asarray(cov, dtype=float)
+    cov = real_numbers(cov, "cov")
     if m1.ndim != 1 or m2.ndim != 1 or v1.shape != m1.shape or v2.shape != m2.shape:
         shapes = ", ".join(f"{name} {values.shape}" for name, values in vectors.items())
         msg = f"means and variances must be vectors, as long by pairs; got {shapes}"
@@ -225,52 +231,11 @@ def rectified_cross_covariance(
     if not all(np.isfinite(values).all() for values in (*vectors.values(), cov)):
         msg = "means, variances and cov must be finite; drop the units with NaN or infinite values"
         raise InputError(msg)
-    _at_least_zero(v1, "variance1")
-    _at_least_zero(v2, "variance2")
-    sigma1, sigma2 = np.sqrt(v1), np.sqrt(v2)
+    sigma1, sigma2 = checked_deviations(v1, "variance1"), checked_deviations(v2, "variance2")
     first, second = _standard(m1, sigma1), _standard(m2, sigma2)
     return _outer_covariance(
         (first, sigma1, _margin(first)), (second, sigma2, _margin(second)), cov, symmetric=False
     )
-
-
-def _at_least_zero(values: np.ndarray, name: str) -> None:
-    if np.any(values < 0):
-        msg = f"{name} must be at least 0; got {float(np.nanmin(values)):g}"
-        raise InputError(msg)
-
-
-def _checked_covariance(mean: Any, cov: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return mean, covariance and standard deviations, if they are some."""
-    mean, cov = np.asarray(mean, dtype=float), np.asarray(cov, dtype=float)
-    if mean.ndim != 1 or cov.shape != (mean.size, mean.size) or mean.size == 0:
-        msg = f"mean must be (n) and cov (n, n), n > 0; got shapes {mean.shape} and {cov.shape}"
-        raise InputError(msg)
-    if not (np.isfinite(mean).all() and np.isfinite(cov).all()):
-        msg = "mean and cov must be finite; drop the units with NaN or infinite values"
-        raise InputError(msg)
-    variance = np.diag(cov)
-    _at_least_zero(variance, "the diagonal of cov")
-    sigma = np.sqrt(variance)
-    for start in range(0, mean.size, TILE):
-        rows = slice(start, start + TILE)
-        for other in range(start, mean.size, TILE):
-            columns = slice(other, other + TILE)
-            slack = ROUNDING * np.outer(sigma[rows], sigma[columns])
-            if np.any(np.abs(cov[rows, columns] - cov[columns, rows].T) > slack):
-                msg = "cov must be symmetric; average it with its transpose if rounding made it so"
-                raise InputError(msg)
-    return mean, cov, sigma
-
-
-def _correlations(cov: np.ndarray, sigma1: np.ndarray, sigma2: np.ndarray) -> np.ndarray:
-    """Return the correlations of a block of a covariance matrix, 0 where a variance is."""
-    scale = np.outer(sigma1, sigma2)
-    if np.any(np.abs(cov) > (1 + ROUNDING) * scale):
-        msg = "cov must be positive semi-definite; a correlation in it exceeds 1; mend the estimate"
-        raise InputError(msg)
-    rho = np.divide(cov, scale, out=np.zeros_like(cov), where=scale > 0)
-    return np.clip(rho, -1, 1, out=rho)
 
 
 def _in_chunks(kernel: Any, n_out: int, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -365,11 +330,12 @@ def _outer_covariance(
     k, sigma2, margin2 = second
     covariance = np.empty(cov.shape)
     height = max(1, CHUNK // k.size)
+    largest = float(sigma1.max() * sigma2.max())
 
     def fill(start: int) -> None:
         rows = slice(start, start + height)
         columns = slice(start if symmetric else 0, None)
-        block = _correlations(cov[rows, columns], sigma1[rows], sigma2[columns])
+        block = correlations(cov[rows, columns], sigma1[rows], sigma2[columns], largest)
 
         def outer(a: np.ndarray, b: np.ndarray) -> np.ndarray:
             return np.multiply.outer(a[rows], b[columns]).ravel()

@@ -296,11 +296,57 @@ def test_rectified_covariance_matches_ten_million_samples():
         ([0.0, 0.0], [[1, 0.5], [0.4, 1]], "cov must be symmetric"),
         ([0.0, 0.0], [[1, 2], [2, 1]], "cov must be positive semi-definite"),
         ([0.0, 0.0], [[1, 0], [0, -1]], "the diagonal of cov must be at least 0; got -1"),
+        ([0.0, 0.0], [[0, 0], [0, -1e-18]], "the diagonal of cov must be at least 0; got -1e-18"),
+        (["a"], [[1.0]], "mean must be real numbers; got dtype <U1; convert with"),
+        ([0.0], [[None]], "cov must be real numbers; got dtype object"),
+        (
+            [3.0, 3.0, 3.0],
+            [[1, 0.9, -0.9], [0.9, 1, 0.9], [-0.9, 0.9, 1]],
+            "its correlations have an eigenvalue of -0.8; estimate it from samples without gaps",
+        ),
     ],
 )
 def test_rectified_covariance_refuses(mean, cov, match):
     with pytest.raises(InputError, match=match):
         rectified_covariance(mean, cov)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
+@pytest.mark.parametrize("n", [3, 40, 500])
+def test_an_eigenvalue_below_0_is_refused_beyond_rounding(n, scale):
+    rng = np.random.default_rng(n)
+    deviation = rng.uniform(0.1, 10, n)
+    basis, _ = np.linalg.qr(rng.normal(size=(n, n)))
+    basis[:, 0] = 0  # the direction of eigenvalue 0
+    cov = scale * np.multiply.outer(deviation, deviation) * (basis @ basis.T)
+    below = np.copy(cov)
+    below[np.diag_indices(n)] -= 1e-4 * n * scale * deviation**2
+    assert rectified_covariance(np.zeros(n), cov).cov.shape == (n, n)
+    with pytest.raises(InputError, match="its correlations have an eigenvalue of -"):
+        rectified_covariance(np.zeros(n), below)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_sample_covariance_of_fewer_images_than_inputs_is_one(dtype):
+    rng = np.random.default_rng(5)
+    values = (5 + rng.normal(size=(50, 700)) * rng.uniform(1e-3, 3, 700)).astype(dtype)
+    values[:, ::7] = dtype(0.1)  # inputs that never vary
+    cov = np.cov(values.T, dtype=dtype)
+    assert np.linalg.eigvalsh(cov)[0] < 0  # by rounding
+    result = rectified_covariance(values.mean(axis=0), cov)
+    smallest, largest = np.linalg.eigvalsh(result.cov)[[0, -1]]
+    assert smallest > -1e-6 * largest
+
+
+def test_rounding_beside_a_variance_of_0_is_none_of_it():
+    cov = [[1.0, 1e-20, 0.2], [1e-20, -1e-18, 0.0], [0.2, -1e-20, 1.0]]
+    result = rectified_covariance([0.0, 2.0, 0.0], cov)
+    assert (result.cov[1] == 0).all()
+    assert result.mean[1] == 2.0
+    pair = rectified_moments(0, 0, 1, 1, 0.2)
+    assert result.cov[0, 2] == pytest.approx(pair.cov)
+    cross = rectified_cross_covariance([0.0], [2.0, 0.0], [1.0], [-1e-18, 1.0], [[1e-20, 0.2]])
+    np.testing.assert_allclose(cross, [[0.0, pair.cov]])
 
 
 def test_cross_covariance_is_the_block_of_a_joint_covariance():
