@@ -6,6 +6,7 @@ one curve, along which mu/sigma runs: its end says rho and sigma, its slope on t
 """
 
 import inspect
+import sys
 import warnings
 from typing import Any, NamedTuple
 
@@ -139,6 +140,22 @@ class RectificationModel:
         self.n_resamples = n_resamples
         self.rng = rng
 
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
+        return f"{type(self).__name__}({arguments})"
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "rho_")
+
+    def __sklearn_tags__(self) -> Any:
+        # Only scikit-learn asks, which is loaded then; the core itself does without it.
+        utils: Any = sys.modules["sklearn.utils"]
+        return utils.Tags(
+            estimator_type=None,
+            target_tags=utils.TargetTags(required=True),
+            input_tags=utils.InputTags(one_d_array=True, two_d_array=False, allow_nan=True),
+        )
+
     def fit(self, dynamic_range: Any, invariance: Any) -> "RectificationModel":
         """Fit the model.
 
@@ -169,6 +186,7 @@ class RectificationModel:
             interval is wide, or fewer than a tenth of the units are above threshold; if units
             scatter more than half of `n_images` would explain.
         """
+        self._forget()
         self._check_parameters()
         variance, correlation, coords = _along_unit(dynamic_range, invariance)
         used = _usable(variance, correlation)
@@ -275,6 +293,11 @@ class RectificationModel:
                 raise InputError(msg)
             setattr(self, name, value)
         return self
+
+    def _forget(self) -> None:
+        """Drop what an earlier fit found, lest a refused one seem to have found it."""
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)
 
     def _check_parameters(self) -> None:
         if self.n_images is not None and not self.n_images >= 4:

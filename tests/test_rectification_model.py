@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import xarray as xr
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
 
 from artiphys.errors import ArtiphysWarning, InputError
 from artiphys.exact_curve import exact_curve
@@ -182,6 +184,23 @@ def test_conventions_of_scikit_learn():
     assert copy.level == 0.8
     with pytest.raises(InputError, match="'images' is no parameter of RectificationModel"):
         copy.set_params(images=3)
+    assert repr(model) == "RectificationModel(n_images=100, level=0.95, n_resamples=200, rng=3)"
+
+
+def test_scikit_learn_is_told_whether_the_model_is_fitted(data):
+    model = RectificationModel(n_resamples=0)
+    with pytest.raises(NotFittedError, match="This RectificationModel instance is not fitted yet"):
+        check_is_fitted(model)
+    check_is_fitted(model.fit(*data))
+
+
+def test_a_refused_fit_leaves_nothing_of_the_one_before(data):
+    model = RectificationModel(n_resamples=0).fit(*data)
+    with pytest.raises(InputError, match="cannot be identified by 2 units"):
+        model.fit([1.0, 2.0], [0.1, 0.2])
+    assert [name for name in vars(model) if name.endswith("_")] == []
+    with pytest.raises(InputError, match="the model is not fitted yet: call fit"):
+        model.predict([1.0])
 
 
 @pytest.fixture
