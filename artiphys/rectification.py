@@ -21,6 +21,7 @@ from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
+import xarray as xr
 from scipy.special import expit, ndtr
 
 from artiphys.errors import InputError
@@ -84,23 +85,25 @@ def rectified_moments(mu1: Any, mu2: Any, sigma1: Any, sigma2: Any, rho: Any) ->
 
     Parameters
     ----------
-    mu1, mu2 : array_like
+    mu1, mu2 : array_like or xarray.DataArray
         Means, infinite ones included.
-    sigma1, sigma2 : array_like
+    sigma1, sigma2 : array_like or xarray.DataArray
         Standard deviations, at least 0.
-    rho : array_like
+    rho : array_like or xarray.DataArray
         Correlation, in [-1, 1].
 
     Returns
     -------
     RectifiedMoments
         ``mean1, mean2, var1, var2, cov, corr``, float64, of the arguments' common shape. NaN where
-        an argument is NaN.
+        an argument is NaN. DataArrays where arguments are: these broadcast by dims, and their
+        labels must be the same in the same order; the other arguments must be numbers then.
 
     Raises
     ------
     InputError
-        If a standard deviation is negative, a correlation beyond ±1, or shapes do not broadcast.
+        If a standard deviation is negative, a correlation beyond ±1, shapes do not broadcast,
+        labels differ, or an argument is no number.
 
     Notes
     -----
@@ -125,7 +128,10 @@ def rectified_moments(mu1: Any, mu2: Any, sigma1: Any, sigma2: Any, rho: Any) ->
     >>> moments.corr.round(4)
     array([0.4264, 0.5   ])
     """
-    values = [np.asarray(value, dtype=float) for value in (mu1, mu2, sigma1, sigma2, rho)]
+    named = {"mu1": mu1, "mu2": mu2, "sigma1": sigma1, "sigma2": sigma2, "rho": rho}
+    if any(isinstance(value, xr.DataArray) for value in named.values()):
+        return _labelled_moments(named)
+    values = [real_numbers(value, name) for name, value in named.items()]
     try:
         np.broadcast_shapes(*(value.shape for value in values))
     except ValueError:
@@ -236,6 +242,36 @@ def rectified_cross_covariance(
     return _outer_covariance(
         (first, sigma1, _margin(first)), (second, sigma2, _margin(second)), cov, symmetric=False
     )
+
+
+def _labelled_moments(named: dict[str, Any]) -> RectifiedMoments:
+    """Return the moments of DataArrays, paired by their labels, and numbers."""
+    for name, value in named.items():
+        if not isinstance(value, xr.DataArray) and np.ndim(value):
+            msg = (
+                f"{name} must be a DataArray or a number where other arguments are DataArrays; got "
+                f"shape {np.shape(value)}; name its dims: xr.DataArray({name}, dims=...)"
+            )
+            raise InputError(msg)
+    try:
+        xr.align(*(v for v in named.values() if isinstance(v, xr.DataArray)), join="exact")
+    except ValueError as error:
+        msg = (
+            "DataArrays must have the same labels in the same order along the dims they share; use "
+            f"xr.align; got {' '.join(str(error).split())}"
+        )
+        raise InputError(msg) from None
+    # Dask's arrays go to the kernel as they are, which computes them.
+    results = xr.apply_ufunc(
+        rectified_moments,
+        *named.values(),
+        join="exact",
+        dask="allowed",
+        keep_attrs=False,
+        output_core_dims=[()] * len(RectifiedMoments._fields),
+    )
+    pairs = zip(results, RectifiedMoments._fields, strict=True)
+    return RectifiedMoments(*(result.rename(name) for result, name in pairs))
 
 
 def _in_chunks(kernel: Any, n_out: int, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -12,6 +12,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import ndtr, owens_t
 
 from artiphys.errors import InputError
+from artiphys.real_numbers import real_numbers
 from artiphys.rectification import rectified_moments
 
 __all__ = ["PowerLaw", "PowerLawFit", "power_law", "rectified_quadrants", "single_input_relation"]
@@ -73,14 +74,16 @@ def single_input_relation(rho: Any, *, sigma: float = 1.0, mu_over_sigma: Any = 
     >>> bool(relation["largest_error"].item() < 0.03)
     True
     """
-    rho = np.atleast_1d(np.asarray(rho, dtype=float))
+    rho = np.atleast_1d(real_numbers(rho, "rho"))
     if not ((rho > 0) & (rho < 1)).all():
         msg = f"rho must lie in (0, 1), where variance and correlation rise together; got {rho}"
         raise InputError(msg)
-    if not sigma > 0:
+    if not real_numbers(sigma, "sigma") > 0:
         msg = f"sigma must be above 0; got {sigma}"
         raise InputError(msg)
-    ratio = np.linspace(-2, 2, 121) if mu_over_sigma is None else np.asarray(mu_over_sigma, float)
+    ratio = np.linspace(-2, 2, 121)
+    if mu_over_sigma is not None:
+        ratio = real_numbers(mu_over_sigma, "mu_over_sigma")
     mu = sigma * ratio
     moments = rectified_moments(mu, mu, sigma, sigma, rho[:, np.newaxis])
     fisher_z = np.arctanh(moments.corr)
@@ -138,7 +141,7 @@ def power_law(variance: Any, invariance: Any) -> PowerLawFit:
     >>> round(fit.a, 6), round(fit.b, 6)
     (0.5, 0.5)
     """
-    v, r = np.asarray(variance, dtype=float), np.asarray(invariance, dtype=float)
+    v, r = real_numbers(variance, "variance"), real_numbers(invariance, "invariance")
     if v.shape != r.shape or v.ndim != 1 or v.size < 3:
         shapes = f"{v.shape} and {r.shape}"
         msg = f"variance and invariance must be (unit), of 3 units or more; got shapes {shapes}"
@@ -210,7 +213,8 @@ def rectified_quadrants(mu_over_sigma: float, rho: float) -> xr.Dataset:
     >>> rectified_quadrants(0.0, 0.5)["probability"].values.round(4).tolist()
     [0.3333, 0.1667, 0.1667, 0.3333]
     """
-    if not -1 < rho < 1:
+    real_numbers(mu_over_sigma, "mu_over_sigma")
+    if not -1 < real_numbers(rho, "rho") < 1:
         msg = f"rho must lie in (-1, 1) for a density; got {rho}"
         raise InputError(msg)
     above = float(ndtr(mu_over_sigma))

@@ -5,6 +5,7 @@ import itertools
 import mpmath
 import numpy as np
 import pytest
+import xarray as xr
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -230,11 +231,50 @@ def test_long_arrays_equal_short_ones():
             (np.zeros(2), np.zeros(3), 1, 1, 0),
             r"must broadcast together; got shapes \(2,\), \(3,\)",
         ),
+        (("a", 0, 1, 1, 0), "mu1 must be real numbers; got 'a'; convert with"),
+        ((0, 0, 1, ["1"], 0), "sigma2 must be real numbers; got dtype <U1"),
+        ((0, None, 1, 1, 0), "mu2 must be real numbers; got None"),
+        ((0, 0, 1, 1, [0.5, None]), "rho must be real numbers; got dtype object"),
+        ((0, 0, [[1], [1, 2]], 1, 0), "sigma1 must be real numbers; got .* inhomogeneous"),
+        ((0, 0, 1, 1, 0.5j), "rho must be real numbers; got 0.5j"),
     ],
 )
 def test_moments_refuse(arguments, match):
     with pytest.raises(InputError, match=match):
         rectified_moments(*arguments)
+
+
+def units(values, names):
+    return xr.DataArray(values, dims="unit", coords={"unit": list(names)}, attrs={"units": "a.u."})
+
+
+def test_moments_of_labelled_arrays_are_labelled():
+    mu = units([-1.0, 0.0, 2.0], "abc")
+    rho = xr.DataArray([0.2, 0.7], dims="position", coords={"position": ["close", "far"]})
+    moments = rectified_moments(mu, mu, 1.0, units([1.0, 2.0, 3.0], "abc"), rho)
+    assert moments._fields == tuple(m.name for m in moments)
+    assert moments.cov.dims == ("unit", "position")
+    assert moments.cov.attrs == {}
+    plain = rectified_moments(0.0, 0.0, 1.0, 2.0, 0.7)
+    for labelled, value in zip(moments, plain, strict=True):
+        assert labelled.sel(unit="b", position="far").item() == value
+    chunked = rectified_moments(mu.chunk(unit=1), mu, 1.0, units([1.0, 2.0, 3.0], "abc"), rho)
+    xr.testing.assert_identical(chunked.corr, moments.corr)
+    assert isinstance(rectified_moments(mu[0], 0, 1, 1, 0.5).corr, xr.DataArray)
+
+
+@pytest.mark.parametrize(
+    ("mu2", "match"),
+    [
+        (units([0.0, 1.0], "ba"), "must have the same labels in the same order .* use xr.align"),
+        (units([0.0, 1.0, 2.0], "abc"), "must have the same labels in the same order"),
+        (np.zeros(2), r"mu2 must be a DataArray or a number .* got shape \(2,\); name its dims"),
+        (units(["x", "y"], "ab"), "mu2 must be real numbers; got dtype <U1"),
+    ],
+)
+def test_moments_of_arrays_labelled_otherwise_are_refused(mu2, match):
+    with pytest.raises(InputError, match=match):
+        rectified_moments(units([0.0, 1.0], "ab"), mu2, 1, 1, 0.5)
 
 
 def random_covariance(n, rank, rng):

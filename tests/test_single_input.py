@@ -68,6 +68,8 @@ def test_power_law_matches_scipy_and_its_errors_hold():
         ([1.0, 2.0, 3.0], [0.1, 0.2], r"got shapes \(3,\) and \(2,\)"),
         ([1.0, 2.0, 0.0], [0.1, 0.2, 0.3], "variance must be above 0 and invariance within"),
         ([1.0, 2.0, 3.0], [0.1, 0.2, 1.0], r"invariance within \(-1, 1\)"),
+        (["a", "b", "c"], [0.1, 0.2, 0.3], "variance must be real numbers; got dtype <U1"),
+        ([1.0, 2.0, 3.0], [0.1, 0.2, None], "invariance must be real numbers; got dtype object"),
         ([2.0, 2.0, 2.0], [0.1, 0.2, 0.3], "variance must differ between units .* all 3 are 2"),
     ],
 )
