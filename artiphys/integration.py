@@ -13,6 +13,7 @@ import xarray as xr
 
 from artiphys.errors import ArtiphysWarning, InputError
 from artiphys.randomness import generator
+from artiphys.real_numbers import real_numbers
 from artiphys.rectification import rectified_moments
 
 __all__ = [
@@ -25,6 +26,10 @@ __all__ = [
 ]
 
 RHO = tuple(np.linspace(0.05, 0.95, 19).tolist())
+# Of the sum of its terms' sizes: what rounding leaves of a variance where inputs cancel.
+CANCELLED = 1e-12
+# Rounding of a correlation that is 1.
+BEYOND = 1e-9
 
 
 def output_invariance(weights: Any, cov_reference: Any, cov_shifted: Any, cov_cross: Any) -> Any:
@@ -44,7 +49,7 @@ def output_invariance(weights: Any, cov_reference: Any, cov_shifted: Any, cov_cr
     Returns
     -------
     float, numpy.ndarray or xarray.DataArray, () or (output)
-        Labelled where `weights` is; NaN for a unit whose answers do not vary.
+        Labelled where `weights` is; NaN for a unit whose answers do not vary beyond rounding.
 
     Raises
     ------
@@ -54,12 +59,14 @@ def output_invariance(weights: Any, cov_reference: Any, cov_shifted: Any, cov_cr
     Warns
     -----
     ArtiphysWarning
-        If some units' answers do not vary.
+        If some units' answers do not vary, or if the three matrices cannot be covariances of the
+        same inputs: a variance is negative (NaN) or an invariance beyond ±1 (kept).
 
     Notes
     -----
     An identity, not a model: with the sample covariances of measured inputs it is the measured
-    invariance to rounding.
+    invariance to rounding. A variance is taken for 0 below 1e-12 of what it would be if no two
+    inputs cancelled each other.
 
     References
     ----------
@@ -77,17 +84,22 @@ def output_invariance(weights: Any, cov_reference: Any, cov_shifted: Any, cov_cr
     rows = _rows(weights)
     n = rows.shape[1]
     shared = _quadratic(rows, _square(cov_cross, n, "cov_cross"))
-    reference = _quadratic(rows, _square(cov_reference, n, "cov_reference"))
-    shifted = _quadratic(rows, _square(cov_shifted, n, "cov_shifted"))
-    varies = (reference > 0) & (shifted > 0)
-    if not varies.all():
-        n_still = int((~varies).sum())
-        msg = f"{n_still} of {varies.size} output units do not vary: their invariance is NaN"
-        warnings.warn(msg, ArtiphysWarning, stacklevel=2)
-    shared[~varies] = reference[~varies] = shifted[~varies] = np.nan
-    return _along_output(
-        shared / np.sqrt(reference) / np.sqrt(shifted), weights, "output_invariance"
+    reference = _variance(rows, _square(cov_reference, n, "cov_reference"))
+    shifted = _variance(rows, _square(cov_shifted, n, "cov_shifted"))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        r = shared / np.sqrt(reference) / np.sqrt(shifted)
+    r[~((reference > 0) & (shifted > 0))] = np.nan
+    _warn_of_units(
+        {
+            "do not vary: their invariance is NaN": (reference == 0) | (shifted == 0),
+            "have a negative variance, which no covariance gives: their invariance is NaN": (
+                (reference < 0) | (shifted < 0)
+            ),
+            "have an invariance beyond ±1, kept as it is: cov_cross exceeds what the other two"
+            " covariances allow": np.abs(r) > 1 + BEYOND,
+        }
     )
+    return _along_output(r, weights, "output_invariance")
 
 
 def variance_share(weights: Any, variance: Any) -> Any:
@@ -156,7 +168,7 @@ def diagonal_invariance(weights: Any, variance: Any, invariance: Any) -> Any:
     0.75
     """
     share = np.atleast_2d(np.asarray(variance_share(weights, variance)))
-    values = np.where(np.asarray(variance) > 0, np.asarray(invariance, dtype=float), 0.0)
+    values = np.where(np.asarray(variance) > 0, real_numbers(invariance, "invariance"), 0.0)
     values = _finite(values, "invariance, where variance is above 0,")
     return _along_output(share @ values, weights, "diagonal_invariance")
 
@@ -250,6 +262,20 @@ def _quadratic(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return np.einsum("on,on->o", rows @ matrix, rows)
 
 
+def _variance(rows: np.ndarray, cov: np.ndarray) -> np.ndarray:
+    """Return ``w^T C w``, 0 where inputs cancel each other to rounding."""
+    variance = _quadratic(rows, cov)
+    variance[np.abs(variance) <= CANCELLED * _quadratic(np.abs(rows), np.abs(cov))] = 0.0
+    return variance
+
+
+def _warn_of_units(faults: dict[str, np.ndarray]) -> None:
+    for fault, units in faults.items():
+        if units.any():
+            msg = f"{int(units.sum())} of {units.size} output units {fault}"
+            warnings.warn(msg, ArtiphysWarning, stacklevel=3)
+
+
 def integration_geometry(
     mu_over_sigma: tuple[float, float] = (1.0, -1.0), rho: float = 0.6
 ) -> xr.Dataset:
@@ -272,6 +298,11 @@ def integration_geometry(
         variance, and ``output_invariance``, by ``angle`` in degrees; ``mean_output_invariance``
         over all directions, ``mean_input_invariance`` over the two inputs.
 
+    Raises
+    ------
+    InputError
+        If `mu_over_sigma` is not two numbers, or rho lies outside [0, 1].
+
     References
     ----------
     Pospisil & Bair (2019), NeurIPS 32, Fig. 3A.
@@ -286,9 +317,12 @@ def integration_geometry(
     >>> geometry["output_invariance"].sel(angle=45.0).round(2).item()
     0.57
     """
-    m = np.asarray(mu_over_sigma, dtype=float)
+    m = real_numbers(mu_over_sigma, "mu_over_sigma")
     if m.shape != (2,):
         msg = f"mu_over_sigma must be two numbers, one an input; got shape {m.shape}"
+        raise InputError(msg)
+    if not (np.ndim(rho) == 0 and 0 <= real_numbers(rho, "rho") <= 1):
+        msg = f"rho must be one number in [0, 1]; got {rho}"
         raise InputError(msg)
     moments = rectified_moments(m, m, 1.0, 1.0, rho)
     angle = np.linspace(0, 90, 91)
@@ -357,7 +391,8 @@ def simulate_integration(
     >>> result["output_invariance"].squeeze().values.round(2).tolist()
     [0.31, 0.42]
     """
-    rho, mean, spread = (np.atleast_1d(np.asarray(x, dtype=float)) for x in (rho, mean, spread))
+    named = {"rho": rho, "mean": mean, "spread": spread}
+    rho, mean, spread = (np.atleast_1d(real_numbers(x, name)) for name, x in named.items())
     if spread.min() < 0:
         msg = f"spread must be at least 0; got {spread.min():g}"
         raise InputError(msg)
@@ -391,7 +426,7 @@ def simulate_integration(
 
 def _finite(values: Any, name: str) -> np.ndarray:
     """Return `values` as floats with at least one dim and one element, all finite."""
-    array = np.asarray(values, dtype=float)
+    array = real_numbers(values, name)
     if array.ndim == 0 or array.size == 0:
         msg = f"{name} must have at least one dim and one value; got shape {array.shape}"
         raise InputError(msg)

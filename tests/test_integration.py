@@ -143,9 +143,37 @@ def test_output_invariance_of_a_still_unit_is_nan_and_said():
     np.testing.assert_array_equal(result, [np.nan, 0.5])
 
 
+def test_inputs_that_cancel_to_rounding_leave_a_unit_still():
+    twice = np.ones((2, 2))
+    with pytest.warns(ArtiphysWarning, match="2 of 3 output units do not vary"):
+        result = output_invariance(
+            [[0.1 + 0.2, -0.3], [1.0, -1.0], [1.0, -0.999]], twice, twice, twice / 2
+        )
+    np.testing.assert_allclose(result, [np.nan, np.nan, 0.5])
+
+
+def test_output_invariance_of_impossible_covariances_is_kept_and_said():
+    eye = np.eye(2)
+    with pytest.warns(ArtiphysWarning, match="1 of 2 output units have an invariance beyond ±1"):
+        result = output_invariance(eye, eye, eye, np.diag([3.0, 0.5]))
+    np.testing.assert_allclose(result, [3.0, 0.5])
+    with pytest.warns(ArtiphysWarning, match="1 of 2 output units have a negative variance"):
+        result = output_invariance(eye, np.diag([-1.0, 1.0]), eye, eye)
+    np.testing.assert_allclose(result, [np.nan, 1.0])
+
+
+def test_covariances_that_are_possible_are_not_warned_of(answers, recwarn):
+    reference, _, _ = covariances(*answers)
+    weights = np.random.default_rng(5).normal(size=(50, 8))
+    np.testing.assert_allclose(output_invariance(weights, *[reference] * 3), 1.0)
+    assert not recwarn.list
+
+
 @pytest.mark.parametrize(
     ("weights", "reference", "match"),
     [
+        (["a", "b"], np.eye(2), "weights must be real numbers; got dtype <U1"),
+        ([1.0, 1.0], [[1.0, None], [None, 1.0]], "cov_reference must be real numbers; got dtype"),
         (np.ones(3), np.eye(2), r"cov_reference must be \(n, n\), n = 3 as in weights"),
         (np.ones(2), np.full((2, 2), np.nan), "cov_reference must be finite; 4 of 4"),
         (np.ones((2, 2, 2)), np.eye(2), r"weights must be \(n\) or \(output, n\); got shape"),
@@ -239,6 +267,12 @@ def test_integration_gains_with_spread_and_nothing_without():
 def test_simulated_integration_refuses(arguments, match):
     with pytest.raises(InputError, match=match):
         simulate_integration(**arguments)
+
+
+@pytest.mark.parametrize("rho", [-0.5, 1.5, np.nan, [0.2, 0.3]])
+def test_geometry_refuses_a_correlation_that_is_none_of_a_shift(rho):
+    with pytest.raises(InputError, match=r"rho must be one number in \[0, 1\]; got"):
+        integration_geometry(rho=rho)
 
 
 def test_geometry_refuses_three_inputs():
