@@ -197,7 +197,9 @@ def rectified_quadrants(mu_over_sigma: float, rho: float) -> xr.Dataset:
         ``density`` (shifted, reference) over the plane of the inputs in units of sigma;
         ``probability`` (quadrant) of *both* above threshold, the *reference* alone, the *shifted*
         alone, *neither*: the first stays as it is, the next two fall onto the axes, the last onto
-        the origin. attrs: the arguments, and ``variance`` and ``correlation`` after rectification.
+        the origin. ``axis_density`` (reference): of what falls onto the reference's axis, 0 below
+        threshold; the shifted one's is the same. attrs: the arguments, and ``variance`` and
+        ``correlation`` after rectification.
 
     Raises
     ------
@@ -221,14 +223,15 @@ def rectified_quadrants(mu_over_sigma: float, rho: float) -> xr.Dataset:
     both = above - 2 * float(owens_t(mu_over_sigma, np.sqrt((1 - rho) / (1 + rho))))
     axis = np.linspace(mu_over_sigma - 4, mu_over_sigma + 4, 161)
     x, y = axis - mu_over_sigma, axis[:, np.newaxis] - mu_over_sigma
-    power = (x * x - 2 * rho * x * y + y * y) / (2 * (1 - rho * rho))
+    left = np.sqrt(1 - rho * rho)  # deviation of one input given the other
+    power = (x * x - 2 * rho * x * y + y * y) / (2 * left**2)
+    other_below = ndtr(-(mu_over_sigma + rho * x) / left)
+    on_axis = np.where(axis > 0, np.exp(-x * x / 2) / np.sqrt(2 * np.pi) * other_below, 0.0)
     moments = rectified_moments(mu_over_sigma, mu_over_sigma, 1, 1, rho)
     return xr.Dataset(
         {
-            "density": (
-                ("shifted", "reference"),
-                np.exp(-power) / (2 * np.pi * np.sqrt(1 - rho * rho)),
-            ),
+            "density": (("shifted", "reference"), np.exp(-power) / (2 * np.pi * left)),
+            "axis_density": ("reference", on_axis),
             "probability": ("quadrant", [both, above - both, above - both, 1 - 2 * above + both]),
         },
         coords={

@@ -101,6 +101,10 @@ def test_quadrants_hold_everything(mu_over_sigma, rho):
     above = (x > 0)[:, np.newaxis] & (x > 0)
     summed = (quadrants["density"].values * above).sum() * step**2
     assert summed == pytest.approx(probability.sel(quadrant="both").item(), abs=0.06)
+    on_axis = quadrants["axis_density"].values
+    assert (on_axis[x <= 0] == 0).all()
+    expected = probability.sel(quadrant="reference").item()
+    assert on_axis.sum() * step == pytest.approx(expected, abs=0.02)
 
 
 def test_quadrants_refuse_a_line():

@@ -1,11 +1,18 @@
 """Figure 2: what rectification does to a pair of inputs, and the relation that comes of it."""
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
+from matplotlib.legend_handler import HandlerTuple
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
+from artiphys.plotting.panels import letter_panel
 from artiphys.plotting.style import COLOURS, paper_style
 
 __all__ = ["plot_figure2", "plot_quadrants", "plot_relation"]
@@ -15,6 +22,20 @@ QUADRANT_COLOURS = {
     "reference": COLOURS[1],
     "shifted": COLOURS[1],
     "neither": "0.45",
+}
+# Contours of the inputs, in standard deviations.
+DEVIATIONS = (2.5, 2.0, 1.5, 1.0, 0.5)
+# How far the mean is from the panel's edges, in standard deviations.
+REACH = 3.3
+# Height of a ridge on an axis, of a density of 1; area of the dot in the origin, of all that is.
+RIDGE = 3.0
+DOT = 220.0
+MEAN: Any = {
+    "marker": "P",
+    "markersize": 7,
+    "color": "white",
+    "markeredgecolor": "black",
+    "linestyle": "none",
 }
 
 
@@ -34,36 +55,56 @@ def plot_figure2(quadrants: xr.Dataset, relation: xr.Dataset) -> Figure:
     """
     with paper_style():
         figure, (left, right) = plt.subplots(
-            1, 2, figsize=(6.8, 3.1), layout="constrained", width_ratios=(1, 1.15)
+            1, 2, figsize=(6.8, 3.7), layout="constrained", width_ratios=(1, 1.15)
         )
         plot_quadrants(quadrants, left)
         plot_relation(relation, right)
-        for ax, letter in ((left, "A"), (right, "B")):
-            ax.set_title(letter, loc="left", fontweight="bold", fontsize=11)
+        letter_panel(left, "A")
+        letter_panel(right, "B")
     plt.close(figure)
     return figure
 
 
 def plot_quadrants(quadrants: xr.Dataset, ax: Axes | None = None) -> Axes:
-    """Draw contours of the inputs' density, and where rectification takes each quadrant."""
+    """Draw contours of the inputs' density, and what rectification makes of each quadrant."""
     ax = plt.gca() if ax is None else ax
     x, y = quadrants["reference"].values, quadrants["shifted"].values
     density = quadrants["density"].values
-    levels = density.max() * np.exp(-(np.array([2.5, 2.0, 1.5, 1.0, 0.5]) ** 2) / 2)
-    ax.contour(x, y, density, levels=levels, colors="0.55", linewidths=0.7)
+    levels = density.max() * np.exp(-(np.array(DEVIATIONS) ** 2) / 2)
+    ax.contour(x, y, density, levels=levels, colors="0.6", linewidths=0.7)
     ax.axhline(0, color="black", linewidth=0.8, zorder=1)
     ax.axvline(0, color="black", linewidth=0.8, zorder=1)
-    _draw_arrows(ax, x, quadrants["probability"])
+    _draw_rectified(ax, quadrants, levels)
+    _draw_arrows(ax, quadrants, levels[0])
     mu = quadrants.attrs["mu_over_sigma"]
-    ax.plot([mu], [mu], "+", color="black", markersize=6)
+    ax.plot([mu], [mu], zorder=6, **MEAN)
+    reach = max(REACH, min(abs(mu) + 0.5, x[-1] - mu))  # to the origin, too
     ax.set(
-        xlim=(x[0], x[-1]),
-        ylim=(y[0], y[-1]),
+        xlim=(mu - reach, mu + reach),
+        ylim=(mu - reach, mu + reach),
         aspect="equal",
         xlabel="input to image, in units of σ",
         ylabel="input to shifted image, in units of σ",
-        title=f"μ/σ = {mu:g}, ρ = {quadrants.attrs['rho']:g}; "
-        f"after: ρ̃ = {quadrants.attrs['correlation']:.2f}",
+        title=f"μ/σ = {mu:.3g}, ρ = {quadrants.attrs['rho']:.3g};\n"
+        f"rectified: ρ̃ = {quadrants.attrs['correlation']:.2f}",
+    )
+    _name_quadrants(ax, quadrants["probability"])
+    handles: list[Any] = [
+        Line2D([], [], color="0.6", linewidth=0.7),
+        Line2D([], [], **MEAN),
+        (
+            Patch(facecolor=QUADRANT_COLOURS["both"], alpha=0.3),
+            Patch(facecolor=QUADRANT_COLOURS["reference"], alpha=0.35),
+            Line2D([], [], color=QUADRANT_COLOURS["neither"], marker="o", linestyle="none"),
+        ),
+    ]
+    ax.legend(
+        handles,
+        ["inputs", "their mean", "rectified"],
+        handler_map={tuple: HandlerTuple(ndivide=None)},
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.17),
+        ncols=3,
     )
     return ax
 
@@ -86,7 +127,9 @@ def plot_relation(relation: xr.Dataset, ax: Axes | None = None) -> Axes:
             va="center",
             fontsize=7,
         )
-    ax.plot([], [], color="0.4", linewidth=1.6, label="rectified normal")
+    ratio = relation["mu_over_sigma"].values
+    along = f"rectified normal, μ/σ from {ratio.min():g} to {ratio.max():g}"
+    ax.plot([], [], color="0.4", linewidth=1.6, label=along)
     ax.plot([], [], color="black", linewidth=0.8, dashes=(3, 2), label="power law z = a v$^b$")
     ax.set_xscale("log")
     ax.set_yscale("log")
@@ -96,39 +139,62 @@ def plot_relation(relation: xr.Dataset, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _draw_arrows(ax: Axes, axis: np.ndarray, probability: xr.DataArray) -> None:
-    """Name the four quadrants' shares, and point to where three of them fall."""
-    far, near = axis[-1], axis[0]
-    places = {
-        "both": (0.62 * far, 0.9 * far),
-        "reference": (0.62 * far, 0.8 * near),
-        "shifted": (0.62 * near, 0.9 * far),
-        "neither": (0.62 * near, 0.8 * near),
-    }
-    targets = {
-        "reference": (0.62 * far, 0.0),
-        "shifted": (0.0, 0.9 * far),
-        "neither": (0.0, 0.0),
-    }
+def _draw_rectified(ax: Axes, quadrants: xr.Dataset, levels: np.ndarray) -> None:
+    """Fill what stays; lay ridges along the axes and a dot into the origin for what falls there."""
+    axis, density = quadrants["reference"].values, quadrants["density"].values
+    above = (axis >= 0)[:, np.newaxis] & (axis >= 0)
+    if above.any():
+        fills = [to_rgba(QUADRANT_COLOURS["both"], 0.1 + 0.1 * n) for n in range(len(levels))]
+        stays = np.ma.masked_where(~above, density)
+        ax.contourf(axis, axis, stays, levels=[*levels, density.max()], colors=fills, zorder=0)
+    ridge = -RIDGE * quadrants["axis_density"].values
+    style: Any = {"color": QUADRANT_COLOURS["reference"], "alpha": 0.35, "linewidth": 0}
+    ax.fill_between(axis, 0, ridge, where=axis > 0, **style)
+    ax.fill_betweenx(axis, 0, ridge, where=axis > 0, **style)
+    ax.scatter([0], [0], s=_dot_area(quadrants), color=QUADRANT_COLOURS["neither"], zorder=5)
+
+
+def _dot_area(quadrants: xr.Dataset) -> float:
+    return DOT * float(quadrants["probability"].sel(quadrant="neither"))
+
+
+def _draw_arrows(ax: Axes, quadrants: xr.Dataset, lowest: float) -> None:
+    """Point from the middle of three quadrants, as far as contours go, to where they fall."""
+    axis = quadrants["reference"].values
+    drawn = quadrants["density"].values >= lowest
+    x, y = np.meshgrid(axis, axis)
+    below = {"reference": (x > 0) & (y < 0), "shifted": (x < 0) & (y > 0)}
+    below["neither"] = (x < 0) & (y < 0)
+    for quadrant, within in below.items():
+        within = within & drawn
+        if not within.any():
+            continue
+        start = np.array([x[within].mean(), y[within].mean()])
+        end = {"reference": (start[0], 0), "shifted": (0, start[1]), "neither": (0, 0)}[quadrant]
+        # To the edge of the dot, not under it.
+        gap = np.sqrt(_dot_area(quadrants) / np.pi) if quadrant == "neither" else 0.0
+        arrow = {"arrowstyle": "-|>", "linewidth": 1.2, "shrinkA": 0, "shrinkB": gap}
+        arrow["color"] = QUADRANT_COLOURS[quadrant]
+        ax.annotate("", end, tuple(start), arrowprops=arrow)
+
+
+def _name_quadrants(ax: Axes, probability: xr.DataArray) -> None:
+    """Write into each corner which share of the inputs is there, and what becomes of it."""
     names = {
-        "both": "as they are",
-        "reference": "to the axis",
-        "shifted": "to the axis",
-        "neither": "to 0",
+        "both": (0.97, 0.97, "as they are"),
+        "reference": (0.97, 0.03, "onto the axis"),
+        "shifted": (0.03, 0.97, "onto the axis"),
+        "neither": (0.03, 0.03, "onto 0"),
     }
-    for quadrant, (x, y) in places.items():
+    for quadrant, (x, y, name) in names.items():
         share = float(probability.sel(quadrant=quadrant))
-        colour = QUADRANT_COLOURS[quadrant]
-        if quadrant in targets:
-            arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.0, "shrinkA": 24}
-            ax.annotate("", targets[quadrant], (x, y), arrowprops=arrow)
         ax.text(
             x,
             y,
-            f"{share:.0%}\n{names[quadrant]}",
-            color=colour,
-            ha="center",
-            va="center",
+            f"{share:.0%}\n{name}",
+            color=QUADRANT_COLOURS[quadrant],
+            ha="right" if x > 0.5 else "left",
+            va="top" if y > 0.5 else "bottom",
             fontsize=7,
-            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1},
+            transform=ax.transAxes,
         )

@@ -6,16 +6,21 @@ import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.patches import Ellipse
+from matplotlib.lines import Line2D
+from matplotlib.patches import Ellipse, Patch
 
+from artiphys.plotting.panels import letter_panel
 from artiphys.plotting.style import COLOURS, paper_style
 
-__all__ = ["plot_directions", "plot_figure3", "plot_geometry", "plot_integration"]
+__all__ = ["plot_change", "plot_directions", "plot_figure3", "plot_geometry", "plot_integration"]
+
+DASHES = (3, 2)
 
 
 def plot_figure3(geometry: xr.Dataset, simulation: xr.Dataset) -> Figure:
-    """Draw the geometry of two inputs (A) and the simulation of many (B), a panel a mean.
+    """Draw the geometry of two inputs (A1, A2) and the simulation of many (B), a column a mean.
 
     Parameters
     ----------
@@ -30,19 +35,27 @@ def plot_figure3(geometry: xr.Dataset, simulation: xr.Dataset) -> Figure:
     """
     means = simulation["mean"].values
     with paper_style():
-        figure = plt.figure(figsize=(6.8, 5.6), layout="constrained")
-        rows: Any = figure.subfigures(2, 1)
-        above, below = rows[0], rows[1]
-        left, right = above.subplots(1, 2)
+        figure = plt.figure(figsize=(6.8, 7.6), layout="constrained")
+        rows: Any = figure.subfigures(2, 1, height_ratios=[1, 1.75])
+        left, right = rows[0].subplots(1, 2)
         plot_geometry(geometry, left)
         plot_directions(geometry, right)
-        left.set_title("A", loc="left", fontweight="bold", fontsize=11)
-        axes = below.subplots(1, means.size, sharex=True, sharey=True, squeeze=False)[0]
-        for ax, mean in zip(axes, means, strict=True):
-            plot_integration(simulation.sel(mean=mean), ax)
-            ax.label_outer()
-        axes[0].legend(loc="upper left")
-        axes[0].set_title("B", loc="left", fontweight="bold", fontsize=11)
+        letter_panel(left, "A1")
+        letter_panel(right, "A2")
+        axes = rows[1].subplots(2, means.size, sharex=True, squeeze=False)
+        for (above, below), mean in zip(axes.T, means, strict=True):
+            plot_integration(simulation.sel(mean=mean), above)
+            plot_change(simulation.sel(mean=mean), below)
+            above.set_xlabel("")
+        for row in axes:
+            for ax in row[1:]:
+                ax.set_ylabel("")
+        letter_panel(axes[0, 0], "B")
+        handles, labels = axes[0, 0].get_legend_handles_labels()
+        handles += [Line2D([], [], color="0.3", linewidth=0.9, dashes=DASHES)]
+        handles += [Patch(facecolor="0.3", alpha=0.2)]
+        labels += ["rectified inputs, mean", "outputs, ± 1 s.d. over units"]
+        rows[1].legend(handles, labels, loc="outside lower center", ncols=len(labels))
     plt.close(figure)
     return figure
 
@@ -75,8 +88,18 @@ def plot_geometry(geometry: xr.Dataset, ax: Axes | None = None) -> Axes:
         _ellipse(deviation, facecolor=COLOURS[0], alpha=0.25, linewidth=0),
         plt.Line2D([], [], color=COLOURS[1]),
     ]
-    labels = ["answers, 1 s.d.", "shared with the shifted image", "weights → output invariance"]
-    ax.legend(handles, labels, loc="lower right", borderaxespad=0.1)
+    labels = ["responses, 1 s.d.", "shared with the shifted image", "weights → output invariance"]
+    # On white, lest the zero line run through the text.
+    ax.legend(
+        handles,
+        labels,
+        loc="lower right",
+        borderaxespad=0.1,
+        frameon=True,
+        facecolor="white",
+        edgecolor="none",
+        framealpha=1,
+    )
     first, second = geometry["invariance"].values
     ax.set(
         xlim=(-reach, reach),
@@ -108,23 +131,42 @@ def plot_directions(geometry: xr.Dataset, ax: Axes | None = None) -> Axes:
 def plot_integration(simulation: xr.Dataset, ax: Axes | None = None) -> Axes:
     """Draw output against input correlation for each spread, at one mean of mu/sigma."""
     ax = plt.gca() if ax is None else ax
-    rho = simulation["rho"].values
     ax.plot([0, 1], [0, 1], color="0.8", linewidth=0.8, zorder=0)
-    for number, spread in enumerate(simulation["spread"].values):
-        curve, colour = simulation.sel(spread=spread), COLOURS[number % len(COLOURS)]
-        middle, deviation = curve["output_invariance"].values, curve["output_spread"].values
-        ax.fill_between(rho, middle - deviation, middle + deviation, color=colour, alpha=0.2, lw=0)
-        ax.plot(rho, middle, color=colour, linewidth=1.4, label=f"spread {spread:g}")
-        ax.plot(rho, curve["input_invariance"].values, color=colour, linewidth=0.9, dashes=(3, 2))
+    _draw_spreads(simulation, ax)
     ax.set(
         xlim=(0, 1),
         ylim=(0, 1),
         aspect="equal",
         title=f"mean μ/σ = {float(simulation['mean']):g}",
         xlabel="input correlation ρ",
-        ylabel="correlation of outputs (–) and\nof rectified inputs (- -)",
+        ylabel="correlation of outputs",
     )
     return ax
+
+
+def plot_change(simulation: xr.Dataset, ax: Axes | None = None) -> Axes:
+    """Draw the same less the input correlation, which tells apart curves that lie close."""
+    ax = plt.gca() if ax is None else ax
+    change = simulation.copy()
+    for name in ("output_invariance", "input_invariance"):
+        change[name] = simulation[name] - simulation["rho"]
+    ax.axhline(0, color="0.8", linewidth=0.8, zorder=0)
+    _draw_spreads(change, ax)
+    ax.set(xlim=(0, 1), xlabel="input correlation ρ", ylabel="the same, less ρ")
+    return ax
+
+
+def _draw_spreads(simulation: xr.Dataset, ax: Axes) -> None:
+    """Draw outputs, their band, and rectified inputs, dashed, which show where both are one."""
+    rho = simulation["rho"].values
+    for number, spread in enumerate(simulation["spread"].values):
+        curve, colour = simulation.sel(spread=spread), COLOURS[number % len(COLOURS)]
+        middle, deviation = curve["output_invariance"].values, curve["output_spread"].values
+        ax.fill_between(rho, middle - deviation, middle + deviation, color=colour, alpha=0.2, lw=0)
+        ax.plot(rho, middle, color=colour, linewidth=2.2, alpha=0.6, label=f"spread {spread:g}")
+        inputs = curve["input_invariance"].values
+        dark = tuple(0.6 * part for part in to_rgb(colour))
+        ax.plot(rho, inputs, color=dark, linewidth=0.9, dashes=DASHES, zorder=3)
 
 
 def _ellipse(deviation: np.ndarray, **style: object) -> Ellipse:

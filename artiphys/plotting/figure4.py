@@ -9,6 +9,7 @@ from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from artiphys.plotting.panels import few_labels
 from artiphys.plotting.style import COLOURS, MARKERS, paper_style
 
 __all__ = ["plot_figure4", "plot_predictions"]
@@ -44,7 +45,7 @@ def plot_figure4(predictions: xr.Dataset, measured: xr.Dataset, agreement: xr.Da
         figure, axes = plt.subplots(
             len(distances) + 1,
             len(areas),
-            figsize=(0.4 + 1.75 * len(areas), 0.5 + 1.9 * (len(distances) + 1)),
+            figsize=(0.4 + 1.9 * len(areas), 0.5 + 1.9 * (len(distances) + 1)),
             squeeze=False,
             layout="constrained",
         )
@@ -65,7 +66,7 @@ def plot_figure4(predictions: xr.Dataset, measured: xr.Dataset, agreement: xr.Da
                 axes[-1, column],
                 logarithmic=True,
             )
-            axes[0, column].set_title(str(area))
+            axes[0, column].set_title(str(area), pad=15)  # above the figures of r_s
         names = [
             *(f"invariance, {str(distance).capitalize()}" for distance in distances),
             "variance",
@@ -101,29 +102,35 @@ def plot_predictions(
         everything += [measured[shown], values[shown]]
         r = float(spearman.sel(prediction=SHOWN[number]))
         ax.text(
-            0.03,
-            0.98 - 0.1 * number,
+            number / len(SHOWN),
+            1.02,
             f"$r_s$ = {r:.2f}",
             color=COLOURS[number],
             transform=ax.transAxes,
-            fontsize=7,
-            va="top",
+            fontsize=6,
+            va="bottom",
         )
     pooled = np.concatenate(everything)
     if pooled.size:
-        low, high = pooled.min(), pooled.max()
-        ax.plot([low, high], [low, high], color="0.6", linewidth=0.7, zorder=0)
-        if logarithmic:
-            ax.set_xscale("log")
-            ax.set_yscale("log")
-            ax.set_ylim(low / 1.3, high * (high / low) ** 0.35)
-            for axis in (ax.xaxis, ax.yaxis):
-                axis.set_minor_formatter(ticker.NullFormatter())
-        else:
-            ax.set_ylim(low - 0.03 * (high - low), high + 0.35 * (high - low))
-            for axis in (ax.xaxis, ax.yaxis):
-                axis.set_major_locator(ticker.MaxNLocator(4))
+        _frame(ax, float(pooled.min()), float(pooled.max()), logarithmic=logarithmic)
     return ax
+
+
+def _frame(ax: Axes, low: float, high: float, *, logarithmic: bool) -> None:
+    """Give both axes one range and few ticks, and draw the line of perfect predictions."""
+    ax.plot([low, high], [low, high], color="0.6", linewidth=0.7, zorder=0)
+    if logarithmic:
+        limits = (low / 1.2, high * 1.2)
+        ax.set(xscale="log", yscale="log", xlim=limits, ylim=limits)
+        few_labels(ax.xaxis)
+        few_labels(ax.yaxis)
+        return
+    margin = 0.03 * (high - low) or 0.03
+    # No correlation goes beyond 1, unless one of them does.
+    limits = (low - margin, high + margin if high > 1 else min(high + margin, 1.0))
+    ax.set(xlim=limits, ylim=limits)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(ticker.MaxNLocator(4))
 
 
 def _points(x: Any, y: Any, number: int, ax: Axes) -> Any:

@@ -4,10 +4,20 @@ import numpy as np
 import xarray as xr
 from matplotlib import ticker
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 
 from artiphys.plotting.style import COLOURS, MARKERS
 
-__all__ = ["Z_LABEL", "few_ticks", "frame_points", "make_room", "points_of_units", "range_label"]
+__all__ = [
+    "Z_LABEL",
+    "few_labels",
+    "few_ticks",
+    "frame_points",
+    "letter_panel",
+    "make_room",
+    "points_of_units",
+    "range_label",
+]
 
 Z_LABEL = "invariance: Fisher z of the correlation"
 
@@ -38,20 +48,30 @@ def frame_points(ax: Axes) -> None:
 
 
 def few_ticks(ax: Axes) -> None:
-    """Label decades, or more of each where there are few, so that labels do not overlap."""
+    """Label a log scale of dynamic range so that labels do not overlap."""
     if ax.get_xscale() != "log":  # no unit to show
         ax.xaxis.set_major_locator(ticker.NullLocator())
         return
-    low, high = ax.get_xlim()
+    few_labels(ax.xaxis)
+
+
+def few_labels(axis: Axis) -> None:
+    """Label the decades of a log scale, or more of each where there are few."""
+    low, high = axis.get_view_interval()
     if high < 5 * low:
-        ax.xaxis.set_major_locator(ticker.MaxNLocator(4))
+        axis.set_major_locator(ticker.MaxNLocator(4))
     elif high < 100 * low:
         subs = (1.0, 2.0, 5.0) if high < 10 * low else (1.0, 3.0)
-        ax.xaxis.set_major_locator(ticker.LogLocator(subs=subs))
+        axis.set_major_locator(ticker.LogLocator(subs=subs))
     else:
-        ax.xaxis.set_major_locator(ticker.LogLocator(numticks=5))
-    ax.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
-    ax.xaxis.set_minor_locator(ticker.NullLocator())
+        axis.set_major_locator(ticker.LogLocator(numticks=5))
+    axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(ticker.NullLocator())
+
+
+def letter_panel(ax: Axes, letter: str) -> None:
+    """Name a panel in its corner, left of where a title may reach."""
+    ax.set_title(letter, loc="left", x=-0.16, fontweight="bold", fontsize=11)
 
 
 def make_room(ax: Axes) -> None:
