@@ -1,7 +1,9 @@
 """A run that is killed goes on where it stopped, to the identical result."""
 
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -17,6 +19,7 @@ from artiphys.storage import open_responses
 from artiphys_torch import Photograph, as_photographs, probe
 from artiphys_torch import probe_plan as plan_module
 from artiphys_torch import probing as probing_module
+from artiphys_torch.partial_results import PartialResults
 from torch_networks import chain, photographs
 
 
@@ -55,11 +58,8 @@ def test_an_interrupted_run_goes_on(tmp_path, suffix):
     ):
         probe(chain(), Reader("image-004")(), ["4", "8"], out=out, progress=False)
     assert not out.exists()
-    assert sorted(p.name for p in partial.iterdir()) == [
-        "00000000.npy",
-        "00000002.npy",
-        "key.json",
-    ]
+    names = sorted(p.name for p in partial.iterdir())
+    assert [name.partition("-")[0] for name in names] == ["00000000", "00000002", "key.json"]
     rest = Reader()
     resumed = probe(chain(), rest(), ["4", "8"], out=out, progress=False)
     assert sorted(rest.read_names) == ["image-004", "image-005", "image-006"]
@@ -84,20 +84,31 @@ SCRIPT = """
 """
 
 
-def test_a_killed_run_goes_on(tmp_path):
-    out = tmp_path / "r.nc"
-    partial = tmp_path / "r.nc.partial"
+@pytest.fixture
+def under_way(tmp_path):
+    """A run in another process that has finished two chunks, and is killed at the latest here."""
+    path = os.pathsep.join([os.path.dirname(__file__), os.environ.get("PYTHONPATH", "")])
     process = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(SCRIPT), str(out)],
-        env={**os.environ, "PYTHONPATH": os.path.dirname(__file__)},
+        [sys.executable, "-c", textwrap.dedent(SCRIPT), str(tmp_path / "r.nc")],
+        env={**os.environ, "PYTHONPATH": path},
     )
+    partial = tmp_path / "r.nc.partial"
     deadline = time.monotonic() + 120
-    while len(list(partial.glob("*.npy"))) < 2 and time.monotonic() < deadline:
+    while len(list(partial.glob("0*.npy"))) < 2 and time.monotonic() < deadline:
         assert process.poll() is None
         time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
+    yield process
+    process.kill()
     process.wait()
+
+
+def test_a_killed_run_goes_on(tmp_path, under_way):
+    out = tmp_path / "r.nc"
+    partial = tmp_path / "r.nc.partial"
+    under_way.send_signal(signal.SIGKILL)
+    under_way.wait()
     assert not out.exists()
+    assert len(list(partial.glob("*.lock"))) == 1
     done = 2 * len(list(partial.glob("0*.npy")))
     assert 0 < done < 16
     rest = Reader()
@@ -105,6 +116,62 @@ def test_a_killed_run_goes_on(tmp_path):
     assert len(rest.read_names) == 16 - done
     xr.testing.assert_identical(resumed, probe(chain(), photographs(16), ["8"], progress=False))
     assert [p.name for p in tmp_path.iterdir()] == [out.name]
+
+
+def test_a_second_run_is_refused_while_the_first_lives(tmp_path, under_way):
+    """Whatever its arguments; the first then ends well, and its chunks are nobody else's."""
+    under_way.send_signal(signal.SIGSTOP)
+    before = sorted(p.name for p in (tmp_path / "r.nc.partial").iterdir())
+    for pixels in (photographs(16), photographs(16, seed=1)):
+        with pytest.raises(
+            InputError, match=rf"r\.nc\.partial: process {under_way.pid} on .* is writing there"
+        ):
+            probe(chain(), pixels, ["8"], out=tmp_path / "r.nc", progress=False)
+    assert sorted(p.name for p in (tmp_path / "r.nc.partial").iterdir()) == before
+    under_way.send_signal(signal.SIGCONT)
+    assert under_way.wait(timeout=120) == 0
+    expected = probe(chain(), photographs(16), ["8"], progress=False)
+    xr.testing.assert_identical(open_responses(tmp_path / "r.nc"), expected)
+    assert [p.name for p in tmp_path.iterdir()] == ["r.nc"]
+
+
+def test_a_chunk_is_never_taken_for_another_run_s(tmp_path):
+    """Not even where it lies in that run's folder."""
+    mine, others = (
+        PartialResults(tmp_path / name, {"seed": seed}) for seed, name in enumerate("ab")
+    )
+    others.save(0, np.ones((2, 2, 2)))
+    shutil.copytree(others.folder, mine.folder, dirs_exist_ok=True)
+    assert others.load(0, (2, 2, 2)).sum() == 8
+    assert mine.load(0, (2, 2, 2)) is None
+
+
+def test_one_process_does_not_run_twice_either(tmp_path):
+    first = PartialResults(tmp_path / "p", {})
+    with pytest.raises(InputError, match=rf"process {os.getpid()} on .* is writing there"):
+        PartialResults(tmp_path / "p", {})
+    first.close()
+    PartialResults(tmp_path / "p", {}).remove()
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_lock_of_another_host_is_told(tmp_path):
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "7.elsewhere.org.lock").touch()
+    with pytest.raises(
+        InputError,
+        match=r"process 7 on elsewhere\.org is writing .* remove 7\.elsewhere\.org\.lock",
+    ):
+        PartialResults(tmp_path / "p", {})
+
+
+@pytest.mark.parametrize("number", [os.getpid(), 2**22 + 1])
+def test_the_lock_of_the_dead_stops_nobody(tmp_path, number):
+    """Also where its process had the number that is ours now, as after a restart of a container."""
+    (tmp_path / "r.nc.partial").mkdir()
+    (tmp_path / "r.nc.partial" / f"{number}.{socket.gethostname()}.lock").touch()
+    probe(chain(), photographs(1), ["8"], out=tmp_path / "r.nc", progress=False)
+    assert [p.name for p in tmp_path.iterdir()] == ["r.nc"]
 
 
 @pytest.mark.parametrize(
@@ -135,7 +202,7 @@ def test_a_damaged_chunk_is_measured_again(tmp_path):
     out = tmp_path / "r.nc"
     with pytest.raises(KeyboardInterrupt):
         probe(chain(), Reader("image-004")(), ["8"], out=out, progress=False)
-    chunk = tmp_path / "r.nc.partial" / "00000002.npy"
+    (chunk,) = (tmp_path / "r.nc.partial").glob("00000002-*.npy")
     chunk.write_bytes(chunk.read_bytes()[:100])
     rest = Reader()
     resumed = probe(chain(), rest(), ["8"], out=out, progress=False)
@@ -165,6 +232,16 @@ def full_disk_at(monkeypatch, chunk):
 def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
     full_disk_at(monkeypatch, 0)
     with pytest.raises(InputError, match="the disk is full; free some space or write elsewhere$"):
+        probe(chain(), photographs(3), ["8"], out=tmp_path / "r.nc", progress=False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_full_from_the_first_leaves_nothing(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(InputError, match=r"key\.json: cannot be written: the disk is full"):
         probe(chain(), photographs(3), ["8"], out=tmp_path / "r.nc", progress=False)
     assert not list(tmp_path.iterdir())
 

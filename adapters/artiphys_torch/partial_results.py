@@ -1,7 +1,8 @@
 """Results on disk while a long run is under way, so that a killed run goes on where it stopped.
 
 Beside ``responses.nc`` lies a folder ``responses.nc.partial`` of finished chunks of images and the
-key of the run: a digest of all that its values depend on. Chunks of another key are never used.
+key of the run: a digest of all that its values depend on. The digest is in the chunks' names too,
+so that chunks of another key are never used, whoever put them there.
 """
 
 import contextlib
@@ -19,10 +20,12 @@ import numpy as np
 from artiphys.errors import ArtiphysWarning, InputError
 from artiphys.files import writable_folder, written_whole
 from artiphys.storage import SUFFIXES
+from artiphys_torch.run_lock import is_lock, lock, require_unlocked, unlock
 
 __all__ = ["NotWrittenError", "PartialResults", "partial_folder"]
 
 KEY_FILE = "key.json"
+N_DIGITS = 16  # of a key's digest in the names of its chunks
 
 
 class NotWrittenError(InputError):
@@ -30,7 +33,7 @@ class NotWrittenError(InputError):
 
 
 class PartialResults:
-    """Finished chunks of a run in a folder.
+    """Finished chunks of a run in a folder, which is that run's alone until it is closed.
 
     Parameters
     ----------
@@ -38,23 +41,37 @@ class PartialResults:
         Made if it is not there. Chunks in it that another run left are removed, with a warning.
     key : mapping
         All that the values depend on, as JSON takes it.
+
+    Raises
+    ------
+    InputError
+        If another run is writing there, or nothing can be written.
     """
 
     def __init__(self, folder: Path, key: Mapping[str, Any]) -> None:
         self.folder = folder
         text = json.dumps(key, sort_keys=True, default=str)
-        record = {"sha256": hashlib.sha256(text.encode()).hexdigest(), "key": json.loads(text)}
-        held = _held_key(folder)
+        self._digest = hashlib.sha256(text.encode()).hexdigest()
+        self._lock = lock(writable_folder(folder))
+        try:
+            self._begin({"sha256": self._digest, "key": json.loads(text)})
+        except BaseException:
+            self.goes_on()  # which removes the folder if there is nothing in it
+            self.close()
+            raise
+
+    def _begin(self, record: dict[str, Any]) -> None:
+        """Remove what another key left, and write this one's."""
+        held = _held_key(self.folder)
         if held is not None and held != record:
             differs = [k for k in record["key"] if held.get("key", {}).get(k) != record["key"][k]]
             msg = (
-                f"{folder.name} is of another run (its {', '.join(differs) or 'key'} differ):"
+                f"{self.folder.name} is of another run (its {', '.join(differs) or 'key'} differ):"
                 " not used; starting anew"
             )
             warnings.warn(msg, ArtiphysWarning, stacklevel=4)
-            self.remove()
-        writable_folder(folder)
-        with written_whole(folder / KEY_FILE) as path:
+            self._empty()
+        with written_whole(self.folder / KEY_FILE) as path:
             path.write_text(json.dumps(record, indent=1))
 
     def load(self, first: int, shape: tuple[int, ...]) -> np.ndarray | None:
@@ -86,17 +103,31 @@ class PartialResults:
 
     def goes_on(self) -> str:
         """Return how to go on, in words; without a finished chunk, remove the folder."""
-        if any(self.folder.glob("*.npy")):
+        if any(self.folder.glob(f"*-{self._digest[:N_DIGITS]}.npy")):
             return f"the same call goes on from what is in {self.folder}"
         self.remove()
         return ""
 
     def remove(self) -> None:
         """Remove the folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._empty()
+        self.close()
+        with contextlib.suppress(OSError):  # another run may have come into it
+            self.folder.rmdir()
+
+    def close(self) -> None:
+        """Let other runs have the folder."""
+        unlock(self._lock)
+
+    def _empty(self) -> None:
+        for path in self.folder.glob("*"):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            elif not is_lock(path):  # ours is the last to go: until then nobody else begins
+                path.unlink(missing_ok=True)
 
     def _path(self, first: int) -> Path:
-        return self.folder / f"{first:08}.npy"
+        return self.folder / f"{first:08}-{self._digest[:N_DIGITS]}.npy"
 
 
 def partial_folder(out: str | Path) -> Path:
@@ -106,7 +137,8 @@ def partial_folder(out: str | Path) -> Path:
     ------
     InputError
         If `out` has another suffix than a response array's, or is a folder where a file is to be,
-        or its folder is missing, or what lies at the partial results' place is none.
+        or its folder is missing, or what lies at the partial results' place is none, or is being
+        written by another run.
     """
     out = Path(out)
     if out.suffix not in SUFFIXES:
@@ -119,12 +151,18 @@ def partial_folder(out: str | Path) -> Path:
         msg = f"{out}: is a folder; expected a file to be written or replaced; choose another name"
         raise InputError(msg)
     folder = out.with_name(f"{out.name}.partial")
-    if folder.exists() and (
-        not folder.is_dir() or (any(folder.iterdir()) and _held_key(folder) is None)
-    ):
+    if folder.exists() and (not folder.is_dir() or _is_another_s(folder)):
         msg = f"{folder}: is in the way and holds no partial results; move it away"
         raise InputError(msg)
+    require_unlocked(folder)
     return folder
+
+
+def _is_another_s(folder: Path) -> bool:
+    """Say whether a folder holds what no run left there: a run may die before its key is whole."""
+    names = [path.name for path in folder.iterdir() if not is_lock(path)]
+    unfinished = [name for name in names if name.startswith(f".{KEY_FILE}.")]
+    return len(names) > len(unfinished) and _held_key(folder) is None
 
 
 def _held_key(folder: Path) -> dict[str, Any] | None:

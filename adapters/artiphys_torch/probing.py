@@ -143,8 +143,12 @@ def probe(
             if kept:  # what is wrong has to be mended first, and then the key is another
                 kept.remove()
             raise
-    if kept:
-        kept.remove()
+        else:
+            if kept is not None:
+                kept.remove()
+        finally:
+            if kept is not None:
+                kept.close()
     return responses
 
 
