@@ -24,6 +24,7 @@ from artiphys_torch import (
 from artiphys_torch import frames as frames_module
 from artiphys_torch import probe_plan as plan_module
 from artiphys_torch import probing as probing_module
+from artiphys_torch.chains import Chain, ChainPass, chains
 from torch_networks import Residual, brute_force, chain, photographs
 
 SHIFTS = (0, 1 / 8, 1 / 4)
@@ -247,25 +248,119 @@ def test_functions_are_part_of_a_chain():
 
 
 class Altering(nn.Module):
-    """Another user of a layer's output changes it in place before the next layer reads it."""
+    """Another user of a value changes it in place before the next layer reads it."""
 
-    def __init__(self):
+    def __init__(self, alter):
         super().__init__()
         torch.manual_seed(3)
         self.one = nn.Conv2d(3, 4, 3)
         self.two = nn.Conv2d(4, 4, 3)
+        self.identity = nn.Identity()
+        self.alter = alter
 
     def forward(self, x):
         x = self.one(x)
-        x.mul_(2)
+        self.alter(self, x)
         return self.two(x)
 
 
-def test_changes_in_place_elsewhere_are_not_lost():
-    model, pixels = Altering(), photographs(2)
-    responses = probe(model, pixels, ["two"], progress=False)
-    expected = brute_force(model, "two", pixels, SHIFTS, size=5, stride=1, start=0, frame=32)
+def view_of_a_view(_, x):
+    y = x.view(x.shape).transpose(2, 3)
+    y.relu_()
+
+
+def add_to_a_view(_, x):
+    y = x.detach()
+    y += 1
+
+
+def add_to_another_name(_, x):
+    x += 1
+
+
+@pytest.mark.parametrize(
+    "alter",
+    [
+        lambda _, x: x.mul_(2),
+        lambda _, x: x[:, :2].relu_(),
+        view_of_a_view,
+        add_to_a_view,
+        add_to_another_name,
+        lambda _, x: x.chunk(2, dim=1)[1].mul_(2),
+        lambda model, x: model.identity(x).mul_(2),
+        lambda _, x: nn.functional.relu(x, True),
+        lambda _, x: torch.sigmoid(x, out=x),
+        lambda model, _: model.two.weight.mul_(2),
+        lambda model, _: model.two.weight.data.mul_(2),
+    ],
+)
+def test_changes_in_place_elsewhere_are_not_lost(alter):
+    model, pixels = Altering(alter).requires_grad_(False), photographs(2)
+    responses = probe(copy.deepcopy(model), pixels, ["two"], batch_size=99, progress=False)
+    expected = brute_force(
+        copy.deepcopy(model), "two", pixels, SHIFTS, size=5, stride=1, start=0, frame=32
+    )
+    assert methods(responses) == {"frame"}
+    if "weight" not in alter.__code__.co_names:  # which each forward pass doubles once more
+        close(responses.values, expected, 1e-5)
+
+
+class Rescaling(Altering):
+    """The network changes its own image in place."""
+
+    def forward(self, x):
+        x.mul_(2)
+        return self.one(x)
+
+
+def test_a_change_of_the_image_is_not_lost():
+    model, pixels = Rescaling(None), photographs(2)
+    responses = probe(model, pixels, ["one"], shifts=(0, 1 / 4), progress=False)
+    plain = probe(nn.Sequential(model.one), pixels, ["0"], shifts=(0, 1 / 4), progress=False)
+    bias = model.one.bias.detach().numpy()[:, np.newaxis, np.newaxis]
+    close(responses.values - bias, 2 * (plain.values - bias), 1e-5)
+
+
+def test_reading_elsewhere_takes_no_chain_away():
+    """Residual networks read every value twice, and rectify in place what comes of it."""
+    model = load_network("resnet18")
+    found = chains(model, ["layer1.0.conv1", "layer1.0.conv2", "layer1.1.conv1"])
+    assert list(found) == ["layer1.0.conv1", "layer1.0.conv2"]
+
+
+def methods(responses):
+    return {each["method"] for each in json.loads(responses.attrs["provenance"])["passes"]}
+
+
+class Coarser:
+    """A forward pass put in the place of a module's own: what it is given is pooled first."""
+
+    def __init__(self, forward):
+        self.forward = forward
+
+    def __call__(self, image):
+        return self.forward(nn.functional.avg_pool2d(image, 2))
+
+
+@pytest.mark.parametrize(("patched", "size"), [("3", 17), ("", 22)])
+def test_a_forward_pass_put_in_place_of_a_module_s_own_is_run(patched, size):
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 3, stride=2), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.Conv2d(4, 2, 3)
+    )
+    module, pixels = model.get_submodule(patched), photographs(2)
+    module.forward = Coarser(module.forward)
+    responses = probe(model, pixels, ["3"], progress=False)
+    expected = brute_force(model, "3", pixels, SHIFTS, size=size, stride=4, start=0, frame=96)
     close(responses.values, expected, 1e-5)
+
+
+def test_a_chain_of_more_than_one_unit_is_refused():
+    """A class patched as a whole is not seen beforehand."""
+    step = nn.Conv2d(3, 2, 3)
+    member = Chain("conv", ("conv",), (step,), 4)
+    with pytest.raises(InputError, match="layer 'conv': must have one unit .* got a map of 2 × 2"):
+        ChainPass([member], torch.device("cpu"))(torch.zeros(1, 3, 4, 4))
 
 
 def test_labels_of_alexnet(of_alexnet):

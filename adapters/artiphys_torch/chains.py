@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
+from artiphys.errors import InputError
+from artiphys_torch.changes_in_place import has_hooks, is_patched, may_be_changed
 from artiphys_torch.connections import copied
 from artiphys_torch.precision import at_least_two
 
@@ -53,8 +55,8 @@ class Chain(NamedTuple):
 
 def chains(model: nn.Module, layers: Sequence[str]) -> dict[str, Chain]:
     """Return the chains of those of `layers` that have one; the model stays as it is."""
-    if any(_has_hooks(module) for module in model.modules() if list(module.children())):
-        return {}  # a hook on a container would not run
+    if is_patched(model) or any(has_hooks(m) for m in model.modules() if list(m.children())):
+        return {}  # the tracer sees neither the network's own patch nor a container's hook
     training = {module: module.training for module in model.modules()}
     try:  # a forward pass may branch on the mode, and responses are those of evaluation
         model.eval()
@@ -65,6 +67,8 @@ def chains(model: nn.Module, layers: Sequence[str]) -> dict[str, Chain]:
         for module, mode in training.items():
             module.training = mode
     modules = dict(model.named_modules())
+    if any(node.op == "get_attr" and may_be_changed(node, modules) for node in graph.nodes):
+        return {}  # the weights of one module may depend on what another has done
     found = {}
     nodes = [node for node in graph.nodes if node.op == "call_module" and node.target in layers]
     counts = Counter(str(node.target) for node in nodes)
@@ -96,7 +100,7 @@ class ChainPass:
         for n_steps, step in enumerate(self._steps, start=1):
             values = step(values)
             if n_steps in self._at:
-                outputs[self._at[n_steps]] = values.flatten(1)[: len(canvases)].clone()
+                outputs[self._at[n_steps]] = _one_unit(values, self._at[n_steps])[: len(canvases)]
         return outputs
 
     def inputs(self, canvases: torch.Tensor) -> torch.Tensor:
@@ -112,6 +116,18 @@ class ChainPass:
         return {"layers": list(self.layers), "method": self.method, "rf_size": self.size}
 
 
+def _one_unit(values: torch.Tensor, layer: str) -> torch.Tensor:
+    """Return a map of one unit as (canvas, channel); a larger one would pass for more channels."""
+    if values.shape[2:] != (1, 1):
+        msg = (
+            f"layer {layer!r}: must have one unit on a canvas as large as its receptive field; got"
+            f" a map of {' × '.join(map(str, values.shape[2:]))}; one of the modules before it does"
+            " not do what its class says"
+        )
+        raise InputError(msg)
+    return values.flatten(1).clone()
+
+
 def _chain(node: fx.Node, modules: dict[str, nn.Module]) -> Chain | None:
     """Walk from a layer back to the image; None if there is more than one path."""
     steps: list[Any] = []
@@ -119,16 +135,13 @@ def _chain(node: fx.Node, modules: dict[str, nn.Module]) -> Chain | None:
     layer = str(node.target)
     while node.op != "placeholder":
         step = _step(node, modules)
-        before = node.all_input_nodes
-        if (
-            step is None
-            or len(before) != 1
-            or (names and _changed_elsewhere(node, names[-1], modules))
-        ):
+        if step is None or len(node.all_input_nodes) != 1:
             return None
         steps.append(step)
         names.append(node.name)
-        node = before[0]
+        node, reader = node.all_input_nodes[0], node
+        if may_be_changed(node, modules, reader):
+            return None
     steps.reverse()
     height, width = (_field(steps, axis) for axis in (0, 1))
     return Chain(layer, tuple(reversed(names)), tuple(steps), height if height == width else 0)
@@ -138,6 +151,8 @@ def _step(node: fx.Node, modules: dict[str, nn.Module]) -> Any:
     """Return a node as a call on one tensor, without padding; None if it cannot be."""
     if node.op == "call_module":
         module = modules[str(node.target)]
+        if is_patched(module):
+            return None
         if isinstance(module, nn.BatchNorm2d) and module.running_mean is None:
             return None  # it takes its moments from the batch, in evaluation too
         if type(module) in (*POINTWISE, *DROPOUT, nn.ZeroPad2d, nn.ConstantPad2d):
@@ -180,21 +195,6 @@ def _unpadded(module: nn.Module) -> nn.Module | None:
     return bare
 
 
-def _changed_elsewhere(node: fx.Node, next_name: str, modules: dict[str, nn.Module]) -> bool:
-    """Say whether another user of a node's output may change it in place."""
-    for user in node.users:
-        if user.name == next_name:
-            continue
-        module = modules.get(str(user.target)) if user.op == "call_module" else None
-        name = getattr(user.target, "__name__", str(user.target))
-        in_place = getattr(module, "inplace", False) or user.kwargs.get("inplace", False)
-        if (
-            in_place or "out" in user.kwargs or name.endswith("_") or name.startswith("i")
-        ):  # add_, iadd
-            return True
-    return False
-
-
 def _field(steps: Sequence[Any], axis: int) -> int:
     """Return the receptive field of a chain by arithmetic: 1 + sum of (kernel - 1) · jump."""
     size, jump = 1, 1
@@ -221,7 +221,3 @@ def _prepared(step: Any, device: torch.device) -> Any:
 
 def _values(step: nn.Module) -> list[torch.Tensor]:
     return [p for p in step.parameters() if p.is_floating_point()]
-
-
-def _has_hooks(module: nn.Module) -> bool:
-    return bool(module._forward_hooks or module._forward_pre_hooks)

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from artiphys.errors import InputError
+from artiphys_torch.changes_in_place import is_patched
 
 __all__ = ["Connections", "Reached", "check_layers", "copied", "one_line"]
 
@@ -189,6 +190,8 @@ def _light_copy(model: nn.Module) -> nn.Module:
 
 
 def _merged_forward(module: nn.Module) -> Callable[..., torch.Tensor] | None:
+    if is_patched(module):
+        return None
     if type(module) is nn.Conv2d and module.padding_mode == "zeros":
         return _merged
     return _merged_linear if type(module) is nn.Linear else None
