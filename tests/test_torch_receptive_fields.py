@@ -9,13 +9,17 @@ import torchvision
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.nn.utils import prune
 
 from artiphys.errors import InputError
 from artiphys_torch import probe, receptive_field
 from artiphys_torch.chains import chains
 from artiphys_torch.connections import Connections
 from artiphys_torch.receptive_fields import fields
-from torch_networks import Residual, chain
+from artiphys_torch.unrectified_inputs import unrectified_inputs
+from torch_networks import Residual, brute_force, chain, photographs
+
+SHIFTS = (0, 1 / 4)
 
 
 @pytest.fixture(scope="module")
@@ -180,6 +184,77 @@ class Constant(nn.Module):
 
     def forward(self, x):
         return self.conv(torch.ones_like(x))
+
+
+class WeightsUsed(nn.Module):
+    """The weights of plain modules go into the computation by other ways than their own."""
+
+    def __init__(self, answer):
+        super().__init__()
+        torch.manual_seed(0)
+        self.stem = nn.Conv2d(3, 4, 3)
+        self.conv = nn.Conv2d(4, 4, 3, stride=2)
+        self.linear = nn.Linear(4, 4)
+        self.out = nn.Conv2d(4, 2, 1)
+        self.answer = answer
+
+    def forward(self, x):
+        return self.out(self.answer(self, self.stem(x)))
+
+
+def standardised(model, x):
+    weight = model.conv.weight
+    return nn.functional.conv2d(x, weight - weight.mean(), model.conv.bias, stride=2)
+
+
+def across_channels(model, x):
+    x = model.conv(x).movedim(1, -1)
+    return nn.functional.linear(x, model.linear.weight).movedim(-1, 1)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [standardised, across_channels, lambda model, x: model.conv(x) * model.linear.weight.mean()],
+)
+def test_weights_used_otherwise_than_by_their_module(answer):
+    network = WeightsUsed(answer)
+    assert receptive_field(network, "out") == (5, 2, 2.0)
+    pixels = photographs(2)
+    found = probe(network, pixels, ["out"], shifts=SHIFTS, progress=False)
+    expected = brute_force(network, "out", pixels, SHIFTS, size=5, stride=2, start=0, frame=32)
+    np.testing.assert_allclose(found.values, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_before_attention_in_windows_that_takes_weights_from_its_modules():
+    network = torchvision.models.swin_t().eval()
+    assert receptive_field(network, "features.0.0") == (4, 4, 1.5)
+    with pytest.raises(InputError, match="is the whole image: global pooling or attention"):
+        receptive_field(network, "features.2.reduction")
+
+
+def test_circular_padding_is_told():
+    network = nn.Sequential(nn.Conv2d(3, 4, 5, padding=2, padding_mode="circular"))
+    with pytest.raises(InputError, match="goes round the edges of the image: padding is circular"):
+        receptive_field(network, "0")
+
+
+def test_pruned_weights_are_told_how_to_be_fixed():
+    network = nn.Sequential(nn.Conv2d(3, 4, 5), nn.ReLU(), nn.Conv2d(4, 4, 5))
+    prune.l1_unstructured(network[0], "weight", amount=0.5)
+    remedy = r"must be fixed first: torch\.nn\.utils\.prune\.remove\("
+    with pytest.raises(InputError, match=remedy):
+        receptive_field(network, "2")
+    with pytest.raises(InputError, match=remedy):
+        unrectified_inputs(network, photographs(1), "2")
+    prune.remove(network[0], "weight")
+    assert receptive_field(network, "2").size == 9
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm. is deprecated:FutureWarning")
+def test_normalised_weights_are_told_how_to_be_fixed():
+    network = nn.utils.weight_norm(nn.Conv2d(3, 4, 5))
+    with pytest.raises(InputError, match=r"must be fixed first: .*remove_weight_norm\("):
+        receptive_field(network, "")
 
 
 @pytest.mark.parametrize(

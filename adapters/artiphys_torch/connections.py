@@ -2,7 +2,8 @@
 
 The copy keeps the connections and drops the cost: it is in double precision (the fast convolutions
 in single precision work on tiles and would smear a NaN over its neighbours), with the channels of a
-convolution merged, since each sees all of them.
+convolution merged, since each sees all of them. The weights of such layers are left out; a network
+that does not run without them, since it makes more of them than their modules do, is copied whole.
 """
 
 import copy
@@ -14,6 +15,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.utils import prune
 
 from artiphys.errors import InputError
 from artiphys_torch.changes_in_place import is_patched
@@ -57,7 +59,14 @@ class Connections:
         self._model = model
         self._copy = _light_copy(model)
         self._seen: dict[tuple[Any, ...], dict[str, torch.Tensor]] = {}
-        self.side, self.without_map = self._smallest_frame()
+        try:
+            self.side, self.without_map = self._smallest_frame()
+            weights_are_missed = self._gives_nan()
+        except InputError:
+            weights_are_missed = True
+        if weights_are_missed:
+            self._copy = _light_copy(model, with_weights=True)
+            self.side, self.without_map = self._smallest_frame()
         self.layers = tuple(layer for layer in self.layers if layer not in self.without_map)
 
     def runs_on(self, side: int) -> bool:
@@ -122,6 +131,12 @@ class Connections:
         msg = f"the network runs on no frame of {SMALLEST_FRAMES} pixels: {one_line(failure)}"
         raise InputError(msg) from failure
 
+    def _gives_nan(self) -> bool:
+        """Say whether a blank frame gives NaN, as the mean of weights that are left out does."""
+        outputs, _ = self._run(self._blank(self.side, self.side), stop=False)
+        maps = [output for output in outputs.values() if isinstance(output, torch.Tensor)]
+        return any(bool(output.isnan().any()) for output in maps)
+
     def _reached(self, frame: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return for each layer the units that see a NaN of the frame, (row, column) of bool."""
         outputs, _ = self._run(frame, stop=True)
@@ -174,12 +189,12 @@ class Reached(BaseException):
     """
 
 
-def _light_copy(model: nn.Module) -> nn.Module:
-    """Copy a network, without the weights of those layers whose connections go without saying."""
+def _light_copy(model: nn.Module, *, with_weights: bool = False) -> nn.Module:
+    """Copy a network; without the weights of those layers whose connections go without saying."""
     memo: dict[int, Any] = {
         id(module.weight): nn.Parameter(torch.empty(0), requires_grad=False)
         for module in model.modules()
-        if _merged_forward(module)
+        if _merged_forward(module) and not with_weights
     }
     light_copy = copied(model, memo).cpu().double().eval()
     for module in light_copy.modules():
@@ -202,13 +217,17 @@ def copied(model: nn.Module, memo: dict[int, Any] | None = None) -> Any:
     try:
         return copy.deepcopy(model, memo)
     except Exception as error:
-        made = "graph leaves" in str(error)
-        remedy = "; weights made from others must be fixed: torch.nn.utils.remove_weight_norm"
-        msg = (
-            f"the network cannot be copied, and it is to stay as it is: {one_line(error)}"
-            f"{remedy if made else ''}"
-        )
+        remedy = f"; {_made_weights(model)}" if "graph leaves" in str(error) else ""
+        msg = f"the network cannot be copied, and it is to stay as it is: {one_line(error)}{remedy}"
         raise InputError(msg) from error
+
+
+def _made_weights(model: nn.Module) -> str:
+    """Return how to fix weights that are made from others in each forward pass."""
+    how = "torch.nn.utils.remove_weight_norm(module)"
+    if prune.is_pruned(model):
+        how = "torch.nn.utils.prune.remove(module, 'weight') makes pruning permanent"
+    return f"weights made from others must be fixed first: {how}"
 
 
 def _merged(convolution: nn.Conv2d, image: torch.Tensor) -> torch.Tensor:

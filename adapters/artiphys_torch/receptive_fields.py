@@ -185,10 +185,7 @@ def _along(
                 return field
             problem, largest = "is not the same for every unit, or in every size of image", 512
         else:
-            problem, largest = (
-                "is the whole image: global pooling or attention lies before it",
-                4096,
-            )
+            problem, largest = _why_so_wide(begin, end), 4096
         # Where the first unit sees the last pixel, frames of twice the size mostly tell no more.
         whole = bool(begin[-1] and end[0])
         largest = min(largest, WHOLE_FRAME) if whole else largest
@@ -196,6 +193,14 @@ def _along(
             msg = f"its receptive field {problem} (measured up to {length} pixels)"
             raise InputError(msg)
         length = largest if whole else 2 * length
+
+
+def _why_so_wide(begin: torch.Tensor, end: torch.Tensor) -> str:
+    """Say why no frame holds three units' fields, from who sees its first and its last pixel."""
+    middle = slice(max(0, len(begin) // 2 - 1), len(begin) // 2 + 2)
+    if begin[-1] and end[0] and not (begin[middle].any() or end[middle].any()):
+        return "goes round the edges of the image: padding is circular before it; pad with zeros"
+    return "is the whole image: global pooling or attention lies before it"
 
 
 def _spread(

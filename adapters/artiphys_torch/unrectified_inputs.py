@@ -4,7 +4,6 @@ Maxima and rectification commute, ``max_j max(0, s_j) = max(0, max_j s_j)``, so 
 rectifiers just before a layer are taken out gives that layer's pooled inputs before rectification.
 """
 
-import copy
 from collections import Counter
 from collections.abc import Mapping
 from itertools import chain
@@ -17,7 +16,7 @@ import xarray as xr
 from torch import fx, nn
 
 from artiphys.errors import InputError
-from artiphys_torch.connections import check_layers
+from artiphys_torch.connections import check_layers, copied
 from artiphys_torch.held_photographs import held
 from artiphys_torch.kernel_inputs import layer_inputs
 from artiphys_torch.photographs import as_photographs
@@ -62,7 +61,7 @@ def unrectified_inputs(model: nn.Module, images: Any, layer: str, **how: Any) ->
     rectifiers = _rectifiers(model, layer)
     shared: Any = chain(model.parameters(), model.buffers())
     # A copy in all but the weights.
-    bare = copy.deepcopy(model, memo={id(values): values for values in shared})
+    bare = copied(model, {id(values): values for values in shared})
     for name in rectifiers:
         bare.set_submodule(name, nn.Identity())
     return layer_inputs(bare, images, layer, **how)
