@@ -87,7 +87,7 @@ def test_photographs_do_not_leave_the_canvas(arguments, message):
         geometry(51, **arguments)
 
 
-@pytest.mark.parametrize("background", ["white", float("nan"), None])
+@pytest.mark.parametrize("background", ["white", float("nan"), None, 1e300, "-1e39"])
 def test_unknown_background(background):
     with pytest.raises(InputError, match='background must be "mean", "black" or a number'):
         ground(IMAGENET, background)

@@ -62,6 +62,8 @@ def test_dead_leaves_and_quiet(tmp_path, capsys):
         (["--shifts", "0", "x"], "must be a number, as 0.125 or 1/8; got 'x'"),
         (["--device", "tpu"], "no device 'tpu'"),
         (["--out", "r.csv"], "the name must end in .nc"),
+        (["--background", "1e300"], "a number, within single precision; got '1e300'"),
+        (["--device", "meta"], "no device 'meta' here"),
         (["--n-images", "0"], "n_images must be a whole number of at least 1"),
     ],
 )
@@ -77,6 +79,23 @@ def test_bad_input_is_one_line(tmp_path, folder, capsys, monkeypatch, arguments,
     assert line in printed
     assert printed.count("\n") == 1
     assert [p.name for p in tmp_path.iterdir()] == ["photographs"]
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (PermissionError(13, "Permission denied", "sec"), "sec: permission denied"),
+        (OSError("no number"), "no number"),
+        (OSError(), "OSError"),
+    ],
+)
+def test_the_system_s_errors_are_told_without_numbers(capsys, monkeypatch, error, line):
+    def failing(*_, **__):
+        raise error
+
+    monkeypatch.setattr("artiphys_torch.as_photographs", failing)
+    assert main([*SMALL, "--out", "r.nc"]) == 2
+    assert capsys.readouterr().err == f"artiphys: error: {line}\n"
 
 
 def test_a_truncated_photograph_leaves_nothing(tmp_path, folder, capsys):

@@ -8,6 +8,7 @@ import time
 import urllib.error
 import warnings
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -190,6 +191,24 @@ def test_files_that_are_no_weights(tmp_path, state):
         InputError, match=r'trained: no such file; expected "untrained", "imagenet"'
     ):
         load_network(NAME, "trained")
+
+
+@pytest.mark.parametrize("weights", [None, 5])
+def test_weights_must_be_named(weights):
+    with pytest.raises(InputError, match=f'"untrained", "imagenet" or the path .*; got {weights}'):
+        load_alexnet(weights)
+
+
+@pytest.mark.parametrize("suffix", ["pth", "safetensors"])
+def test_weights_that_may_not_be_read(tmp_path, state, suffix, monkeypatch):
+    def closed(*_):
+        raise PermissionError(13, "Permission denied")
+
+    path = tmp_path / f"w.{suffix}"
+    path.touch()
+    monkeypatch.setattr(Path, "open", closed)
+    with pytest.raises(InputError, match="cannot be read as weights: no permission to read it"):
+        load_network(NAME, path)
 
 
 @pytest.fixture

@@ -1,10 +1,13 @@
 """Photographs: every kind of file and array, and every kind of file that is none."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from artiphys.errors import InputError
+from artiphys.errors import ArtiphysWarning, InputError
 from artiphys_torch import as_photographs
 
 
@@ -165,6 +168,64 @@ def test_folder_without_photographs(tmp_path):
 def test_bad_input_is_refused(images, message):
     with pytest.raises(InputError, match=message):
         as_photographs(images)
+
+
+def test_a_link_whose_content_was_not_fetched_is_refused(tmp_path):
+    """As in a folder of DataLad's before ``datalad get``: silence would drop photographs."""
+    saved(tmp_path / "a.png")
+    (tmp_path / "b.jpg").symlink_to(".git/annex/objects/b.jpg")
+    for images in (tmp_path, tmp_path / "b.jpg", [tmp_path / "b.jpg"]):
+        with pytest.raises(
+            InputError, match=r"b\.jpg: .* link to a file that is not there; .* get"
+        ):
+            as_photographs(images)
+    (tmp_path / "b.jpg").rename(tmp_path / "b.txt")
+    assert as_photographs(tmp_path).dropped[0]["count"] == 1
+
+
+def test_a_link_to_a_photograph_is_one(tmp_path):
+    saved(tmp_path / "a.png")
+    (tmp_path / "b.png").symlink_to("a.png")
+    assert as_photographs(tmp_path).names == ["a.png", "b.png"]
+
+
+def test_pipes_are_told_and_counted(tmp_path):
+    saved(tmp_path / "a.png")
+    os.mkfifo(tmp_path / "b.png")
+    with pytest.warns(ArtiphysWarning, match=r"1 entries are left out, being pipes, .* b\.png"):
+        found = as_photographs(tmp_path)
+    assert found.names == ["a.png"]
+    assert [(d["reason"], d["count"]) for d in found.dropped] == [("a pipe, socket or device", 1)]
+    with pytest.raises(InputError, match=r"b\.png: .* it is a pipe, socket or device"):
+        as_photographs(tmp_path / "b.png")
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path):
+    saved(tmp_path / "a.png")
+    os.rename(tmp_path / "a.png", os.fsencode(tmp_path) + b"/a\xff.png")
+    message = r"names must be text in UTF-8; got a\\udcff\.png; rename the file"
+    for images in (tmp_path, list(tmp_path.iterdir()), {"a\udcff.png": np.zeros((4, 4))}):
+        with pytest.raises(InputError, match=message):
+            as_photographs(images)
+
+
+def test_a_folder_that_may_not_be_read(tmp_path, monkeypatch):
+    def closed(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", closed)
+    with pytest.raises(
+        InputError, match="searched for photographs: no permission to read the fold"
+    ):
+        as_photographs(tmp_path)
+    monkeypatch.setattr(Path, "is_dir", closed)
+    with pytest.raises(InputError, match="cannot be read as a photograph: no permission"):
+        as_photographs(tmp_path / "within")
+
+
+def test_a_folder_among_files(tmp_path):
+    with pytest.raises(InputError, match="cannot be read as a photograph: it is a folder"):
+        as_photographs([tmp_path])
 
 
 @pytest.mark.parametrize("n_images", [0, -1, 2.5, "all"])

@@ -160,8 +160,11 @@ def ground(normalisation: Normalisation, background: str | float) -> torch.Tenso
         value = float(background)
     except (TypeError, ValueError):
         value = np.nan
-    if not np.isfinite(value):
-        msg = f'background must be "mean", "black" or a number; got {background!r}'
+    if not abs(value) <= torch.finfo(torch.float32).max:
+        msg = (
+            'background must be "mean", "black" or a number, within single precision;'
+            f" got {background!r}"
+        )
         raise InputError(msg)
     return torch.full((3,), value)
 

@@ -8,6 +8,7 @@ that does not run without them, since it makes more of them than their modules d
 
 import copy
 import functools
+import itertools
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.parameter import is_lazy
 from torch.nn.utils import prune
 
 from artiphys.errors import InputError
@@ -31,12 +33,22 @@ def check_layers(model: nn.Module, layers: Iterable[str]) -> None:
     if not isinstance(model, nn.Module):
         msg = f"model must be a torch.nn.Module; got {type(model).__name__}"
         raise InputError(msg)
+    _require_weights(model)
     valid = dict(model.named_modules())
     unknown = [layer for layer in layers if layer not in valid]
     if unknown:
         leaves = [name for name, module in valid.items() if name and not list(module.children())]
         msg = f"no layer {', '.join(map(repr, unknown))}; the layers are {', '.join(leaves)}"
         raise InputError(msg)
+
+
+def _require_weights(model: nn.Module) -> None:
+    """Raise if a network is a skeleton: on torch's meta device, or lazy and never run."""
+    for name, value in itertools.chain(model.named_parameters(), model.named_buffers()):
+        if is_lazy(value) or value.is_meta:
+            what = "lazy; run the network once" if is_lazy(value) else "on meta; load it first"
+            msg = f"the network must hold its weights; {name} is {what}"
+            raise InputError(msg)
 
 
 class Connections:

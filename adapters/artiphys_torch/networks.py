@@ -6,6 +6,7 @@ Weights are data: a checkpoint is read as tensors and never executed. A loaded n
 
 import difflib
 import hashlib
+import os
 import warnings
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -155,6 +156,9 @@ def loaded(
     areas: Mapping[str, str] = ALEXNET_AREAS,
 ) -> nn.Module:
     """Return what `build` makes, with weights and :class:`Origin`, in evaluation mode."""
+    if not isinstance(weights, str | os.PathLike):
+        msg = f'weights must be "untrained", "imagenet" or the path of a file; got {weights!r}'
+        raise InputError(msg)
     # The file first: whatever is wrong with it is found before a network is built.
     state = None if str(weights) == "untrained" else _state(name, weights)
     model = seeded(build, seed)
@@ -298,16 +302,19 @@ def _state(name: str, weights: str | Path) -> Mapping[str, Any]:
 
 def _read(path: Path) -> Mapping[str, Any]:
     """Return what a checkpoint holds; nothing in it is executed."""
-    if not path.is_file():
-        what = "it is a folder" if path.is_dir() else "no such file"
-        msg = f'{path}: {what}; expected "untrained", "imagenet" or the file of a state dict'
-        raise InputError(msg)
     try:
+        if not path.is_file():
+            what = "it is a folder" if path.is_dir() else "no such file"
+            msg = f'{path}: {what}; expected "untrained", "imagenet" or the file of a state dict'
+            raise InputError(msg)
+        path.open("rb").close()  # safetensors says of a closed file that there is none
         if path.suffix == ".safetensors":
             return load_file(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what is wrong is said below, in one line
             return torch.load(path, map_location="cpu", weights_only=True)
+    except InputError:
+        raise
     except safetensors.SafetensorError as error:
         why = f"it is damaged, or no safetensors file ({error})"
     except PermissionError:

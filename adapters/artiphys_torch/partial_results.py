@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import io
 import json
+import os
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping
@@ -136,10 +137,13 @@ def partial_folder(out: str | Path) -> Path:
     Raises
     ------
     InputError
-        If `out` has another suffix than a response array's, or is a folder where a file is to be,
-        or its folder is missing, or what lies at the partial results' place is none, or is being
-        written by another run.
+        If `out` is no path, or has another suffix than a response array's, or is a folder where a
+        file is to be, or its folder is missing, or what lies at the partial results' place is none,
+        or is being written by another run.
     """
+    if not isinstance(out, str | os.PathLike):
+        msg = f"out must be the path of a file to write; got {out!r}"
+        raise InputError(msg)
     out = Path(out)
     if out.suffix not in SUFFIXES:
         msg = f"{out}: the name must end in .nc (netCDF4) or .zarr (Zarr); got {out.suffix!r}"

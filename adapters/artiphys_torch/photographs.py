@@ -6,6 +6,7 @@ memory until it is asked for, so that a folder of any size can be probed.
 
 import hashlib
 import re
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from artiphys.errors import InputError
+from artiphys.errors import ArtiphysWarning, InputError
 from artiphys.provenance import digest_array, digest_file, dropped
 from artiphys_torch import leaves
 from artiphys_torch.whole_numbers import whole_number
@@ -117,7 +118,7 @@ def as_photographs(
     Raises
     ------
     InputError
-        If there are none, a file is missing or not a picture, or names repeat.
+        If there are none, a file is missing or not a picture, or names repeat or are no text.
     """
     if n_images is not None:
         n_images = whole_number(n_images, "n_images", 1)
@@ -125,7 +126,7 @@ def as_photographs(
         found = images
     elif images is None:
         return _generated(n_images or N_DEAD_LEAVES, seed)
-    elif isinstance(images, str | Path) and Path(images).is_dir():
+    elif isinstance(images, str | Path) and _is_folder(Path(images)):
         found = _in_folder(Path(images))
     else:
         found = _given(images)
@@ -134,6 +135,13 @@ def as_photographs(
     items = tuple(found[index * len(found) // n_images] for index in range(n_images))
     left = dropped("image", f"only {n_images} were asked for", len(found) - n_images)
     return Photographs(items, found.origin, (*found.dropped, left))
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except PermissionError as error:  # of the folder that it is in
+        raise _unreadable(path, error) from error
 
 
 def _generated(n_images: int, seed: int, size: int = 256) -> Photographs:
@@ -151,7 +159,7 @@ def _generated(n_images: int, seed: int, size: int = 256) -> Photographs:
 
 
 def _in_folder(folder: Path) -> Photographs:
-    files = [path for path in folder.iterdir() if path.is_file() and path.name[0] != "."]
+    files, special = _files(folder)
     pictures = sorted((p for p in files if p.suffix.lower() in SUFFIXES), key=_natural)
     if not pictures:
         msg = (
@@ -159,11 +167,49 @@ def _in_folder(folder: Path) -> Photographs:
             f" got {len(files)} other files (subfolders are not searched)"
         )
         raise InputError(msg)
-    others = len(files) - len(pictures)
-    left = (dropped("file", "not an image by its suffix", others),) if others else ()
+    _require_text(path.name for path in pictures)
     return Photographs(
-        tuple(_from_file(p, p.name) for p in pictures), f"folder {folder.name}", left
+        tuple(_from_file(p, p.name) for p in pictures),
+        f"folder {folder.name}",
+        _left_out(folder, len(files) - len(pictures), special),
     )
+
+
+def _left_out(folder: Path, n_others: int, special: Sequence[Path]) -> tuple[dict[str, Any], ...]:
+    """Record what in a folder is no photograph; tell of what might have been meant as one."""
+    if special:
+        msg = (
+            f"{folder}: {len(special)} entries are left out, being pipes, sockets or devices, first"
+            f" {special[0].name}; save photographs as files"
+        )
+        warnings.warn(msg, ArtiphysWarning, stacklevel=4)
+    counts = {"not an image by its suffix": n_others, "a pipe, socket or device": len(special)}
+    return tuple(dropped("file", why, count) for why, count in counts.items() if count)
+
+
+def _files(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Return a folder's files, links to nothing among them, and what is neither file nor folder."""
+    files: list[Path] = []
+    special: list[Path] = []
+    try:
+        for path in folder.iterdir():
+            if path.name[0] != "." and not path.is_dir():
+                (special if path.exists() and not path.is_file() else files).append(path)
+    except PermissionError as error:
+        msg = f"{folder}: cannot be searched for photographs: no permission to read the folder"
+        raise InputError(msg) from error
+    return files, special
+
+
+def _require_text(names: Iterable[str]) -> None:
+    """Raise if a name holds bytes that are no text, which no file of responses could hold."""
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            told = name.encode(errors="backslashreplace").decode()
+            msg = f"image names must be text in UTF-8; got {told}; rename the file"
+            raise InputError(msg) from error
 
 
 def _given(images: Any) -> Photographs:
@@ -195,6 +241,7 @@ def _given(images: Any) -> Photographs:
     if twice:
         msg = f"image names must be unique; {', '.join(twice[:3])} repeat; drop the copies"
         raise InputError(msg)
+    _require_text(names)
     items = tuple(_one(source, name) for source, name in zip(sources, names, strict=True))
     return Photographs(items, "list of photographs")
 
@@ -235,13 +282,26 @@ def _from_file(path: Path, name: str) -> Photograph:
 
 
 def _open(path: Path) -> Image.Image:
-    if not path.exists():
-        msg = f"{path}: no such photograph or folder"
-        raise InputError(msg)
     try:
-        return Image.open(path)
+        if path.is_file():
+            return Image.open(path)
+        msg = f"{path}: {_why_no_file(path)}"
     except Exception as error:  # PIL's plugins raise errors of many kinds on damaged files
         raise _unreadable(path, error) from error
+    raise InputError(msg)
+
+
+def _why_no_file(path: Path) -> str:
+    if path.is_dir():
+        return "cannot be read as a photograph: it is a folder"
+    if path.exists():
+        return "cannot be read as a photograph: it is a pipe, socket or device; save it as a file"
+    if path.is_symlink():
+        return (
+            "cannot be read as a photograph: it is a link to a file that is not there; if its"
+            " content was never fetched, fetch it (datalad get, git annex get)"
+        )
+    return "no such photograph or folder"
 
 
 def _read_file(path: Path) -> Image.Image:
@@ -261,7 +321,6 @@ def _unreadable(path: Path, error: Exception) -> InputError:
         "DecompressionBombError": "it has more pixels than is safe to open; make it smaller",
         "DecompressionBombWarning": "it has more pixels than is safe to open; make it smaller",
         "PermissionError": "no permission to read it",
-        "IsADirectoryError": "it is a folder",
     }.get(type(error).__name__, f"it is damaged or truncated ({error})")
     msg = f"{path}: cannot be read as a photograph: {what}"
     return InputError(" ".join(msg.split()))

@@ -27,7 +27,7 @@ def resolved_device(device: str | torch.device) -> torch.device:
         return torch.device(here[0])
     try:
         wanted = torch.device(device)
-        torch.zeros(1, device=wanted)
+        torch.zeros(1, device=wanted).item()  # which the device "meta" does not have
     except Exception as error:  # torch raises errors of many kinds here
         msg = f"no device {str(device)!r} here; expected auto, {', '.join(here)}"
         raise InputError(msg) from error

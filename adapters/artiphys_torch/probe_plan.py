@@ -3,7 +3,7 @@
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -273,8 +273,14 @@ def _areas(
         return {name: name for name in found}, False
     if isinstance(layers, str):
         layers = [layers]
+    if not isinstance(layers, Iterable):
+        msg = f"layers must be names, or a mapping of areas to names; got {layers!r}"
+        raise InputError(msg)
     pairs = list(layers.items()) if isinstance(layers, Mapping) else [(n, n) for n in layers]
     names = [name for _, name in pairs]
+    if not all(isinstance(name, str) for name in names):
+        msg = f"layers must be names, as model.named_modules() has them; got {names!r}"
+        raise InputError(msg)
     check_layers(model, names)
     twice = sorted({name for name in names if names.count(name) > 1})
     if not names or twice:

@@ -45,8 +45,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _refuse(INTERRUPTED)
         if not isinstance(error, ArtiphysError | OSError | ImportError):
             raise
-        return _refuse(as_typed(str(error)) or type(error).__name__)
+        return _refuse(as_typed(_told(error)))
     return 0
+
+
+def _told(error: Exception) -> str:
+    """Return what an error says, of the system's errors without their numbers."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror.lower()}"
+    return str(error) or type(error).__name__
 
 
 def _parser() -> argparse.ArgumentParser:
