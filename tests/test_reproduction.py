@@ -112,8 +112,14 @@ def test_the_command_writes_what_it_says(folder, tmp_path, capsys):
     argv += ["--n-resamples", 200, "--seed", 4, "--device", "cpu", "--out", out]
     assert main([str(word) for word in argv]) == 0
     printed, told = capsys.readouterr()
-    assert "Close, paper" in printed
+    assert "Table 1, untrained" in printed
+    assert "Table 1, mine" in printed
+    assert [line.split()[:4] for line in printed.splitlines()].count(
+        ["layer", "Close", "paper", "Far"]
+    ) == 2
     assert "0.92" in printed
+    assert "explained_invariance.csv" in printed
+    assert max(map(len, printed.splitlines())) <= 80
     assert "6 images" in told
     assert sorted(os.listdir(out)) == [
         "explained_invariance.csv",

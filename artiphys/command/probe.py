@@ -91,6 +91,8 @@ def run(args: argparse.Namespace) -> None:
         .size()
         .reset_index(name="units")
     )
+    if (frame["area"] == frame["layer"]).all():  # the names of modules are long
+        frame = frame.drop(columns="area")
     print_table(frame, quiet=args.quiet)
     say(f"{len(images)} images ({images.origin}) -> {args.out}", quiet=args.quiet)
 

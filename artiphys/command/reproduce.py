@@ -6,7 +6,6 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -43,6 +42,8 @@ TABLE_COLUMNS = [
     "n_units",
     "paper",
 ]
+# Tables beside the paper's, for the files alone: they are wider than a terminal.
+THEORY = ("rectification_fit", "explained_invariance", "input_shares")
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -121,15 +122,15 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _print(tables: dict[str, pd.DataFrame]) -> None:
-    print("\nTable 1. Spearman's r_s between invariance and dynamic range\n")
-    print_table(_table_for_reading(tables["table1"]))
-    print("\nCompensation. r_s between weight share and input variance\n")
-    print_table(_shares_for_reading(tables["weight_share"]))
-    print("\nThe rectified Gaussian, one curve for a layer's rectified responses\n")
-    print_table(_fits_for_reading(tables["rectification_fit"]))
-    print("\nWhat inputs and weights say of each unit's invariance (r_s with what is measured),")
-    print("and the relation of invariance and variance that comes of it\n")
-    print_table(_explained_for_reading(tables["explained_invariance"]))
+    """Print a table a network, which fits a terminal of 80 columns whatever the network's name."""
+    for name, cells in tables["table1"].groupby("weights", sort=False):
+        print(f"\nTable 1, {name}: Spearman's r_s between invariance and dynamic range\n")
+        print_table(_table_for_reading(cells))
+    for name, cells in tables["weight_share"].groupby("weights", sort=False):
+        print(f"\nCompensation, {name}: r_s between weight share and input variance\n")
+        print_table(_shares_for_reading(cells))
+    print(f"\nThe theory: {', '.join(f'{name}.csv' for name in THEORY)},")
+    print("figure2.png, figure3.png, figure4-*.png")
 
 
 def _networks(args: argparse.Namespace) -> dict[str, Any]:
@@ -200,21 +201,19 @@ def _rows(name: str, result: xr.Dataset, dims: list[str]) -> pd.DataFrame:
 
 
 def _table_for_reading(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a network's Table 1, a row a layer, the paper's figure after each of ours."""
+    distances = table["distance"].unique()
+    heads = ["layer", *(h for d in distances for h in (str(d).capitalize(), "paper")), "units"]
     rows = []
-    for (weights, layer), cells in table.groupby(["weights", "layer"], sort=False):
-        row = {"weights": weights, "layer": layer}
-        for cell in cells.itertuples():
-            label = str(cell.distance).capitalize()
-            row[label] = _text(cell)
-            row[f"{label}, paper"] = number_text(cell.paper)
-        rows.append(row | {"units": cells["n_units"].iloc[0]})
-    return pd.DataFrame(rows)
+    for layer, cells in table.groupby("layer", sort=False):
+        texts = [text for c in cells.itertuples() for text in (_text(c), number_text(c.paper))]
+        rows.append([layer, *texts, cells["n_units"].iloc[0]])
+    return pd.DataFrame(rows, columns=heads)
 
 
 def _shares_for_reading(shares: pd.DataFrame) -> pd.DataFrame:
     rows = [
         {
-            "weights": cell.weights,
             "layer": cell.layer,
             "r_s": _text(cell),
             "p": p_text(cell.p_value),
@@ -224,44 +223,6 @@ def _shares_for_reading(shares: pd.DataFrame) -> pd.DataFrame:
         for cell in shares.itertuples()
     ]
     return pd.DataFrame(rows)
-
-
-def _fits_for_reading(fits: pd.DataFrame) -> pd.DataFrame:
-    rows = [
-        {
-            "weights": fit.weights,
-            "layer": fit.layer,
-            "distance": fit.distance,
-            "rho": f"{number_text(fit.rho)} {interval_text(fit.rho_lower, fit.rho_upper)}",
-            "sigma": _significant(fit.sigma, fit.sigma_lower, fit.sigma_upper),
-            "z = a v^b": "-" if np.isnan(fit.a) else f"{fit.a:.3g} v^{fit.b:.2f}",
-            "share of z": number_text(fit.r_squared),
-            "p": p_text(fit.p_value),
-            "units": "-" if np.isnan(fit.n_units) else f"{fit.n_units:.0f}",
-        }
-        for fit in fits.itertuples()
-    ]
-    return pd.DataFrame(rows)
-
-
-def _explained_for_reading(explained: pd.DataFrame) -> pd.DataFrame:
-    rows = []
-    for (weights, layer, distance), cells in explained.groupby(
-        ["weights", "layer", "distance"], sort=False
-    ):
-        row = {"weights": weights, "layer": layer, "distance": distance}
-        by_prediction = cells.set_index("prediction")
-        for prediction, cell in by_prediction.iterrows():
-            row[str(prediction)] = number_text(cell["spearman_invariance"])
-        row["relation: measured"] = number_text(cells["signature_measured"].iloc[0])
-        for prediction, cell in by_prediction.drop("exact").iterrows():
-            row[f"of {prediction}"] = number_text(cell["signature"])
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def _significant(value: float, lower: float, upper: float) -> str:
-    return "-" if np.isnan(value) else f"{value:.3g} [{lower:.3g}, {upper:.3g}]"
 
 
 def _text(cell: Any) -> str:
