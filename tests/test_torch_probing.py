@@ -462,6 +462,19 @@ def test_progress_can_be_forced_and_silenced(capsys):
         assert capsys.readouterr().err == ""
 
 
+def test_progress_of_the_plan_too(capsys):
+    """Receptive fields of large networks take half a minute to measure."""
+    probe(Residual(), photographs(1), ["out"], progress=True)
+    told = capsys.readouterr().err
+    assert "receptive fields:" in told
+    assert told.index("step/s") < told.index("canvas/s")
+    layer_inputs(Residual(), photographs(1), "out", progress=True)
+    assert "receptive fields:" in capsys.readouterr().err
+    for progress in (False, None):
+        probe(Residual(), photographs(1), ["out"], progress=progress)
+        assert capsys.readouterr().err == ""
+
+
 def test_one_photograph_and_one_pixel():
     responses = probe(chain(), np.full((1, 1), 99, dtype=np.uint8), "8", progress=False)
     assert np.isfinite(responses.values).all()

@@ -10,7 +10,7 @@ import copy
 import functools
 import itertools
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -106,10 +106,10 @@ class Connections:
             }
         return self._seen[key][layer]
 
-    def hears(
-        self, layer: str, frame: int, unit: tuple[int, int], corner: tuple[int, int], size: int
-    ) -> bool:
-        """Say whether a unit answers to finite noise outside the field that NaN has shown.
+    def hear(
+        self, units: Mapping[str, tuple[int, int]], frame: int, corner: tuple[int, int], size: int
+    ) -> list[str]:
+        """Return the layers whose unit answers to noise outside the field that NaN has shown.
 
         ``torch.where`` and ``torch.nan_to_num`` stop NaN, and let everything else through.
         """
@@ -120,9 +120,13 @@ class Connections:
         dtype = next((p.dtype for p in self._model.parameters() if p.is_floating_point()), None)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the network's own, which the probing will tell
-            outputs, _ = self._run(noise.to(dtype or noise.dtype), stop=True, network=self._network)
-        answers = outputs[layer][:, :, unit[0], unit[1]].double()
-        return bool((answers[0] - answers[1]).abs().max() > ROUNDING * answers.abs().max())
+            outputs, _ = self._run(
+                noise.to(dtype or noise.dtype),
+                stop=True,
+                network=self._network,
+                layers=list(units),
+            )
+        return [layer for layer, unit in units.items() if _differ(outputs[layer][:, :, *unit])]
 
     @functools.cached_property
     def _network(self) -> nn.Module:
@@ -159,17 +163,26 @@ class Connections:
         return torch.zeros(shape, dtype=torch.float64, device="cpu")
 
     def _run(
-        self, frame: torch.Tensor, *, stop: bool, network: nn.Module | None = None
+        self,
+        frame: torch.Tensor,
+        *,
+        stop: bool,
+        network: nn.Module | None = None,
+        layers: Sequence[str] | None = None,
     ) -> tuple[dict[str, Any], dict[str, int]]:
-        """Run the copy, or another; return the layers' outputs, and how often each ran."""
+        """Run the copy, or another; return the outputs of layers, and how often each ran.
+
+        With `stop` no further than the last of them.
+        """
         network = network or self._copy
+        layers = self.layers if layers is None else layers
         outputs: dict[str, Any] = {}
-        counts = dict.fromkeys(self.layers, 0)
+        counts = dict.fromkeys(layers, 0)
 
         def keep(layer: str, output: Any) -> None:
             counts[layer] += 1
             outputs[layer] = output.clone() if isinstance(output, torch.Tensor) else output
-            if stop and len(outputs) == len(self.layers):
+            if stop and len(outputs) == len(layers):
                 raise Reached
 
         modules = dict(network.named_modules())
@@ -177,7 +190,7 @@ class Connections:
             modules[layer].register_forward_hook(
                 lambda _module, _inputs, output, layer=layer: keep(layer, output)
             )
-            for layer in self.layers
+            for layer in layers
         ]
         try:
             with torch.inference_mode():
@@ -186,12 +199,18 @@ class Connections:
             pass
         except Exception:
             # The rest of a network may need frames of one size, after layers that do not.
-            if len(outputs) < len(self.layers):
+            if len(outputs) < len(layers):
                 raise
         finally:
             for hook in hooks:
                 hook.remove()
         return outputs, counts
+
+
+def _differ(answers: torch.Tensor) -> bool:
+    """Say whether two answers, (image, channel), differ by more than rounding."""
+    answers = answers.double()
+    return bool((answers[0] - answers[1]).abs().max() > ROUNDING * answers.abs().max())
 
 
 class Reached(BaseException):

@@ -4,16 +4,21 @@ The canvas is laid exactly on that unit's receptive field, which lies wholly ins
 that neither padding nor the background around the canvas reaches the unit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
-from artiphys.errors import InputError
 from artiphys_torch.connections import Connections, Reached, copied
 from artiphys_torch.precision import at_least_two
-from artiphys_torch.receptive_fields import LARGEST, ReceptiveField, placed
+from artiphys_torch.receptive_fields import (
+    LARGEST,
+    ReceptiveField,
+    Where,
+    heard_beyond,
+    placed,
+)
 
 __all__ = ["FramePass", "frame_passes"]
 
@@ -114,6 +119,7 @@ def frame_passes(
     found: dict[str, tuple[ReceptiveField, ReceptiveField]],
     ground: torch.Tensor,
     device: torch.device,
+    tick: Callable[[int], Any] = lambda n_layers: None,
 ) -> tuple[list[FramePass], dict[str, str]]:
     """Return the passes for layers whose fields are known, and why the others have none.
 
@@ -128,35 +134,49 @@ def frame_passes(
     ground : torch.Tensor, (channel)
         The background.
     device : torch.device
+    tick : callable, optional
+        Called with the number of layers whenever some are done.
     """
-    refused: dict[str, str] = {}
-    groups: dict[tuple[Any, ...], dict[str, tuple[int, int]]] = {}
-    for layer, (vertical, horizontal) in found.items():
-        if vertical.size != horizontal.size:
-            refused[layer] = (
-                f"layer {layer!r}: the receptive field must be square, as the canvas is;"
-                f" got {vertical.size} × {horizontal.size} pixels"
-            )
-            continue
-        try:
-            place = placed(connections, layer, (vertical, horizontal))
-        except InputError as error:
-            refused[layer] = str(error)
-            continue
-        if place is None:
-            refused[layer] = (
-                f"layer {layer!r}: its receptive field of {vertical.size} × {vertical.size} pixels"
-                f" does not fit in a frame of {LARGEST} pixels"
-            )
-            continue
-        groups.setdefault((vertical.size, place.frame, place.corner), {})[layer] = place.unit
-    if not groups:
+    groups, refused = _by_place(connections, found)
+    for where, units in groups.items():
+        beyond = heard_beyond(connections, units, where)
+        tick(len(units))
+        refused |= beyond
+        for layer in beyond:
+            del units[layer]
+    if not any(groups.values()):
         return [], refused
     working = copied(model).to(device).eval()
     return [
-        FramePass(working, where, corner, size, frame, ground)
-        for (size, frame, corner), where in groups.items()
+        FramePass(working, units, corner, size, frame, ground)
+        for (frame, corner, size), units in groups.items()
+        if units
     ], refused
+
+
+def _by_place(
+    connections: Connections, found: dict[str, tuple[ReceptiveField, ReceptiveField]]
+) -> tuple[dict[Where, dict[str, tuple[int, int]]], dict[str, str]]:
+    """Return the layers' units by where their fields are, and why the others have none."""
+    refused: dict[str, str] = {}
+    groups: dict[Where, dict[str, tuple[int, int]]] = {}
+    for layer, (vertical, horizontal) in found.items():
+        size = vertical.size
+        if size != horizontal.size:
+            refused[layer] = (
+                f"layer {layer!r}: the receptive field must be square, as the canvas is;"
+                f" got {size} × {horizontal.size} pixels"
+            )
+            continue
+        place = placed(connections, layer, (vertical, horizontal))
+        if place is None:
+            refused[layer] = (
+                f"layer {layer!r}: its receptive field of {size} × {size} pixels"
+                f" does not fit in a frame of {LARGEST} pixels"
+            )
+            continue
+        groups.setdefault((place.frame, place.corner, size), {})[layer] = place.unit
+    return groups, refused
 
 
 def _padding(convolution: Any, axis: int) -> int:

@@ -65,6 +65,7 @@ def layer_inputs(
         batch_size=batch_size,
         device=device,
         normalisation=normalisation,
+        progress=progress,
     )
     (each,) = plan.passes
     parts = []

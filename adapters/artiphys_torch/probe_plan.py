@@ -134,13 +134,12 @@ class Plan:
     def bar(self, progress: bool | None, n_done: int = 0) -> Iterator[Any]:
         """Give a progress bar, `n_done` images of it done already."""
         per_image = len(self.shifts) * len(self.passes)
-        with tqdm(
+        with _bar(
+            progress,
             total=len(self.photographs) * per_image,
             initial=n_done * per_image,
             desc=self.source or self.origin.source,
             unit="canvas",
-            disable=None if progress is None else not progress,
-            leave=False,
         ) as bar:
             yield bar
 
@@ -198,6 +197,7 @@ def probe_plan(
     device: str | torch.device = "auto",
     normalisation: Normalisation | None = None,
     source: str | None = None,
+    progress: bool | None = None,
 ) -> Plan:
     """Check everything that can be checked before any work, and say what is to be run.
 
@@ -217,7 +217,7 @@ def probe_plan(
     normalisation = Normalisation(*(normalisation or origin.normalisation))
     ground_value = ground(normalisation, background)
     photographs = as_photographs(images)
-    passes, refused = _passes(model, list(areas), ground_value, found_device)
+    passes, refused = _passes(model, list(areas), ground_value, found_device, progress)
     if refused and (asked or not passes):
         raise InputError("; ".join(refused.values()))
     still = _unshifted(passes, crop, shifts)
@@ -312,7 +312,11 @@ def _number(value: Any, name: str) -> float:
 
 
 def _passes(
-    model: nn.Module, layers: Sequence[str], ground_value: torch.Tensor, device: torch.device
+    model: nn.Module,
+    layers: Sequence[str],
+    ground_value: torch.Tensor,
+    device: torch.device,
+    progress: bool | None,
 ) -> tuple[list[ChainPass | FramePass], dict[str, str]]:
     """Return the passes that the layers need, and why some layers have none."""
     linear = {layer: chain for layer, chain in chains(model, layers).items() if chain.size}
@@ -322,11 +326,20 @@ def _passes(
     rest = [layer for layer in layers if layer not in linear]
     if not rest:
         return passes, {}
-    connections = Connections(model, rest)
-    found, refused = fields(connections)
-    framed, too_large = frame_passes(model, connections, found, ground_value, device)
+    # Measured, then looked for in a frame: two steps a layer, half a second each in large networks.
+    with _bar(progress, total=2 * len(rest), desc="receptive fields", unit="step") as bar:
+        connections = Connections(model, rest)
+        found, refused = fields(connections, bar.update)
+        framed, too_large = frame_passes(
+            model, connections, found, ground_value, device, bar.update
+        )
     problems = {**refused, **too_large}
     return [*passes, *framed], {layer: problems[layer] for layer in rest if layer in problems}
+
+
+def _bar(progress: bool | None, **how: Any) -> tqdm:
+    """Return a progress bar; by default one that is seen on a terminal only."""
+    return tqdm(disable=None if progress is None else not progress, leave=False, **how)
 
 
 def _unshifted(

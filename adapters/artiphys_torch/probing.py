@@ -117,6 +117,7 @@ def probe(
         device=device,
         normalisation=normalisation,
         source=source,
+        progress=progress,
     )
     with plan.running():
         n_channels = {

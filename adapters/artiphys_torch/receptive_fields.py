@@ -6,8 +6,8 @@ itself: noise outside the field that was found must not change the unit's answer
 """
 
 import functools
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -15,12 +15,24 @@ from torch import nn
 from artiphys.errors import InputError
 from artiphys_torch.connections import Connections
 
-__all__ = ["LARGEST", "Place", "ReceptiveField", "fields", "placed", "receptive_field"]
+__all__ = [
+    "LARGEST",
+    "Place",
+    "ReceptiveField",
+    "Where",
+    "fields",
+    "heard_beyond",
+    "placed",
+    "receptive_field",
+]
 
 WHOLE_FRAME = 1024
 LARGEST = 1024  # side of a frame in pixels; larger ones are refused rather than run for hours
 STEP = 32  # what encoders that halve five times need
 ONE_SIZE = 224  # what networks for one size only are mostly made for
+
+
+Where = tuple[int, tuple[int, int], int]  # a frame, and the corner and size of a field in it
 
 
 class Place(NamedTuple):
@@ -101,14 +113,22 @@ def receptive_field(model: nn.Module, layer: str) -> ReceptiveField:
             f" got {_told(vertical)} along a column, {_told(horizontal)} along a row"
         )
         raise InputError(msg)
-    placed(connections, layer, (vertical, horizontal))  # which sees that the field is the whole
+    place = placed(connections, layer, (vertical, horizontal))
+    if place:
+        where = (place.frame, place.corner, horizontal.size)
+        beyond = heard_beyond(connections, {layer: place.unit}, where)
+        if beyond:
+            raise InputError(beyond[layer])
     return horizontal
 
 
 def fields(
-    connections: Connections,
+    connections: Connections, tick: Callable[[int], Any] = lambda n_layers: None
 ) -> tuple[dict[str, tuple[ReceptiveField, ReceptiveField]], dict[str, str]]:
-    """Return the fields of layers, (along a column, along a row), and why the others have none."""
+    """Return the fields of layers, (along a column, along a row), and why the others have none.
+
+    `tick` is called with the number of layers whenever some are done.
+    """
     found, refused = {}, dict(connections.without_map)
     for layer in connections.layers:
         try:
@@ -116,6 +136,7 @@ def fields(
             found[layer] = (_along(connections, layer, "row", guess=horizontal), horizontal)
         except InputError as error:
             refused[layer] = f"layer {layer!r}: {error}"
+        tick(1)
     return found, refused
 
 
@@ -125,11 +146,6 @@ def placed(
     """Return a frame, the unit nearest its centre, and where the unit's square field begins.
 
     None if no frame holds the field.
-
-    Raises
-    ------
-    InputError
-        If the unit answers to what lies outside its field.
     """
     size = field[0].size
     needed = size + 2 * max(axis.stride for axis in field)
@@ -144,17 +160,33 @@ def placed(
             # Padding may hang on the size of the frame, and the fields' places with it.
             along = zip(("row", "column"), unit, field, strict=True)
             if all(_lies_at(connections, layer, axis, frame, u, f) for axis, u, f in along):
-                break
-    else:
-        return None
-    if connections.hears(layer, frame, unit, corner, size):
-        msg = (
+                return Place(frame, unit, corner)
+    return None
+
+
+def heard_beyond(
+    connections: Connections,
+    units: Mapping[str, tuple[int, int]],
+    where: Where,
+) -> dict[str, str]:
+    """Return what is wrong with those of some layers whose unit hears what is beyond its field.
+
+    Parameters
+    ----------
+    units : mapping of str to (row, column)
+        Of each layer the unit whose field is there.
+    where : Where
+        That is.
+    """
+    frame, corner, size = where
+    return {
+        layer: (
             f"layer {layer!r}: its units answer to pixels outside the receptive field of {size}"
             " pixels that was measured: the network stops NaN (torch.where, nan_to_num) or is"
             " random; take a layer before that"
         )
-        raise InputError(msg)
-    return Place(frame, unit, corner)
+        for layer in connections.hear(units, frame, corner, size)
+    }
 
 
 def _lies_at(

@@ -108,7 +108,7 @@ def probe_with_inputs(
         As :func:`artiphys_torch.probe` and :func:`unrectified_inputs`.
     """
     images = held(as_photographs(images))
-    plan = probe_plan(model, images, layers, **how)
+    plan = probe_plan(model, images, layers, progress=progress, **how)
     inputs = {
         area: unrectified_inputs(model, images, layer, progress=progress, **how)
         for layer, area in plan.areas.items()
