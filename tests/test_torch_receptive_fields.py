@@ -81,6 +81,13 @@ def test_chains_equal_arithmetic(windows, grouped):
     assert chains(network, [name])[name].size == expected[0]
 
 
+def test_strides_that_pass_over_a_small_frame():
+    """Of 32 pixels the one unit would lie in the padding alone."""
+    strided = [nn.Conv2d(3, 3, 1, stride=3) for _ in range(3)]
+    network = nn.Sequential(*strided, nn.Conv2d(3, 2, 1, stride=3, padding=1))
+    assert receptive_field(network, "3") == (1, 81, -27.0)
+
+
 def test_paths_that_meet_again():
     network = Residual()
     assert receptive_field(network, "stem") == (7, 2, 0.0)
@@ -327,6 +334,20 @@ def test_a_field_that_nan_does_not_show_is_refused(stop):
     with pytest.raises(InputError, match="does not depend on the image|outside the receptive"):
         receptive_field(network, "second")
     assert receptive_field(network, "first").size == 5  # before NaN is stopped all is well
+
+
+def refusing(values):
+    if values.isnan().any():
+        msg = "not finite"
+        raise ValueError(msg)
+    return values
+
+
+def test_a_network_that_takes_no_nan_is_refused_in_one_line():
+    with pytest.raises(
+        InputError, match="layer .second.: cannot be measured with NaN, .* .not finite."
+    ):
+        receptive_field(StopsNaN(refusing), "second")
 
 
 class StopsNaNOnOnePath(nn.Module):

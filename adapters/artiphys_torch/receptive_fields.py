@@ -253,7 +253,12 @@ def _n_units(spread: Callable[[str, int], torch.Tensor]) -> int:
     if blank.any():
         msg = "gives NaN on a blank image; its weights are not finite"
         raise InputError(msg)
-    if not spread("from", 0).any():
+    try:
+        seen = spread("from", 0)
+    except Exception as error:
+        msg = f"cannot be measured with NaN, which the network does not take ({error})"
+        raise InputError(" ".join(msg.split())) from error
+    if not seen.any():
         msg = "does not depend on the image"
         raise InputError(msg)
     return len(blank)
