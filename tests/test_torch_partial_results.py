@@ -165,7 +165,7 @@ def test_the_lock_of_another_host_is_told(tmp_path):
         PartialResults(tmp_path / "p", {})
 
 
-@pytest.mark.parametrize("number", [os.getpid(), 2**22 + 1])
+@pytest.mark.parametrize("number", [os.getpid(), 2**22 + 1], ids=["our own", "none"])
 def test_the_lock_of_the_dead_stops_nobody(tmp_path, number):
     """Also where its process had the number that is ours now, as after a restart of a container."""
     (tmp_path / "r.nc.partial").mkdir()
