@@ -49,13 +49,13 @@ def cautions(row: Mapping[str, Any], *, share: float, n_image: int, resample: Se
         )
     if reliability < LOW_RELIABILITY:
         figures = (
-            "up to a third too near 0, and 95 % intervals held the truth in 89"
+            "a third too near 0, and 95 % intervals held the truth in 89"
             if reliability < LOWEST_RELIABILITY
-            else "up to a fifth too near 0, and 95 % intervals held the truth in 92"
+            else "a seventh too near 0, and 95 % intervals held the truth in 95"
         )
         found.append(
             f"noisy (the reliability of invariance is {reliability:.2f}): where there was a "
-            f"relation in such data r_s came out {figures} to 95 of 100 experiments"
+            f"relation in such data r_s came out up to {figures} of 100 experiments"
         )
     unseen = sum(int(row[name]) for name in UNSEEN)
     if unseen > MANY_LEFT_OUT * (n_unit + unseen):

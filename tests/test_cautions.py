@@ -23,7 +23,7 @@ ROW = {
         ({}, 0.3, "few images (30) for what 60 units differ"),
         ({"p_value": np.nan}, 0.3, ""),
         ({"n_units": 12}, 0.1, "few units (12)"),
-        ({"reliability_invariance": 0.5}, 0.1, "up to a fifth too near 0"),
+        ({"reliability_invariance": 0.5}, 0.1, "up to a seventh too near 0"),
         ({"reliability_invariance": 0.2}, 0.1, "up to a third too near 0"),
         ({"n_too_noisy": 20, "n_without_signal": 5}, 0.1, "of 85 units 25 answer too little"),
         ({"n_too_noisy": 10}, 0.1, ""),
