@@ -4,7 +4,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from artiphys.marginal_likelihood import Estimate, Observed, posterior
+from artiphys.marginal_likelihood import (
+    LARGEST_CORRELATION,
+    Estimate,
+    Observed,
+    posterior,
+    squared_distances,
+)
 from artiphys.randomness import generator
 
 __all__ = ["GoodnessOfFit", "bootstrap_p_value", "distances"]
@@ -27,16 +33,8 @@ class GoodnessOfFit(NamedTuple):
 
 
 def distances(observed: Observed, estimate: Estimate) -> np.ndarray:
-    """Return each unit's distance from its likeliest place on the curve, in standard errors.
-
-    Errors are those of `n_images` where known, held to moderate size: far below threshold there are
-    some that would make any unit near.
-    """
-    n_images = float(observed.n_images or estimate.n_effective)
-    judged = estimate._replace(n_effective=n_images, held=True)
-    _, probability, squares = posterior(observed, judged)
-    nearest = probability.argmax(axis=1)[:, np.newaxis]
-    return np.sqrt(n_images * np.take_along_axis(squares, nearest, axis=1)[:, 0])
+    """Return each unit's distance from the curve, in standard errors."""
+    return np.sqrt(squared_distances(observed, estimate))
 
 
 def bootstrap_p_value(
@@ -49,7 +47,7 @@ def bootstrap_p_value(
     """
     rng = generator(rng)
     n_images = int(observed.n_images or 0)
-    grid, probability, _ = posterior(observed, estimate._replace(n_effective=float(n_images)))
+    grid, probability = posterior(observed, estimate)
     cumulative = probability.cumsum(axis=1)
     n_units = len(cumulative)
     found = distances(observed, estimate)
@@ -78,5 +76,5 @@ def _simulated(
     seen = (square1 > 0) & (square2 > 0)
     r = product[seen] / np.sqrt(square1[seen] * square2[seen])
     log_variance = np.log(square1[seen] / (n_images - 1)) + 2 * estimate.log_sigma
-    inside = np.abs(r) < 1 - 1e-12
+    inside = np.abs(r) < LARGEST_CORRELATION
     return Observed(log_variance[inside], np.arctanh(r[inside]), n_images)

@@ -33,8 +33,8 @@ LEAST_UNITS = 3
 # An interval this many times as wide as its lower end says little.
 WIDE = 2.0
 # A population of mu/sigma spread less than this is not told from a point.
-LEAST_SHARE = 0.1  # of units above threshold, for sigma to be known
 SAME_PLACE = 0.1
+LEAST_SHARE = 0.1  # of units above threshold, for sigma to be known
 
 
 class StandardErrors(NamedTuple):
@@ -84,11 +84,13 @@ class RectificationModel:
         standard errors.
     residuals_ : xarray.Dataset, (unit)
         ``fisher_z``: measured less predicted at the measured variance; ``distance``: from the
-        unit's likeliest place on the curve in standard errors, positive above the curve.
+        nearest place on the curve in standard errors, positive above the curve.
     goodness_of_fit_ : GoodnessOfFit
+    rho_scatter_ : float
+        Standard deviation between units of Fisher's z of rho; 0 where the data ask for none.
     n_images_effective_ : float
-        Images that would give the units' scatter about the curve, `n_images` at most. Far fewer
-        say that units differ in more than mu/sigma.
+        Images that would give the units' scatter about the curve (by its median), `n_images` at
+        most. Far fewer say that units differ in more than mu/sigma.
     n_units_, n_left_out_ : int
         Units that could be used, and those that could not.
 
@@ -96,11 +98,13 @@ class RectificationModel:
     -----
     Maximum likelihood with each unit's mu/sigma integrated out over a population that is fitted
     too (see :mod:`artiphys.marginal_likelihood`); intervals by the likelihood ratio, over any
-    population. A few units tell rho. sigma is told only where the curve ends, so that units below
-    threshold leave it nearly open. Units are taken as independent: errors they share, as when few
-    images drive all of them, are not in the intervals. Nor can the two quantities tell units that
-    differ in scale from units that hardly ever answer, which scatter as widely: see how many images
-    drive them.
+    population. A few units tell rho. sigma is told only where the curve ends, by units above a
+    mu/sigma of 1.5 or so: others leave it nearly open. A population that stops dead short of that,
+    many units at its edge, looks like one that reaches the end, and sigma comes out too low (by
+    15 % with the edge at 1) without a warning. Units may differ in rho; if they differ in sigma,
+    the largest are taken for the curve's end, and the estimate is too high for the rest. Units are
+    taken as independent: errors they share, as when few images drive all of them, are not in the
+    intervals.
 
     Data that lie on the curve but for rounding, theory in place of measurements, are solved for rho
     and sigma by least squares (see :mod:`artiphys.exact_curve`): no sampling errors are removed
@@ -174,8 +178,8 @@ class RectificationModel:
         Raises
         ------
         InputError
-            If the data cannot identify the model, saying why: fewer than 3 units, no differences
-            between them, invariance that does not rise with dynamic range, negative variances, or a
+            If the data cannot identify the model, saying why: fewer than 3 units, a
+            constant, invariance that does not rise with dynamic range, negative variances, or a
             likelihood without a summit.
 
         Warns
@@ -183,8 +187,8 @@ class RectificationModel:
         ArtiphysWarning
             If units are left out, their correlation being ±1 or beyond; if invariance does not rise
             with dynamic range beyond chance, or units do not differ in mu/sigma; if sigma's
-            interval is wide, or fewer than a tenth of the units are above threshold; if units
-            scatter more than half of `n_images` would explain.
+            interval is wide, or fewer than a tenth of the units are above threshold; if
+            units scatter more than half of `n_images` would explain.
         """
         self._forget()
         self._check_parameters()
@@ -204,6 +208,7 @@ class RectificationModel:
             _warn_of_a_missing_end(estimate)
         self._keep_parameters(estimate, bounds)
         self._keep_units(observed, estimate, used, coords, exact=bool(exact))
+        self.rho_scatter_ = estimate.scatter
         self.n_units_, self.n_left_out_ = int(used.sum()), int((~used).sum())
         law = power_law(variance[used], correlation[used])
         self.power_law_ = PowerLaw(law.a, law.b)
@@ -323,7 +328,6 @@ class RectificationModel:
             coords={"ci_bound": ["lower", "upper"]},
             attrs={"level": self.level},
         )
-        self.n_images_effective_ = estimate.n_effective
         self.population_ = xr.Dataset(
             {name: ("component", values) for name, values in estimate.population._asdict().items()}
         )
@@ -341,7 +345,7 @@ class RectificationModel:
         if exact:
             mean, deviation = curve_place(variance), np.zeros(variance.size)
         else:
-            grid, probability, _ = posterior(observed, estimate)
+            grid, probability = posterior(observed, estimate)
             mean = probability @ grid
             deviation = np.sqrt(np.maximum(probability @ grid**2 - mean**2, 0))
         residual = observed.fisher_z - np.arctanh(curve_correlation(variance, self.rho_))
@@ -365,6 +369,8 @@ class RectificationModel:
                 observed, estimate, n_resamples=self.n_resamples, rng=self.rng
             )
         dof = observed.fisher_z.size - 2
+        middle = float((self.residuals_["distance"] ** 2).median() / stats.chi2.median(1))
+        self.n_images_effective_ = estimate.n_images / max(middle, 1)
         self.goodness_of_fit_ = GoodnessOfFit(chi_square, dof, p_value, 1 - residual / spread)
 
 
