@@ -18,6 +18,7 @@ from artiphys.curve_misfit import GoodnessOfFit, bootstrap_p_value, distances
 from artiphys.errors import ArtiphysWarning, InputError
 from artiphys.exact_curve import curve_correlation, curve_place, exact_curve
 from artiphys.marginal_likelihood import (
+    LARGEST_CORRELATION,
     Estimate,
     Observed,
     estimate_at,
@@ -178,7 +179,7 @@ class RectificationModel:
         Raises
         ------
         InputError
-            If the data cannot identify the model, saying why: fewer than 3 units, a
+            If the data cannot identify the model, saying why: fewer than 3 units that differ, a
             constant, invariance that does not rise with dynamic range, negative variances, or a
             likelihood without a summit.
 
@@ -419,7 +420,7 @@ def _usable(variance: np.ndarray, correlation: np.ndarray) -> np.ndarray:
     """Return which units can be used."""
     _at_least_zero(variance)
     measured = np.isfinite(variance) & np.isfinite(correlation) & (variance > 0)
-    beyond = measured & (np.abs(correlation) >= 1)
+    beyond = measured & (np.abs(correlation) > LARGEST_CORRELATION)
     if beyond.any():
         n_beyond = f"{int(beyond.sum())} of {variance.size}"
         msg = f"{n_beyond} units left out: their invariance is ±1 or beyond"
@@ -427,9 +428,10 @@ def _usable(variance: np.ndarray, correlation: np.ndarray) -> np.ndarray:
     used = measured & ~beyond
     if used.sum() < LEAST_UNITS:
         msg = (
-            f"the model cannot be identified by {int(used.sum())} units: with rho, sigma and a "
-            f"mu/sigma each, they fit any curve; {LEAST_UNITS} at least are needed with a variance "
-            f"above 0 and a correlation within (-1, 1); {variance.size} were given"
+            f"the model cannot be identified by {int(used.sum())} units: 2 have as many numbers as "
+            f"rho, sigma and a mu/sigma each, and fit as well whatever they are; {LEAST_UNITS} at "
+            f"least are needed with a variance above 0 and a correlation within (-1, 1); "
+            f"{variance.size} were given"
         )
         raise InputError(msg)
     return used
@@ -444,6 +446,13 @@ def _require_relation(variance: np.ndarray, correlation: np.ndarray) -> None:
                 f"at {values[0]:.6g}, one place of the curve, through which many curves go"
             )
             raise InputError(msg)
+    n_distinct = len(np.unique(np.column_stack([variance, correlation]), axis=0))
+    if n_distinct < LEAST_UNITS:
+        msg = (
+            f"the model cannot be identified by {n_distinct} distinct units, repeated to "
+            f"{variance.size}; {LEAST_UNITS} at least that differ are needed"
+        )
+        raise InputError(msg)
     if (correlation <= 0).all():
         msg = (
             "the model cannot be identified: every invariance is negative or 0, where rectified "
