@@ -345,6 +345,42 @@ def test_an_open_sigma_is_said():
     assert "the data hardly identify sigma: its 95% interval" in told
 
 
+def test_units_short_of_the_end_are_said():
+    rng = np.random.default_rng(14)
+    variance, invariance = measured(rng.normal(-1.5, 0.3, 60), 0.7, 500, rng)
+    with pytest.warns(ArtiphysWarning) as record:
+        RectificationModel(n_images=500, n_resamples=0).fit(variance, invariance)
+    told = " ".join(str(w.message) for w in record)
+    assert "only 0% of the units are likely to be above mu/sigma = 1.5" in told
+
+
+SHORT_OF_THE_END = {
+    "normal(-2, 0.3)": lambda rng: rng.normal(-2, 0.3, 100),
+    "normal(-1, 0.5)": lambda rng: rng.normal(-1, 0.5, 100),
+    "uniform(-1.5, 0)": lambda rng: rng.uniform(-1.5, 0, 100),
+    "one place": lambda rng: np.full(100, 0.5),
+}
+
+
+@pytest.mark.parametrize("draw", SHORT_OF_THE_END.values(), ids=SHORT_OF_THE_END)
+@pytest.mark.parametrize("seed", range(3))
+def test_by_default_units_short_of_the_end_are_said(draw, seed):
+    rng = np.random.default_rng(seed)
+    variance, invariance = measured(draw(rng), 0.7, 500, rng)
+    with pytest.warns(ArtiphysWarning, match="which alone tells sigma|hardly"):
+        RectificationModel().fit(variance, invariance)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_units_that_reach_the_end_are_not_warned_of(seed):
+    rng = np.random.default_rng(seed)
+    variance, invariance = measured(rng.normal(0, 1, 200), 0.7, 500, rng)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ArtiphysWarning)
+        warnings.filterwarnings("ignore", "1 of 200 units left out")
+        RectificationModel(n_images=500, n_resamples=0).fit(variance, invariance)
+
+
 def test_intervals_reach_the_truth_where_the_population_stops_short_of_the_end():
     rng = np.random.default_rng(21)
     held = 0
