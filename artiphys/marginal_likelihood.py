@@ -22,6 +22,8 @@ from artiphys.sampling_error import sampling_error
 
 __all__ = [
     "LARGEST_CORRELATION",
+    "LEAST_SHARE",
+    "NEAR_END",
     "Estimate",
     "Observed",
     "Population",
@@ -29,6 +31,7 @@ __all__ = [
     "maximise",
     "posterior",
     "profile_bounds",
+    "share_near_end",
     "squared_distances",
 ]
 
@@ -51,9 +54,12 @@ LEAST_SPREAD = (0.05, 0.25)
 # One unit in a thousand may lie anywhere, within 10 of log variance and 3 of z.
 LOG_OUTLIER = np.log(1e-3 / 30)
 LOG_2_PI = np.log(2 * np.pi)
-# The ratio's distribution is wider than chi-square where a population stops short of the end: twice
-# as far, 95 % intervals held the truth in 93 of 100 or more in the benchmark's populations.
+# The ratio's distribution is wider than chi-square where a population stops short of the end, which
+# the units cannot always show: bounds are where the ratio is twice as large.
 OPEN_END = 2.0
+# The curve ends slowly: at mu/sigma of 1.5 its variance is 0.88 of the end's. With fewer units than
+# this share beyond, simulated fits went astray.
+NEAR_END, LEAST_SHARE = 1.5, 0.02
 # Of log likelihood, for units to be taken to differ in rho.
 LEAST_GAIN = 2.0
 MAX_COMPONENTS = 2
@@ -131,6 +137,12 @@ def squared_distances(observed: Observed, estimate: Estimate) -> np.ndarray:
     return _squares(observed, estimate.log_sigma, curve).min(axis=1)
 
 
+def share_near_end(estimate: Estimate) -> float:
+    """Return the share of units that lies near the end of the curve, which tells sigma."""
+    weight, mean, spread = estimate.population
+    return float(weight @ stats.norm.sf(NEAR_END, mean, spread))
+
+
 def profile_bounds(observed: Observed, estimate: Estimate, *, level: float) -> np.ndarray:
     """Return lower and upper bounds (columns) of log sigma and Fisher z of rho (rows).
 
@@ -148,8 +160,8 @@ def profile_bounds(observed: Observed, estimate: Estimate, *, level: float) -> n
     options = {"initial_simplex": simplex, "xatol": 2e-3, "fatol": 5e-3}
     summit = minimize(cost, origin, method="Nelder-Mead", options=options)
     drop = float(stats.chi2.ppf(level, 1))
-    if observed.n_images is not None:
-        drop *= OPEN_END  # unknown, the number of images is free too, and bounds wide enough
+    if observed.n_images is not None or share_near_end(estimate) < LEAST_SHARE:
+        drop *= OPEN_END  # unknown, the number of images is free too, and bounds are wider by that
     bounds = np.array(
         [
             [_bound(cost, summit.x, summit.fun, axis, sign, drop) for sign in (-1, 1)]
