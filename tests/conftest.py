@@ -1,6 +1,7 @@
 """Fixtures that every test may use."""
 
 import os
+import signal
 from pathlib import Path
 
 import matplotlib
@@ -12,6 +13,11 @@ from artiphys.schema import response_array
 
 matplotlib.use("Agg")
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
+
+
+def heed_interrupts() -> None:
+    """In a new process: also where the tests run in the background of a shell, which ignores them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def missing(what: str, *, module: bool = False) -> None:

@@ -15,6 +15,7 @@ from artiphys.command import main
 from artiphys.command.output import as_typed, p_text
 from artiphys.simulation import simulate_responses
 from artiphys.storage import save_responses
+from conftest import heed_interrupts
 
 
 @pytest.fixture
@@ -40,11 +41,6 @@ def refused(capsys, *argv):
     assert err.count("\n") == 1, err
     assert err.startswith("artiphys: error: ")
     return err
-
-
-def heed_interrupts():
-    """Also where the tests themselves run in the background of a shell, which ignores them."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_signature_prints_a_table_and_writes_it(file, tmp_path, capsys):

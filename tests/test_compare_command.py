@@ -14,6 +14,7 @@ from artiphys.command import main
 from artiphys.errors import InputError
 from artiphys.simulation import simulate_responses
 from artiphys.storage import save_responses
+from conftest import heed_interrupts
 
 
 @pytest.fixture
@@ -128,7 +129,10 @@ def test_a_signal_ends_it_with_one_line_and_nothing_half_written(files, kind):
     out = files / "out"
     words = argv(files, *PAIRS, "--out", out, "--n-passes", "100000")
     process = subprocess.Popen(
-        [sys.executable, "-m", "artiphys.command", *words], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "artiphys.command", *words],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_interrupts,
     )
     while not out.is_dir():
         time.sleep(0.05)

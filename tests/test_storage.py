@@ -19,6 +19,7 @@ from artiphys import storage
 from artiphys.errors import InputError, SchemaError
 from artiphys.files import writable_folder, written_whole
 from artiphys.storage import open_responses, save_responses
+from conftest import heed_interrupts
 
 SUFFIXES = (".nc", ".zarr")
 
@@ -333,11 +334,6 @@ def wait(values):
 signature.run = save
 sys.exit(main(["signature", sys.argv[1], "--out", sys.argv[2]]))
 """
-
-
-def heed_interrupts():
-    """Also where the tests themselves run in the background of a shell, which ignores them."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
