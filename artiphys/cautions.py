@@ -10,9 +10,9 @@ import numpy as np
 
 __all__ = ["cautions", "images_share"]
 
-# Units times the images' share in what they differ by: below it the false-positive rate was below
-# 7 %, from it on 10 % and more.
-MANY_UNITS = 10
+# Units times the images' share in what they differ by: below it the false-positive rate was 3 to
+# 6 %, from it on 5 to 21 %.
+MANY_UNITS = 8
 FEW_UNITS = 16
 LOW_RELIABILITY, LOWEST_RELIABILITY = 0.7, 0.4
 MANY_LEFT_OUT = 0.25
@@ -39,8 +39,8 @@ def cautions(row: Mapping[str, Any], *, share: float, n_image: int, resample: Se
     if n_unit * share > MANY_UNITS and "image" not in resample:
         found.append(
             f"few images ({n_image}) for what {n_unit} units differ in dynamic range, of which the "
-            f"choice of images makes {share:.0%}: without a relation among images at large 10 to "
-            "15 % of such experiments had p < 0.05; resample=('image', 'unit') asks about images "
+            f"choice of images makes {share:.0%}: without a relation among images at large 5 to "
+            "21 % of such experiments had p < 0.05; resample=('image', 'unit') asks about images "
             "at large"
         )
     if n_unit < FEW_UNITS:

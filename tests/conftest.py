@@ -16,7 +16,7 @@ IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
 
 def heed_interrupts() -> None:
-    """In a new process: also where the tests run in the background of a shell, which ignores them."""
+    """For a new process, also where the tests run in the background, where a shell ignores them."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
