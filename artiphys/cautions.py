@@ -45,7 +45,7 @@ def cautions(row: Mapping[str, Any], *, share: float, n_image: int, resample: Se
         )
     if n_unit < FEW_UNITS:
         found.append(
-            f"few units ({n_unit}): without a relation 6 to 7 % of such experiments had p < 0.05"
+            f"few units ({n_unit}): without a relation 5 to 6 % of such experiments had p < 0.05"
         )
     if reliability < LOW_RELIABILITY:
         figures = (

@@ -41,7 +41,7 @@ def test_data_on_which_calibration_found_something_amiss_are_told():
     images_at_large = signature(few_images, resample=("image", "unit"))
     assert images_at_large["caution"].item() == ""
     noisy = simulate_responses(rate=8.0, rng=0).responses
-    assert "Caution: noisy (the reliability of invariance is 0.3" in verdict(signature(noisy))
+    assert "noisy (the reliability of invariance is 0.3" in verdict(signature(noisy))
     unseen = simulate_responses(relation="none", rate=4.0, repeats=8, rng=0).responses
     assert re.search(
         r"of 80 units \d+ answer too little or too noisily", verdict(signature(unseen))
