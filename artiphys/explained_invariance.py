@@ -14,7 +14,7 @@ import xarray as xr
 from scipy.stats import rankdata
 
 from artiphys.errors import InputError
-from artiphys.rectification import rectified_covariance, rectified_cross_covariance
+from artiphys.rectification import covariance_rectified, rectified_cross_covariance
 
 __all__ = ["PREDICTIONS", "agreement", "explained_invariance"]
 
@@ -98,7 +98,7 @@ def explained_invariance(inputs: xr.DataArray, weights: Any) -> xr.Dataset:
         if enough:
             cov = _covariance(linear, linear)
             variances.append(np.diag(cov))
-            gaussian = rectified_covariance(mean, cov).cov
+            gaussian = covariance_rectified(mean, cov, np.sqrt(variances[-1])).cov
         own.append(_predictions(rows, (linear, linear), (rectified, rectified), gaussian))
     invariance = np.empty((len(PREDICTIONS), len(rows), len(found.positions)))
     for number in range(1, len(means)):

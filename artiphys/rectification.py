@@ -36,6 +36,7 @@ from artiphys.real_numbers import real_numbers
 __all__ = [
     "RectifiedCovariance",
     "RectifiedMoments",
+    "covariance_rectified",
     "rectified_covariance",
     "rectified_cross_covariance",
     "rectified_moments",
@@ -183,7 +184,16 @@ def rectified_covariance(mean: Any, cov: Any) -> RectifiedCovariance:
     array([[ 0.3408, -0.1592],
            [-0.1592,  0.3408]])
     """
-    mean, cov, sigma = checked_covariance(mean, cov)
+    return covariance_rectified(*checked_covariance(mean, cov))
+
+
+def covariance_rectified(
+    mean: np.ndarray, cov: np.ndarray, sigma: np.ndarray
+) -> RectifiedCovariance:
+    """Return :func:`rectified_covariance` of what is known to be a covariance, and its deviations.
+
+    Looking whether it is one takes a tenth of the time.
+    """
     h = _standard(mean, sigma)
     margin = _margin(h)
     covariance = _outer_covariance((h, sigma, margin), (h, sigma, margin), cov, symmetric=True)
