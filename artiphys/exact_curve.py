@@ -4,16 +4,15 @@ Theory in place of measurements: a likelihood, which takes scatter for granted, 
 on to there, while two unknowns and more equations than that have a solution.
 """
 
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
 from scipy.optimize import OptimizeResult, least_squares
 
-from artiphys.rectification import rectified_moments
+from artiphys.single_input import curve_correlation
 
-__all__ = ["ExactCurve", "curve_correlation", "curve_place", "exact_curve"]
+__all__ = ["ExactCurve", "exact_curve"]
 
 # Largest root mean square of what is left of Fisher's z; a million images leave a hundredfold.
 ROUNDING = 1e-5
@@ -43,7 +42,12 @@ def exact_curve(log_variance: np.ndarray, fisher_z: np.ndarray) -> ExactCurve | 
     Parameters
     ----------
     log_variance, fisher_z : numpy.ndarray, (unit)
-        Three units at least.
+        Log of the variance, in the square of the responses' units, and Fisher's z of the
+        correlation; three units at least.
+
+    Returns
+    -------
+    ExactCurve or None
     """
     if (np.diff(fisher_z[np.argsort(log_variance)]) < -ROUNDING).any():
         return None  # the curve rises
@@ -67,24 +71,3 @@ def exact_curve(log_variance: np.ndarray, fisher_z: np.ndarray) -> ExactCurve | 
     freedom = fisher_z.size - 2
     covariance = np.linalg.pinv(best.jac.T @ best.jac) * (2 * best.cost / freedom)
     return ExactCurve(float(best.x[0]), float(best.x[1]), covariance, freedom)
-
-
-def curve_place(variance: np.ndarray) -> np.ndarray:
-    """Return the mu/sigma at which the curve of unit scale has a variance; inf from 1 on."""
-    grid, log_variance = _places()
-    with np.errstate(divide="ignore"):
-        m = np.interp(np.log(variance), log_variance, grid, left=-np.inf, right=np.inf)
-    return np.where(np.isnan(variance), np.nan, m)
-
-
-def curve_correlation(variance: np.ndarray, rho: float) -> np.ndarray:
-    """Return the correlation where the curve of unit scale has a variance; rho from 1 on."""
-    m = curve_place(variance)
-    return rectified_moments(m, m, 1.0, 1.0, rho).corr
-
-
-@lru_cache(maxsize=1)
-def _places() -> tuple[np.ndarray, np.ndarray]:
-    """Return places of mu/sigma and the log variance there, for linear interpolation."""
-    grid = np.concatenate([-np.linspace(37, 6, 125)[:-1], np.linspace(-6, 8, 2801)])
-    return grid, np.log(rectified_moments(grid, 0.0, 1.0, 1.0, 0.0).var1)

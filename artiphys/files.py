@@ -13,7 +13,7 @@ from pathlib import Path
 
 from artiphys.errors import InputError
 
-__all__ = ["writable_folder", "written_whole"]
+__all__ = ["lives", "writable_folder", "written_whole"]
 
 
 @contextlib.contextmanager
@@ -107,7 +107,7 @@ def _tidy_up_after_the_dead(path: Path) -> None:
     )
     for name in glob.glob(f".{glob.escape(path.name)}.*.partial", root_dir=path.parent):
         found = ours.fullmatch(name)
-        if not found or _lives(int(found[1])):
+        if not found or lives(int(found[1])):
             continue
         left = path.with_name(name)
         if found[2] and not path.exists():  # killed between moving the old away and the new in
@@ -116,7 +116,8 @@ def _tidy_up_after_the_dead(path: Path) -> None:
             _remove(left)
 
 
-def _lives(pid: int) -> bool:
+def lives(pid: int) -> bool:
+    """Say whether a process of this machine is there, whoever's it is."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -16,7 +16,7 @@ from scipy import stats
 
 from artiphys.curve_misfit import GoodnessOfFit, bootstrap_p_value, distances
 from artiphys.errors import ArtiphysWarning, InputError
-from artiphys.exact_curve import curve_correlation, curve_place, exact_curve
+from artiphys.exact_curve import exact_curve
 from artiphys.marginal_likelihood import (
     LARGEST_CORRELATION,
     LEAST_SHARE,
@@ -29,7 +29,7 @@ from artiphys.marginal_likelihood import (
     profile_bounds,
     share_near_end,
 )
-from artiphys.single_input import PowerLaw, power_law
+from artiphys.single_input import PowerLaw, curve_correlation, curve_place, power_law
 
 __all__ = ["RectificationModel", "StandardErrors"]
 

@@ -4,6 +4,7 @@ As `mu/sigma` of an input goes up, both quantities follow one curve, set by the 
 `rho` alone. The paper approximates the curve by a power law of Fisher's z, ``z = a v^b``.
 """
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +16,15 @@ from artiphys.errors import InputError
 from artiphys.real_numbers import real_numbers
 from artiphys.rectification import rectified_moments
 
-__all__ = ["PowerLaw", "PowerLawFit", "power_law", "rectified_quadrants", "single_input_relation"]
+__all__ = [
+    "PowerLaw",
+    "PowerLawFit",
+    "curve_correlation",
+    "curve_place",
+    "power_law",
+    "rectified_quadrants",
+    "single_input_relation",
+]
 
 EXPONENTS = (-5.0, 10.0)
 
@@ -246,3 +255,24 @@ def rectified_quadrants(mu_over_sigma: float, rho: float) -> xr.Dataset:
             "correlation": float(moments.corr),
         },
     )
+
+
+def curve_place(variance: np.ndarray) -> np.ndarray:
+    """Return the mu/sigma where the curve of unit scale has a variance; inf from 1 on."""
+    grid, log_variance = _places()
+    with np.errstate(divide="ignore"):
+        m = np.interp(np.log(variance), log_variance, grid, left=-np.inf, right=np.inf)
+    return np.where(np.isnan(variance), np.nan, m)
+
+
+def curve_correlation(variance: np.ndarray, rho: float) -> np.ndarray:
+    """Return the correlation where the curve of unit scale has a variance; rho from 1 on."""
+    m = curve_place(variance)
+    return rectified_moments(m, m, 1.0, 1.0, rho).corr
+
+
+@lru_cache(maxsize=1)
+def _places() -> tuple[np.ndarray, np.ndarray]:
+    """Return places of mu/sigma and the log variance there, for linear interpolation."""
+    grid = np.concatenate([-np.linspace(37, 6, 125)[:-1], np.linspace(-6, 8, 2801)])
+    return grid, np.log(rectified_moments(grid, 0.0, 1.0, 1.0, 0.0).var1)

@@ -152,7 +152,7 @@ class Plan:
         except torch.OutOfMemoryError as error:
             msg = f"the memory of {self.device} is full; take a batch_size below {self.batch_size}"
             raise InputError(msg) from error
-        except (RuntimeError, NotImplementedError) as error:
+        except RuntimeError as error:
             msg = f"the network cannot be run on canvases of RGB photographs: {one_line(error)}"
             raise InputError(msg) from error
 

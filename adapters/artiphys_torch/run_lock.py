@@ -10,6 +10,7 @@ import socket
 from pathlib import Path
 
 from artiphys.errors import InputError
+from artiphys.files import lives
 
 __all__ = ["is_lock", "lock", "require_unlocked", "unlock"]
 
@@ -81,13 +82,7 @@ def _is_dead(path: Path) -> bool:
         return False
     if int(number) == os.getpid():
         return path.resolve() not in _HELD
-    try:
-        os.kill(int(number), 0)
-    except ProcessLookupError:
-        return True
-    except OSError:  # it lives, and is somebody else's
-        return False
-    return False
+    return not lives(int(number))
 
 
 def _remove(path: Path) -> None:
