@@ -4,12 +4,8 @@ import importlib.util
 import os
 
 NEEDS = {
-    "torch": [
-        "adapters/artiphys_torch/*.py",
-        "tests/test_torch_*.py",
-        "tests/test_reproduction.py",
-    ],
-    "h5py": ["adapters/artiphys_nwb/*.py", "tests/test_nwb_*.py"],
+    "torch": ["adapters/artiphys_torch/*", "tests/artiphys_torch/*", "*/*reproduction.py"],
+    "h5py": ["adapters/artiphys_nwb/*", "tests/artiphys_nwb/*"],
 }
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 

@@ -7,22 +7,22 @@ read by ``artiphys_nwb``.
 
 from importlib.metadata import version
 
-from artiphys.comparison import compare
+from artiphys.comparison.compare import compare
+from artiphys.comparison.matched_responses import matched_responses
+from artiphys.correlations.partial import partial_spearman
+from artiphys.correlations.spearman import fisher_z, spearman
 from artiphys.errors import ArtiphysError, ArtiphysWarning, InputError, SchemaError
-from artiphys.estimators import dynamic_range, invariance
-from artiphys.integration import output_invariance, weight_share
-from artiphys.invariance_index import translation_invariance
-from artiphys.matched_responses import matched_responses
-from artiphys.partial_correlation import partial_spearman
-from artiphys.rank_correlation import fisher_z, spearman
-from artiphys.rectification import rectified_covariance, rectified_moments
-from artiphys.rectification_model import RectificationModel
-from artiphys.reliability import signal_to_noise, split_half_reliability, square_root
-from artiphys.schema import response_array, validate
-from artiphys.signatures import signature
+from artiphys.estimators.dynamic_range import dynamic_range, invariance
+from artiphys.estimators.reliability import signal_to_noise, split_half_reliability, square_root
+from artiphys.estimators.translation_invariance import translation_invariance
+from artiphys.integration.weights import output_invariance, weight_share
+from artiphys.rectification.model import RectificationModel
+from artiphys.rectification.moments import rectified_covariance, rectified_moments
+from artiphys.responses.schema import response_array, validate
+from artiphys.responses.storage import open_responses, save_responses
+from artiphys.signatures.report import verdict
+from artiphys.signatures.signature import signature
 from artiphys.simulation import simulate_responses
-from artiphys.storage import open_responses, save_responses
-from artiphys.verdicts import verdict
 
 __all__ = [
     "ArtiphysError",

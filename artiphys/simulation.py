@@ -6,12 +6,12 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import xarray as xr
 
+from artiphys.arguments import generator
 from artiphys.errors import InputError
-from artiphys.moments_across_images import moments_across_images
-from artiphys.provenance import provenance
-from artiphys.randomness import generator
-from artiphys.rectification import rectified_moments
-from artiphys.schema import response_array
+from artiphys.estimators.moments import moments_across_images
+from artiphys.rectification.moments import rectified_moments
+from artiphys.responses.provenance import provenance
+from artiphys.responses.schema import response_array
 
 __all__ = ["Relation", "SimulatedRecording", "simulate_responses"]
 

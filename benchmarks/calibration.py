@@ -19,11 +19,15 @@ from scipy import stats
 
 from artiphys import simulation
 from artiphys.errors import ArtiphysWarning
-from artiphys.estimators import dynamic_range, invariance
-from artiphys.signal_moments import cells_of, noise_error, signal_moments
-from artiphys.signatures import signature
+from artiphys.estimators.dynamic_range import dynamic_range, invariance
+from artiphys.estimators.signal_moments import (
+    MAX_NOISE_ERROR,
+    cells_of,
+    noise_error,
+    signal_moments,
+)
+from artiphys.signatures.signature import signature
 from artiphys.simulation import simulate_responses
-from artiphys.split_signature import MAX_NOISE_ERROR
 
 ALPHA = 0.05
 

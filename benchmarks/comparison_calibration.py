@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from artiphys.comparison import compare
+from artiphys.comparison.compare import compare
 from artiphys.errors import ArtiphysWarning
 from artiphys.simulation import simulate_responses
 

@@ -9,9 +9,9 @@ import sys
 
 import numpy as np
 
-from artiphys.estimators import dynamic_range, invariance
-from artiphys.explained_invariance import agreement, explained_invariance
-from artiphys.input_shares import input_shares
+from artiphys.estimators.dynamic_range import dynamic_range, invariance
+from artiphys.integration.explained import agreement, explained_invariance
+from artiphys.integration.input_shares import input_shares
 
 SHIFTS = (0, 1 / 8, 1 / 4)
 SHOWN = ("gaussian", "diagonal", "linear")
@@ -19,8 +19,8 @@ SHOWN = ("gaussian", "diagonal", "linear")
 
 def main(arguments: list[str] | None = None) -> None:
     from artiphys_torch import as_photographs, load_network, probe
-    from artiphys_torch.kernel_inputs import kernel_weights
-    from artiphys_torch.unrectified_inputs import unrectified_inputs
+    from artiphys_torch.probing.inputs import kernel_weights
+    from artiphys_torch.probing.unrectified_inputs import unrectified_inputs
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("images", nargs="?", help="folder; default dead leaves")

@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 
 from artiphys_nwb import Layout, read_nwb
-from artiphys_nwb.counting import count_spikes
+from artiphys_nwb.sessions.spikes import count_spikes
 
 WINDOW = (0.05, 0.25)
 LAYOUT = Layout(image="image", position="position", onset="start_time")

@@ -29,9 +29,9 @@ from torch import nn
 from torchvision.models.feature_extraction import create_feature_extractor
 
 from artiphys_torch import as_photographs, load_alexnet, probe, receptive_field
-from artiphys_torch.canvas import IMAGENET, SHIFTS, canvases, geometry, patch
-from artiphys_torch.networks import ALEXNET_AREAS
-from artiphys_torch.probe_plan import BATCH_SIZE
+from artiphys_torch.networks.loading import ALEXNET_AREAS
+from artiphys_torch.probing.plan import BATCH_SIZE
+from artiphys_torch.stimuli.canvas import IMAGENET, SHIFTS, canvases, geometry, patch
 
 FRAME = 224
 

@@ -15,11 +15,15 @@ import xarray as xr
 from scipy import stats
 
 from artiphys.errors import ArtiphysWarning
-from artiphys.estimators import invariance
-from artiphys.moments_across_images import moments_across_images
-from artiphys.signal_moments import cells_of, noise_error, signal_moments
-from artiphys.signatures import signature
-from artiphys.split_signature import MAX_NOISE_ERROR
+from artiphys.estimators.dynamic_range import invariance
+from artiphys.estimators.moments import moments_across_images
+from artiphys.estimators.signal_moments import (
+    MAX_NOISE_ERROR,
+    cells_of,
+    noise_error,
+    signal_moments,
+)
+from artiphys.signatures.signature import signature
 
 WINDOW = (0.05, 0.35)  # of the true rates
 MEASURABLE = 0.5  # noise error up to which single correlations are summarised

@@ -15,7 +15,7 @@ import warnings
 import numpy as np
 
 from artiphys.errors import ArtiphysWarning, InputError
-from artiphys.rectification_model import RectificationModel
+from artiphys.rectification.model import RectificationModel
 
 POPULATIONS = {
     "normal(0, 1)": lambda rng, n: rng.normal(0, 1, n),

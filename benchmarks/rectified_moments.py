@@ -14,7 +14,7 @@ import time
 import numpy as np
 from scipy.stats import multivariate_normal, norm
 
-from artiphys.rectification import rectified_covariance, rectified_moments
+from artiphys.rectification.moments import rectified_covariance, rectified_moments
 
 
 def main(

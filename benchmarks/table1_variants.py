@@ -17,7 +17,8 @@ from PIL import Image
 from scipy import stats
 from tqdm import tqdm
 
-from artiphys.estimators import dynamic_range, invariance
+from artiphys.estimators.dynamic_range import dynamic_range, invariance
+from artiphys_cli.pospisil_bair_2019 import DISTANCES, PAPER_TABLE_1
 from artiphys_torch import (
     as_photographs,
     initialised,
@@ -25,10 +26,9 @@ from artiphys_torch import (
     load_caffe_alexnet,
     probe,
 )
-from artiphys_torch.canvas import geometry
-from artiphys_torch.networks import ALEXNET_AREAS
-from artiphys_torch.receptive_fields import receptive_field
-from artiphys_torch.reproduction import DISTANCES, PAPER_TABLE_1
+from artiphys_torch.networks.loading import ALEXNET_AREAS
+from artiphys_torch.receptive_fields.fields import receptive_field
+from artiphys_torch.stimuli.canvas import geometry
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ import scipy.io
 import xarray as xr
 
 import artiphys
-from artiphys.provenance import digest_file, provenance
+from artiphys.responses.provenance import digest_file, provenance
 
 
 def read_matlab_counts(path: str | Path, *, area: str = "V4") -> xr.DataArray:

@@ -1,36 +1,22 @@
 """Fixtures that every test may use."""
 
-import os
-import signal
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pytest
 
-from artiphys.provenance import provenance
-from artiphys.schema import response_array
+from artiphys.responses.provenance import provenance
+from artiphys.responses.schema import response_array
+from environment import ROOT, missing
 
 matplotlib.use("Agg")
-IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
-
-
-def heed_interrupts() -> None:
-    """For a new process, also where the tests run in the background, where a shell ignores them."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def missing(what: str, *, module: bool = False) -> None:
-    """Skip a test, or a whole module, at home; fail in CI, where nothing may be missing."""
-    if IN_CI:
-        pytest.fail(f"{what} is missing in CI", pytrace=False)
-    pytest.skip(f"{what} is missing", allow_module_level=module)
 
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of photographs, weights and recordings beside the checkout."""
-    folder = Path(__file__).parents[2] / "shared" / "data"
+    folder = ROOT.parent / "shared" / "data"
     if not folder.is_dir():
         missing(f"the data folder {folder}")
     return folder

@@ -13,11 +13,8 @@ from tabulate import tabulate
 
 from artiphys.errors import InputError
 from artiphys_nwb.errors import RecordingError
-from artiphys_nwb.labels import one_label
-from artiphys_nwb.layout import LAYOUTS, Layout
-from artiphys_nwb.opening import opened, sources
-from artiphys_nwb.sessions import session_name
-from artiphys_nwb.tables import (
+from artiphys_nwb.files.opening import opened, sources
+from artiphys_nwb.files.tables import (
     Column,
     Table,
     attribute_text,
@@ -27,6 +24,9 @@ from artiphys_nwb.tables import (
     read_column,
     tables_in,
 )
+from artiphys_nwb.labels import one_label
+from artiphys_nwb.layout import LAYOUTS, Layout
+from artiphys_nwb.sessions.session import session_name
 
 __all__ = ["ColumnDescription", "Description", "TableDescription", "describe_nwb"]
 

@@ -5,11 +5,11 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
-from artiphys.provenance import dropped
-from artiphys.schema import response_array
+from artiphys.responses.provenance import dropped
+from artiphys.responses.schema import response_array
 from artiphys_nwb.errors import LayoutError, PoolingError, RecordingWarning, SessionsDiffer
 from artiphys_nwb.labels import in_order, number_or_text, one_label
-from artiphys_nwb.sessions import Session, numbered
+from artiphys_nwb.sessions.session import Session, numbered
 
 __all__ = ["Join", "check_different", "grid", "pooled"]
 

@@ -13,13 +13,13 @@ import xarray as xr
 from tqdm import tqdm
 
 from artiphys.errors import InputError
-from artiphys.provenance import provenance
+from artiphys.responses.provenance import provenance
 from artiphys_nwb.errors import FilesLeftOut, PoolingError, RecordingError
+from artiphys_nwb.files.opening import Source, opened, sources
 from artiphys_nwb.layout import Layout, load_layout
-from artiphys_nwb.opening import Source, opened, sources
 from artiphys_nwb.pooling import Join, check_different, grid, pooled
-from artiphys_nwb.selecting import Condition, described
-from artiphys_nwb.sessions import Session, Window, layouts_in, read_session
+from artiphys_nwb.sessions.conditions import Condition, described
+from artiphys_nwb.sessions.session import Session, Window, layouts_in, read_session
 
 __all__ = ["read_nwb"]
 

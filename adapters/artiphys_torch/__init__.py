@@ -9,20 +9,20 @@ except ImportError as error:
     _msg = f"artiphys_torch needs {error.name}: pip install 'artiphys[torch]'"
     raise ImportError(_msg, name=error.name) from error
 
-from artiphys_torch.caffe_alexnet import CaffeAlexNet, load_caffe_alexnet
-from artiphys_torch.canvas import IMAGENET, Normalisation, canvas_pictures
-from artiphys_torch.initialisations import initialised
-from artiphys_torch.kernel_inputs import layer_inputs
-from artiphys_torch.leaves import dead_leaves
-from artiphys_torch.networks import (
+from artiphys_torch.networks.caffe_alexnet import CaffeAlexNet, load_caffe_alexnet
+from artiphys_torch.networks.initialisations import initialised
+from artiphys_torch.networks.loading import (
     Origin,
     load_alexnet,
     load_network,
     origin_of,
 )
-from artiphys_torch.photographs import Photograph, Photographs, as_photographs
-from artiphys_torch.probing import probe
-from artiphys_torch.receptive_fields import ReceptiveField, receptive_field
+from artiphys_torch.probing.inputs import layer_inputs
+from artiphys_torch.probing.probe import probe
+from artiphys_torch.receptive_fields.fields import ReceptiveField, receptive_field
+from artiphys_torch.stimuli.canvas import IMAGENET, Normalisation, canvas_pictures
+from artiphys_torch.stimuli.dead_leaves import dead_leaves
+from artiphys_torch.stimuli.photographs import Photograph, Photographs, as_photographs
 
 __all__ = [
     "IMAGENET",

@@ -1,0 +1,1 @@
+"""The command: the only place that knows the core and both adapters."""

@@ -1,0 +1,7 @@
+"""``python -m artiphys_cli``, the same as ``artiphys``."""
+
+import sys
+
+from artiphys_cli.parser import main
+
+sys.exit(main())

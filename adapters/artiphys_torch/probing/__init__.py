@@ -1,0 +1,1 @@
+"""Probing: what the units of a network answer to the stimuli."""

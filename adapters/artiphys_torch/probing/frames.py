@@ -1,0 +1,185 @@
+"""Frames: for networks of any shape, the unit nearest the centre of a frame of background.
+
+The canvas is laid exactly on that unit's receptive field, which lies wholly inside the frame, so
+that neither padding nor the background around the canvas reaches the unit.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from artiphys_torch.probing.precision import at_least_two
+from artiphys_torch.receptive_fields.connections import Connections, Reached, copied
+from artiphys_torch.receptive_fields.fields import (
+    LARGEST,
+    ReceptiveField,
+    Where,
+    heard_beyond,
+    placed,
+)
+
+__all__ = ["FramePass", "frame_passes"]
+
+
+class FramePass:
+    """Runs layers with the same receptive field, at the same place in the same frame."""
+
+    method = "frame"
+
+    def __init__(
+        self,
+        model: nn.Module,
+        where: dict[str, tuple[int, int]],
+        corner: tuple[int, int],
+        size: int,
+        frame: int,
+        ground: torch.Tensor,
+    ) -> None:
+        self.size = size
+        self.layers = tuple(where)
+        self._model, self._where, self._corner, self._frame = model, where, corner, frame
+        self._ground = ground
+        self._dtype = next(
+            (p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32
+        )
+
+    def __call__(self, canvases: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return the responses to some canvases, {layer: (canvas, channel)}."""
+        outputs: dict[str, torch.Tensor] = {}
+
+        def keep(layer: str, output: torch.Tensor) -> None:
+            row, column = self._where[layer]
+            # Cloned: the next module may work in place.
+            outputs[layer] = output[: len(canvases), :, row, column].clone()
+            if len(outputs) == len(self.layers):
+                raise Reached
+
+        hooks = [
+            self._module(layer).register_forward_hook(
+                lambda _module, _inputs, output, layer=layer: keep(layer, output)
+            )
+            for layer in self.layers
+        ]
+        self._run(canvases, hooks)
+        return outputs
+
+    def inputs(self, canvases: torch.Tensor) -> torch.Tensor:
+        """Return what enters the layer, a convolution, (canvas, channel, row, column)."""
+        (layer,) = self.layers
+        convolution: Any = self._module(layer)
+        windows = []
+        for axis, index in enumerate(self._where[layer]):
+            stride, dilation = convolution.stride[axis], convolution.dilation[axis]
+            start = index * stride - _padding(convolution, axis)
+            stop = start + dilation * (convolution.kernel_size[axis] - 1) + 1
+            windows.append(slice(start, stop, dilation))
+        taken: list[torch.Tensor] = []
+
+        def take(_module: nn.Module, args: tuple[Any, ...]) -> None:
+            taken.append(args[0][: len(canvases), :, windows[0], windows[1]].clone())
+            raise Reached
+
+        self._run(canvases, [convolution.register_forward_pre_hook(take)])
+        return taken[0]
+
+    def describe(self) -> dict[str, Any]:
+        """Return how the layers are run, for the provenance."""
+        return {
+            "layers": list(self.layers),
+            "method": self.method,
+            "rf_size": self.size,
+            "frame": self._frame,
+            "corner": list(self._corner),
+            "unit": [list(self._where[layer]) for layer in self.layers],
+        }
+
+    def _module(self, layer: str) -> nn.Module:
+        return self._model.get_submodule(layer)
+
+    def _run(self, canvases: torch.Tensor, hooks: Sequence[Any]) -> None:
+        top, left = self._corner
+        canvases = at_least_two(canvases)
+        frames = self._ground.to(canvases.device, canvases.dtype)
+        frames = frames.repeat(len(canvases), self._frame, self._frame, 1).permute(0, 3, 1, 2)
+        frames[:, :, top : top + self.size, left : left + self.size] = canvases
+        try:
+            self._model(frames.to(self._dtype))
+        except Reached:
+            pass
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+
+def frame_passes(
+    model: nn.Module,
+    connections: Connections,
+    found: dict[str, tuple[ReceptiveField, ReceptiveField]],
+    ground: torch.Tensor,
+    device: torch.device,
+    tick: Callable[[int], Any] = lambda n_layers: None,
+) -> tuple[list[FramePass], dict[str, str]]:
+    """Return the passes for layers whose fields are known, and why the others have none.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Copied once; it stays as it is.
+    connections : Connections
+        Of the model's.
+    found : dict
+        Fields along a column and along a row, by layer.
+    ground : torch.Tensor, (channel)
+        The background.
+    device : torch.device
+    tick : callable, optional
+        Called with the number of layers whenever some are done.
+    """
+    groups, refused = _by_place(connections, found)
+    for where, units in groups.items():
+        beyond = heard_beyond(connections, units, where)
+        tick(len(units))
+        refused |= beyond
+        for layer in beyond:
+            del units[layer]
+    if not any(groups.values()):
+        return [], refused
+    working = copied(model).to(device).eval()
+    return [
+        FramePass(working, units, corner, size, frame, ground)
+        for (frame, corner, size), units in groups.items()
+        if units
+    ], refused
+
+
+def _by_place(
+    connections: Connections, found: dict[str, tuple[ReceptiveField, ReceptiveField]]
+) -> tuple[dict[Where, dict[str, tuple[int, int]]], dict[str, str]]:
+    """Return the layers' units by where their fields are, and why the others have none."""
+    refused: dict[str, str] = {}
+    groups: dict[Where, dict[str, tuple[int, int]]] = {}
+    for layer, (vertical, horizontal) in found.items():
+        size = vertical.size
+        if size != horizontal.size:
+            refused[layer] = (
+                f"layer {layer!r}: the receptive field must be square, as the canvas is;"
+                f" got {size} × {horizontal.size} pixels"
+            )
+            continue
+        place = placed(connections, layer, (vertical, horizontal))
+        if place is None:
+            refused[layer] = (
+                f"layer {layer!r}: its receptive field of {size} × {size} pixels"
+                f" does not fit in a frame of {LARGEST} pixels"
+            )
+            continue
+        groups.setdefault((place.frame, place.corner, size), {})[layer] = place.unit
+    return groups, refused
+
+
+def _padding(convolution: Any, axis: int) -> int:
+    if convolution.padding == "same":
+        return convolution.dilation[axis] * (convolution.kernel_size[axis] - 1) // 2
+    return 0 if convolution.padding == "valid" else convolution.padding[axis]

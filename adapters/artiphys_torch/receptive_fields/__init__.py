@@ -1,0 +1,1 @@
+"""Receptive fields, measured, and the connections that make them."""

@@ -1,0 +1,1 @@
+"""A network against a recording, the network seen through the recording's experiment."""

@@ -1,0 +1,195 @@
+"""A network seen through a recording: its images, its repeats, its noise.
+
+Spearman's correlation sees ranks alone, so a network's units may be put on the recording's scale by
+any map that keeps the ranks of their dynamic range and leaves each unit's invariance alone. The map
+taken here: the unit of the k-th widest dynamic range is given the mean rate, signal variance, noise
+and numbers of repeats of the recorded unit at that place in the order. A unit's responses are only
+shifted and scaled for it. A recorded unit drawn at random would not do: in a recording the units of
+narrow dynamic range are the noisy ones, and are those that drop out.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from artiphys.estimators.moments import moments_across_images
+from artiphys.estimators.signal_moments import cells_of, signal_moments
+
+__all__ = ["Experiment", "experiment_of", "through_experiment"]
+
+MIN_UNITS_SHAPE = 5
+
+
+class Experiment(NamedTuple):
+    """What recorded units were like, in the order of their signal variance at the reference."""
+
+    mean: np.ndarray  # (unit, position), of the responses
+    variance: np.ndarray  # (unit, position), of the signal across images; negative by chance
+    noise: np.ndarray  # (unit, position), variance of a trial, mean over images
+    proportional: np.ndarray  # (unit), whether noise variance goes with the mean response
+    at_signal: np.ndarray  # (unit, position), noise variance of a cell's mean where signal varies
+    n: np.ndarray  # (unit, image, position), trials in each cell
+
+
+def experiment_of(values: np.ndarray, at: int) -> Experiment:
+    r"""Return the experiment that recorded units went through.
+
+    The variance of a trial is taken to be in proportion to the mean response, with a factor for
+    each unit and position,
+
+    .. math:: \sigma^2_{uip} = f_{up} \, \lambda_{uip}, \quad
+              f_{up} = \frac{\sum_i (m_{uip} - 1) s^2_{uip} / \sum_i (m_{uip} - 1)}
+                            {\bar\lambda_{up}}
+
+    which is 1 / window for Poisson spikes in spikes/s, and larger with over-dispersion. Where a
+    unit's mean responses are partly negative (a baseline was taken off, or they are z-scores) its
+    noise is taken to be the same for all images.
+
+    Parameters
+    ----------
+    values : numpy.ndarray, (unit, image, position, trial)
+        NaN where not measured.
+    at : int
+        Index of the reference position.
+
+    Returns
+    -------
+    Experiment
+        Of the units whose signal variance at the reference is known, the narrowest first.
+    """
+    cells = cells_of(values)
+    moments = signal_moments(cells, at)
+    known = np.flatnonzero(np.isfinite(moments.variance[:, at]))
+    known = known[np.argsort(moments.variance[known, at], kind="stable")]
+    n, cell_mean = cells.n[known], cells.mean[known]
+    measured = n > 0
+    freedom = np.maximum(n - 1, 0.0)
+    scatter = np.where(measured, cells.noise[known] * n, 0.0)  # of one trial in each cell
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(measured, cell_mean, 0.0).sum(1) / measured.sum(1)
+        noise = (freedom * scatter).sum(1) / freedom.sum(1)
+        deviation = np.where(measured, cell_mean - mean[:, None], 0.0)
+        cell_noise = np.where(measured, cells.noise[known], 0.0)
+        own = cell_noise * np.maximum(n - 1, 1) / (n + 1)  # the square of a variance is too large
+        at_signal = ((deviation**2 - own) * cell_noise).sum(1)
+        at_signal /= (measured.sum(1) - 1) * moments.variance[known]
+    at_signal = np.where(moments.variance[known] > moments.noise[known], at_signal, np.nan)
+    lowest = np.where(measured, cell_mean, np.inf).min((1, 2))
+    return Experiment(mean, moments.variance[known], noise, lowest >= 0, at_signal, n)
+
+
+def through_experiment(
+    values: np.ndarray, at: int, experiment: Experiment, rng: np.random.Generator
+) -> np.ndarray:
+    """Return trials of a network's units, as the experiment would have measured them.
+
+    The noise is normal: a network's responses may be negative, and rectifying them to make spikes
+    would make the very relation that is to be compared.
+
+    Parameters
+    ----------
+    values : numpy.ndarray, (unit, image, position)
+        The network's responses to the experiment's images at its positions; NaN where unknown.
+    at : int
+        Index of the reference position.
+    experiment : Experiment
+        Of at least one unit.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    numpy.ndarray, (unit, image, position, trial)
+        NaN where the recording has no trial, and for units that are constant at the reference.
+    """
+    spread = moments_across_images(values, at)[0][0]
+    varies = np.flatnonzero(spread > 0)
+    order = varies[np.argsort(spread[varies], kind="stable")]
+    place = (np.arange(order.size) + 0.5) / max(order.size, 1)
+    recorded = (place * len(experiment.mean)).astype(int)
+    mean, variance, noise = (
+        quantity[recorded][:, None]
+        for quantity in (experiment.mean, np.maximum(experiment.variance, 0.0), experiment.noise)
+    )
+    rates = mean + np.sqrt(variance) * _standardised(values[order])
+    n = experiment.n[recorded][..., None]
+    cell_noise = noise * _noise_weights(rates, experiment.proportional[recorded])
+    cell_noise *= _shape_factors(rates, cell_noise, n[..., 0], experiment, recorded)
+    deviation = np.sqrt(cell_noise)
+    trial = np.arange(int(experiment.n.max(initial=1)))
+    trials = np.full((len(values), *rates.shape[1:], trial.size), np.nan)
+    drawn = rng.standard_normal((*rates.shape, trial.size))
+    drawn *= deviation[..., None]
+    drawn += rates[..., None]
+    drawn *= _gains(place, experiment.variance[:, at])[:, None, None, None]
+    trials[order] = np.where(trial < n, drawn, np.nan)
+    return trials
+
+
+def _standardised(values: np.ndarray) -> np.ndarray:
+    """Return the responses with mean 0 and variance 1 across images; 0 where they are constant."""
+    known = ~np.isnan(values)
+    n = known.sum(1, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        centred = values - np.where(known, values, 0.0).sum(1, keepdims=True) / n
+        scatter = np.where(known, centred, 0.0) ** 2
+        deviation = np.sqrt(scatter.sum(1, keepdims=True) / (n - 1))
+    varies = deviation > 0
+    return np.where(varies, centred / np.where(varies, deviation, 1.0), 0.0 * values)
+
+
+def _noise_weights(rates: np.ndarray, proportional: np.ndarray) -> np.ndarray:
+    """Return how noise is shared out among images, 1 on average (unit, image, position)."""
+    weights = np.where(proportional[:, None, None], np.maximum(rates, 0.0), 1.0)
+    known = ~np.isnan(rates)
+    total = np.where(known, weights, 0.0).sum(1, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(total > 0, weights * known.sum(1, keepdims=True) / total, 1.0)
+
+
+def _shape_factors(
+    rates: np.ndarray,
+    noise: np.ndarray,
+    n: np.ndarray,
+    experiment: Experiment,
+    recorded: np.ndarray,
+) -> np.ndarray:
+    """Return what makes up for the shape of the model's tuning (position).
+
+    A neuron that answers to few images is noisiest just at these, which a network's units of
+    symmetric tuning would not be, at the same mean noise. The noise of the signal's own images
+    decides how well variance and correlation can be measured, so that it is made to agree in the
+    typical unit.
+    """
+    shown = (n > 0) & ~np.isnan(rates)
+    count = shown.sum(1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(shown, rates, 0.0).sum(1) / count
+        squares = np.where(shown, (rates - mean[:, None]) ** 2, 0.0)
+        of_model = (squares * np.where(shown, noise / n, 0.0)).sum(1) / squares.sum(1)
+        ratio = experiment.at_signal[recorded] / of_model
+    known = np.isfinite(ratio) & (ratio > 0)
+    factors = np.ones(ratio.shape[1])
+    for p in np.flatnonzero(known.sum(0) >= MIN_UNITS_SHAPE):
+        factors[p] = np.median(ratio[known[:, p], p])
+    return factors
+
+
+def _gains(place: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """Return gains that keep apart units which were given the same recorded unit (unit).
+
+    A unit's signal variance is then read off the recording's distribution between its two
+    neighbours, so that no two units tie.
+    """
+    seen = np.flatnonzero(variance > 0)
+    gains = np.ones(place.size)
+    if seen.size < 2:
+        return gains
+    nodes, logs = (seen + 0.5) / variance.size, np.log(variance[seen])
+    ends = 1.5 * logs[[0, -1]] - 0.5 * logs[[1, -2]]
+    nodes = np.concatenate([[nodes[0] - 0.5 / variance.size], nodes, [1.0]])
+    logs = np.concatenate([[ends[0]], logs, [ends[1]]])
+    recorded = (place * variance.size).astype(int)
+    has_signal = variance[recorded] > 0
+    wanted = np.interp(place[has_signal], nodes, logs)
+    gains[has_signal] = np.exp((wanted - np.log(variance[recorded[has_signal]])) / 2)
+    return gains

@@ -1,0 +1,1 @@
+"""Rank correlations, and how sure they are: bootstrap, permutation, jackknife, difference."""

@@ -1,0 +1,1 @@
+"""Integration: what a unit that sums rectified inputs makes of their invariance."""

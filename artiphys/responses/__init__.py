@@ -1,0 +1,1 @@
+"""The response array: what it is, what is wrong with one, and its files."""

@@ -1,0 +1,126 @@
+"""Intervals of a signature for images or sessions at large, by drawing them anew."""
+
+import numpy as np
+from scipy import stats
+
+from artiphys.correlations.spearman import bootstrap_interval, spearman_resamples
+from artiphys.estimators.moments import moments_across_images
+
+__all__ = ["interval_over_images", "interval_over_sessions"]
+
+MIN_SESSIONS = 3
+LARGEST = 1 - 1e-9  # a correlation whose Fisher z is finite
+BLOCK = 64  # image resamples at a time; a few hundred units' moments then fit in memory with ease
+
+
+def interval_over_images(
+    values: np.ndarray, at: int, r: np.ndarray, n_resamples: int, level: float, seed: int
+) -> np.ndarray:
+    """Return the interval when images are drawn anew, and units anew from among them.
+
+    A sample of images adds its error to both quantities, and ranks that err correlate less: r_s of
+    the sample is nearer 0 than at large, and that of a resample nearer again by as much, so that
+    percentiles would move away from the truth. The interval is reflected about the estimate instead
+    (Davison & Hinkley 1997, Bootstrap Methods and their Application, section 5.2,
+    doi:10.1017/CBO9780511802843).
+
+    Parameters
+    ----------
+    values : numpy.ndarray, (unit, image, position)
+    at : int
+        Index of the reference position.
+    r : numpy.ndarray, (position)
+        The estimates, without that at the reference.
+    n_resamples, level, seed
+
+    Returns
+    -------
+    numpy.ndarray, (position, 2)
+    """
+    rng = np.random.default_rng(seed)
+    others = [p for p in range(values.shape[2]) if p != at]
+    n_unit, n_image = values.shape[:2]
+    resamples = np.empty((n_resamples, len(others)))
+    for start in range(0, n_resamples, BLOCK):
+        rows = slice(start, min(start + BLOCK, n_resamples))
+        size = rows.stop - rows.start
+        counts = rng.multinomial(n_image, np.full(n_image, 1 / n_image), size=size)
+        spread, carried = moments_across_images(values, at, counts)
+        units = rng.integers(n_unit, size=(size, n_unit))
+        x = np.take_along_axis(spread, units, axis=1)
+        for column, position in enumerate(others):
+            y = np.take_along_axis(carried[:, :, position], units, axis=1)
+            resamples[rows, column] = _row_spearman(x, y)
+    return np.array(
+        [_reflected(float(one), column, level) for one, column in zip(r, resamples.T, strict=True)]
+    )
+
+
+def _reflected(r: float, resamples: np.ndarray, level: float) -> tuple[float, float]:
+    """Return the basic bootstrap's interval, on the scale of Fisher's z; it holds the estimate."""
+    lower, upper = bootstrap_interval(r, resamples, level, "percentile")
+    if np.isnan(r):
+        return np.nan, np.nan
+    z, *ends = np.arctanh(np.clip([r, upper, lower], -LARGEST, LARGEST))
+    below, above = np.tanh(2 * z - np.array(ends))
+    return min(below, r), max(above, r)
+
+
+def interval_over_sessions(
+    spread: np.ndarray,
+    carried: np.ndarray,
+    sessions: np.ndarray,
+    r: np.ndarray,
+    n_resamples: int,
+    level: float,
+    seed: int,
+) -> np.ndarray:
+    """Return the interval when sessions are drawn anew, and units anew from within each.
+
+    Parameters
+    ----------
+    spread : numpy.ndarray, (unit)
+    carried : numpy.ndarray, (unit, position)
+    sessions : numpy.ndarray, (unit)
+    r : numpy.ndarray, (position)
+        The estimates.
+    n_resamples, level, seed
+
+    Returns
+    -------
+    numpy.ndarray, (position, 2)
+        NaN with fewer than 3 sessions.
+    """
+    bounds = []
+    for column, one in zip(carried.T, r, strict=True):
+        valid = np.isfinite(spread) & np.isfinite(column)
+        units = [np.flatnonzero(valid & (sessions == s)) for s in np.unique(sessions[valid])]
+        if len(units) < MIN_SESSIONS or np.isnan(one):
+            bounds.append((np.nan, np.nan))
+            continue
+        rng = np.random.default_rng(seed)
+        resamples = np.empty(n_resamples)
+        for row in range(n_resamples):
+            drawn = [units[s] for s in rng.integers(len(units), size=len(units))]
+            index = np.concatenate([u[rng.integers(u.size, size=u.size)] for u in drawn])
+            resamples[row] = spearman_resamples(spread, column, index[None])[0]
+        bounds.append(bootstrap_interval(float(one), resamples, level, "percentile"))
+    return np.array(bounds)
+
+
+def _row_spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    undefined = np.isnan(x) | np.isnan(y)
+    if undefined.any():  # a resample can leave a unit constant; such rows are few
+        whole = ~undefined.any(axis=1)
+        r = np.full(len(x), np.nan)
+        r[whole] = _row_spearman(x[whole], y[whole])
+        for row in np.flatnonzero(~whole):
+            pair = ~undefined[row]
+            r[row] = _row_spearman(x[[row]][:, pair], y[[row]][:, pair])[0]
+        return r
+    a, b = stats.rankdata(x, axis=1), stats.rankdata(y, axis=1)
+    a -= a.mean(axis=1, keepdims=True)
+    b -= b.mean(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        r = np.sum(a * b, axis=1) / np.sqrt(np.sum(a**2, axis=1) * np.sum(b**2, axis=1))
+    return np.clip(r, -1, 1)  # a perfect relation may round beyond it

@@ -1,0 +1,219 @@
+"""A signature in words."""
+
+import numpy as np
+import xarray as xr
+
+from artiphys.errors import InputError
+from artiphys.signatures.trials import MIN_SESSIONS
+
+__all__ = ["verdict"]
+
+ALPHA = 0.05
+LEFT_OUT = {
+    "n_too_noisy": "too noisy",
+    "n_without_signal": "without signal",
+    "n_without_repeats": "of one repeat, which does not say how noisy it is",
+    "n_not_measured": "not measured",
+    "n_undefined": "undefined ({undefined})",
+    "n_without_covariate": "without {covariates}",
+}
+
+
+def verdict(result: xr.Dataset) -> str:
+    """Return what a signature or a comparison found, a paragraph for each group and position.
+
+    Of a signature each says whether invariance goes with dynamic range, with what held constant, in
+    how many units, with what interval, what the naive test would have said, and how many units were
+    left out and why. A relation is said to be found where the false discovery rate over all groups
+    and positions is below 0.05; the p-value and the interval are of one test by itself. Of a
+    comparison each says whether layer and area differ, by how much, and what they
+    would have seemed to do as measured.
+
+    Parameters
+    ----------
+    result : xarray.Dataset
+        From :func:`artiphys.signature` or :func:`artiphys.compare`.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    InputError
+        If `result` is neither.
+
+    Examples
+    --------
+    >>> from artiphys.signatures.signature import signature
+    >>> from artiphys.simulation import simulate_responses
+    >>> responses, truth = simulate_responses(relation="none", n_units=40, rng=0)
+    >>> print(verdict(signature(responses)).splitlines()[0])
+    simulated, position 1: no relation was found (p = 0.25, false discovery rate 0.25).
+    """
+    if "difference" in result:
+        return _of_comparison(result)
+    missing = {"spearman", "interval", "p_value", "q_value", "n_units"} - set(result)
+    if missing:
+        msg = (
+            "result must come from artiphys.signature or artiphys.compare; it lacks "
+            f"{sorted(missing)}"
+        )
+        raise InputError(msg)
+    by = next(str(dim) for dim in result["spearman"].dims if dim != "position")
+    n_tests = int(result["p_value"].notnull().sum())
+    return "\n\n".join(
+        _paragraph(
+            result.sel({by: group, "position": position}), f"{group}, position {position}", n_tests
+        )
+        for group in result[by].values.tolist()
+        for position in result["position"].values.tolist()
+    )
+
+
+def _paragraph(cell: xr.Dataset, where: str, n_tests: int) -> str:
+    lines = [f"{where}: {_found(cell, n_tests)}", _estimate(cell), _naive(cell), _left_out(cell)]
+    if "caution" in cell and cell["caution"].item():
+        lines.append(f"Caution: {cell['caution'].item()}.")
+    return "\n".join(line for line in lines if line)
+
+
+def _found(cell: xr.Dataset, n_tests: int) -> str:
+    if np.isnan(cell["p_value"]):
+        return f"nothing can be said; {_why_not(cell)}."
+    held = f"with {_listed(_covariates(cell))} held constant, " if _covariates(cell) else ""
+    if cell["q_value"] < ALPHA:
+        r = float(cell["spearman"])
+        sign = "more" if (r if np.isfinite(r) else _attenuated(cell)) > 0 else "less"
+        found = f"units of wider dynamic range are {sign} invariant"
+    else:
+        found = "no relation was found"
+    return f"{held}{found}{_p_and_q(cell, n_tests)}."
+
+
+def _p_and_q(cell: xr.Dataset, n_tests: int) -> str:
+    """Return both; where they disagree, that the p-value is of one test among several."""
+    p, q = float(cell["p_value"]), float(cell["q_value"])
+    alone = _holds_alone(cell)
+    among, by_itself = (f", allowing for {n_tests} tests", " by itself") if alone else ("", "")
+    return f"{among} (p = {p:.2g}{by_itself}, false discovery rate {q:.2g})"
+
+
+def _holds_alone(cell: xr.Dataset) -> bool:
+    return float(cell["p_value"]) < ALPHA <= float(cell["q_value"])
+
+
+def _why_not(cell: xr.Dataset) -> str:
+    n, needed = int(cell["n_units"]), cell.attrs.get("min_units", 0)
+    if n < needed:
+        return f"{_units(n)} could be measured, which is too few: it takes {needed}"
+    n_sessions = _n_sessions(cell)
+    if n_sessions < MIN_SESSIONS:
+        return (
+            f"{_units(n)} could be measured, in {_counted(n_sessions, 'session')}, which is too "
+            f"few to tell of sessions at large: it takes {MIN_SESSIONS}"
+        )
+    covariates = _covariates(cell)
+    held = f" with {_listed(covariates)} held constant" if covariates else ""
+    return f"the {_units(n)} are all alike in dynamic range or in invariance{held}"
+
+
+def _estimate(cell: xr.Dataset) -> str:
+    n, r = int(cell["n_units"]), float(cell["spearman"])
+    if np.isfinite(r):
+        return f"Spearman's r_s is {r:.2f}, {_interval(cell)}, in {_units(n)}."
+    if np.isfinite(float(cell["p_value"])):
+        return f"The {_units(n)} do not measurably differ, so that r_s has no estimate."
+    return ""
+
+
+def _interval(cell: xr.Dataset) -> str:
+    lower, upper = cell["interval"].values
+    if np.isfinite(lower):
+        level = f"{100 * cell.attrs.get('level', 0.95):g} %"
+        alone = " of this test by itself" if _holds_alone(cell) else ""
+        return f"{level} interval{alone} {lower:.2f} to {upper:.2f}"
+    n_sessions = _n_sessions(cell)
+    if n_sessions < MIN_SESSIONS:
+        return (
+            f"without an interval, which takes {MIN_SESSIONS} sessions, of which there "
+            f"{'is' if n_sessions == 1 else 'are'} {n_sessions}"
+        )
+    return "without an interval"
+
+
+def _naive(cell: xr.Dataset) -> str:
+    if "spearman_naive" not in cell or not np.isfinite(cell["spearman_naive"]):
+        return ""
+    naive, p = float(cell["spearman_naive"]), float(cell["p_value_naive"])
+    freely = ", with nothing held constant," if _covariates(cell) else ""
+    return f"The responses as measured{freely} would have said {naive:.2f} (p = {p:.2g})."
+
+
+def _left_out(cell: xr.Dataset) -> str:
+    words = {
+        "covariates": _listed(_covariates(cell), "or"),
+        "undefined": cell.attrs.get("undefined", "too little to tell"),
+    }
+    counts = {name: int(cell[name]) for name in LEFT_OUT if name in cell}
+    left_out = [f"{n} {LEFT_OUT[name].format(**words)}" for name, n in counts.items() if n]
+    return f"Left out: {', '.join(left_out)}." if left_out else ""
+
+
+def _covariates(cell: xr.Dataset) -> list[str]:
+    names = cell.attrs.get("covariates", "")
+    return names.split(", ") if names else []
+
+
+def _listed(names: list[str], last: str = "and") -> str:
+    *others, end = names or [""]
+    return f"{', '.join(others)} {last} {end}" if others else end
+
+
+def _n_sessions(cell: xr.Dataset) -> int:
+    """Return the number of sessions, or enough where they are not resampled."""
+    return int(cell["n_sessions"]) if "n_sessions" in cell else MIN_SESSIONS
+
+
+def _of_comparison(result: xr.Dataset) -> str:
+    n_tests = int(result["p_value"].notnull().sum())
+    return "\n\n".join(
+        _pair(result.sel(layer=layer, area=area, position=position), n_tests)
+        for layer in result["layer"].values.tolist()
+        for area in result["area"].values.tolist()
+        for position in result["position"].values.tolist()
+    )
+
+
+def _pair(cell: xr.Dataset, n_tests: int) -> str:
+    layer, area, position = (cell[name].item() for name in ("layer", "area", "position"))
+    where = f"{layer} and {area}, position {position}"
+    n_model, n_brain = (_units(int(cell[f"n_units_{side}"])) for side in ("model", "brain"))
+    if np.isnan(cell["p_value"]):
+        lines = [f"{where}: nothing can be said; {n_model} and {n_brain} were measured well enough"]
+        lines[0] += ", or they do not measurably differ."
+    else:
+        model, brain = (float(cell[f"spearman_{side}"]) for side in ("model", "brain"))
+        difference = float(cell["difference"])
+        verb = "differ" if cell["q_value"] < ALPHA else "do not measurably differ"
+        lines = [
+            f"{where}: they {verb}{_p_and_q(cell, n_tests)}.",
+            f"Spearman's r_s is {model:.2f} in {n_model} of {layer} and {brain:.2f} in "
+            f"{n_brain} of {area}: a difference of {difference:.2f}, {_interval(cell)}.",
+        ]
+    if "difference_naive" in cell and np.isfinite(cell["difference_naive"]):
+        naive, p_naive = float(cell["difference_naive"]), float(cell["p_value_naive"])
+        lines.append(f"As measured the difference would have been {naive:.2f} (p = {p_naive:.2g}).")
+    return "\n".join(lines)
+
+
+def _attenuated(cell: xr.Dataset) -> float:
+    return float(cell["spearman_attenuated"]) if "spearman_attenuated" in cell else np.nan
+
+
+def _units(n: int) -> str:
+    return _counted(n, "unit")
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"

@@ -1,0 +1,63 @@
+"""Cautions against the figures that call for them, and the images' share against its simulation."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from artiphys.signatures.cautions import cautions, images_share
+
+ROW = {
+    "p_value": 0.3,
+    "n_units": 60,
+    "n_too_noisy": 0,
+    "n_without_signal": 0,
+    "reliability_invariance": 0.9,
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "share", "text"),
+    [
+        ({}, 0.1, ""),
+        ({}, 0.3, "few images (30) for what 60 units differ"),
+        ({"p_value": np.nan}, 0.3, ""),
+        ({"n_units": 12}, 0.1, "few units (12)"),
+        ({"reliability_invariance": 0.5}, 0.1, "up to a seventh too near 0"),
+        ({"reliability_invariance": 0.2}, 0.1, "up to a third too near 0"),
+        ({"n_too_noisy": 20, "n_without_signal": 5}, 0.1, "of 85 units 25 answer too little"),
+        ({"n_too_noisy": 10}, 0.1, ""),
+    ],
+)
+def test_what_is_said(change, share, text):
+    said = cautions(ROW | change, share=share, n_image=30, resample=("unit",))
+    assert said == text if not text else text in said
+
+
+def test_images_that_are_drawn_anew_call_for_no_caution():
+    assert cautions(ROW, share=0.5, n_image=30, resample=("image", "unit")) == ""
+
+
+@pytest.mark.parametrize("spread", [0.1, 0.5])
+def test_the_share_of_images_is_that_of_repeated_draws(spread):
+    rng = np.random.default_rng(0)
+    scale = np.exp(spread * rng.normal(size=300))[:, None]
+    draws = scale * rng.gamma(3.0, size=(200, 300, 40))
+    log_variance = np.log(draws.var(2, ddof=1))
+    expected = log_variance.var(0, ddof=1).mean() / log_variance.var(1, ddof=1).mean()
+    found = np.mean([images_share(draw) for draw in draws[:20]])
+    assert 0.65 * expected < found < 1.05 * expected  # a sample hides the tail of a skewed tuning
+
+
+@given(seed=st.integers(0, 10**6))
+@settings(max_examples=20, deadline=None)
+def test_the_share_does_not_hang_on_units_of_measurement_or_padding(seed):
+    means = np.random.default_rng(seed).gamma(2.0, size=(8, 12))
+    padded = np.concatenate([means, np.full((8, 3), np.nan)], axis=1)
+    assert images_share(7 * padded) == pytest.approx(images_share(means))
+
+
+def test_units_all_alike_or_none_at_all():
+    assert images_share(np.zeros((5, 4))) == 0
+    assert images_share(np.empty((0, 4))) == 0
+    assert images_share(np.tile([1.0, 2.0, 4.0], (5, 1))) == 1

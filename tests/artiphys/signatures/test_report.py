@@ -1,0 +1,187 @@
+"""What a signature says in words."""
+
+import re
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from artiphys.comparison.compare import compare
+from artiphys.errors import ArtiphysWarning, InputError
+from artiphys.signatures.report import verdict
+from artiphys.signatures.signature import signature
+from artiphys.simulation import simulate_responses
+
+
+def test_a_relation_is_said_to_be_found():
+    responses = simulate_responses(n_units=200, n_images=100, rate=60, rng=0).responses
+    text = verdict(signature(responses))
+    assert "units of wider dynamic range are more invariant" in text
+    assert "95 % interval" in text
+
+
+def test_without_a_relation_the_naive_test_is_shown_to_say_yes():
+    responses = simulate_responses(relation="none", rate=6.0, rng=1).responses
+    text = verdict(signature(responses))
+    assert "no relation was found" in text
+    assert "The responses as measured would have said 0." in text
+    assert "Left out:" in text
+
+
+def test_too_little_is_said_to_be_too_little():
+    responses = simulate_responses(n_units=12, n_images=10, repeats=2, rate=0.3, rng=0).responses
+    with pytest.warns(ArtiphysWarning):
+        text = verdict(signature(responses))
+    assert "nothing can be said" in text
+
+
+def test_data_on_which_calibration_found_something_amiss_are_told():
+    few_images = simulate_responses(n_units=150, n_images=30, rate=60.0, rng=0).responses
+    assert "few images (30) for what 1" in verdict(signature(few_images))
+    images_at_large = signature(few_images, resample=("image", "unit"))
+    assert images_at_large["caution"].item() == ""
+    noisy = simulate_responses(rate=8.0, rng=0).responses
+    assert "noisy (the reliability of invariance is 0.3" in verdict(signature(noisy))
+    unseen = simulate_responses(relation="none", rate=4.0, repeats=8, rng=0).responses
+    assert re.search(
+        r"of 80 units \d+ answer too little or too noisily", verdict(signature(unseen))
+    )
+    clean = simulate_responses(rate=40.0, rng=0).responses
+    assert signature(clean)["caution"].item() == ""
+    assert "Caution" not in verdict(signature(clean))
+
+
+def test_a_comparison_in_words():
+    both, truth = simulate_responses(n_units=120, rate=40.0, rng=0)
+    rates = both.isel(trial=0, drop=True).copy(data=truth["rate"].values)
+    result = compare(rates[:60], both[60:], n_passes=2, rng=0)
+    text = verdict(result)
+    assert "simulated and simulated, position 1: they do not measurably differ" in text
+    assert "As measured the difference would have been" in text
+    p_value, q_value = (result["p_value"].copy(data=[[[value]]]) for value in (0.04, 0.2))
+    text = verdict(result.assign(p_value=p_value, q_value=q_value))
+    assert "differ, allowing for 1 tests (p = 0.04 by itself, false discovery rate 0.2)" in text
+    assert "95 % interval of this test by itself " in text
+    with pytest.warns(ArtiphysWarning, match="no difference can be given"):
+        assert "nothing can be said" in verdict(compare(rates[:5], both[60:], matched=False))
+
+
+def test_one_test_of_several_does_not_contradict_its_verdict():
+    """By itself the second of four positions has p < 0.05, and an interval without 0."""
+    responses = simulate_responses(relation="none", n_positions=5, n_units=50, rng=17).responses
+    result = signature(responses)
+    text = verdict(result).split("\n\n")[1]
+    assert float(result["p_value"][0, 1]) < 0.05 < float(result["q_value"][0, 1])
+    assert "no relation was found, allowing for 4 tests (p = 0.0" in text
+    assert " by itself, false discovery rate 0.0" in text
+    assert "95 % interval of this test by itself -0." in text
+    alone = verdict(signature(responses.isel(position=[0, 2])))
+    assert "by itself" not in alone
+    assert "false discovery rate" in alone
+
+
+def with_depth(n_missing=4, **changes):
+    given = {"n_units": 40, "rate": 60.0, "n_images": 80, "n_sessions": 4, "rng": 0}
+    responses = simulate_responses(**given | changes).responses
+    depth = np.random.default_rng(0).normal(size=responses.sizes["unit"])
+    depth[:n_missing] = np.nan
+    return responses.assign_coords(depth=("unit", depth), layer=("unit", np.arange(depth.size)))
+
+
+@pytest.mark.parametrize("averaged", [False, True])
+def test_what_is_held_constant_is_said_and_who_lacks_it(averaged):
+    responses = with_depth()
+    responses = responses.mean("trial", keep_attrs=True) if averaged else responses
+    asked = {"covariates": ["depth", "layer"], "n_resamples": 99, "rng": 0}
+    with pytest.warns(ArtiphysWarning, match="covariate 'depth' is missing .* for 4 of 40 units"):
+        result = signature(responses, **asked)
+    text = verdict(result)
+    assert "position 1: with depth and layer held constant, " in text
+    assert "4 without depth or layer" in text
+    assert f"in {result['n_units'].item()} units." in text
+    assert ("The responses as measured, with nothing held constant," in text) is not averaged
+    assert "held constant" not in verdict(signature(responses, n_resamples=99, rng=0))
+
+
+def test_too_few_units_with_a_covariate_are_told():
+    missing = pytest.warns(ArtiphysWarning, match="'depth' is missing")
+    with (
+        missing,
+        pytest.warns(ArtiphysWarning, match="too few of 40 .* every covariate; hold"),
+    ):
+        text = verdict(signature(with_depth(n_missing=30), covariates="depth"))
+    assert "which is too few: it takes 11." in text
+    assert "30 without depth." in text
+
+
+@pytest.mark.parametrize("noise", ["corrected", "split"])
+def test_another_estimate_from_trials_says_what_it_leaves_out_and_the_naive_test(noise):
+    responses = simulate_responses(relation="none", rate=6.0, rng=1).responses
+    with pytest.warns(ArtiphysWarning, match="units left out"):
+        result = signature(responses, noise=noise, n_resamples=99, rng=0)
+    text = verdict(result)
+    naive = signature(responses)["spearman_naive"]
+    assert result["spearman_naive"].item() == pytest.approx(naive.item())
+    assert f"The responses as measured would have said {naive.item():.2f} (p = " in text
+    assert (
+        f"Left out: {result['n_undefined'].item()} undefined (no more variance than noise" in text
+    )
+    assert "take the default of noise" in text or "the default of noise averages" in text
+
+
+def test_the_naive_estimate_from_trials_says_what_it_is():
+    responses = simulate_responses(relation="none", rate=6.0, rng=1).responses
+    text = verdict(signature(responses, noise=None, n_resamples=99, rng=0))
+    assert "Caution: noise adds to dynamic range" in text
+    assert "would have said" not in text
+
+
+@pytest.mark.parametrize(("n_sessions", "said"), [(1, "1 session"), (2, "2 sessions")])
+def test_too_few_sessions_are_said_to_be_the_cause(n_sessions, said):
+    responses = with_depth(n_sessions=n_sessions)
+    asked = {"resample": ("session", "unit"), "n_resamples": 9, "rng": 0}
+    with pytest.warns(ArtiphysWarning, match=f"of too few sessions, {n_sessions} where it takes 3"):
+        result = signature(responses, **asked)
+    assert result["n_sessions"].item() == n_sessions
+    text = verdict(result)
+    assert f"units could be measured, in {said}, which is too few to tell of sessions" in text
+    averages = signature(responses.mean("trial", keep_attrs=True), **asked)
+    assert "without an interval, which takes 3 sessions, of which there " in verdict(averages)
+    assert "nan" not in verdict(averages)
+
+
+@pytest.mark.parametrize("position", [0, 1])
+def test_one_repeat_is_told_from_not_measured(position):
+    responses = with_depth(n_positions=3)
+    responses[:, :, position, 1:] = np.nan
+    responses[0, :, position] = np.nan
+    with pytest.warns(ArtiphysWarning, match="too few of 40 units could be measured"):
+        result = signature(responses)
+    cell = result.sel(position=1, area="simulated")
+    assert (int(cell["n_without_repeats"]), int(cell["n_not_measured"])) == (39, 1)
+    text = verdict(result).split("\n\n")[0]
+    assert "39 of one repeat, which does not say how noisy it is, 1 not measured." in text
+
+
+def test_units_all_alike_are_said_to_be():
+    responses = simulate_responses(n_units=12, n_positions=2, rng=0).responses
+    alike = responses.mean("trial", keep_attrs=True).copy()
+    alike[:] = alike[:1].values
+    with pytest.warns(ArtiphysWarning, match="all units are alike"):
+        text = verdict(signature(alike, n_resamples=9, rng=0))
+    assert "nothing can be said; the 12 units are all alike in dynamic range or in inv" in text
+
+
+def test_averages_have_a_verdict_too():
+    responses = simulate_responses(n_units=20, n_positions=3, rng=0).responses
+    averages = responses.mean("trial", keep_attrs=True)
+    text = verdict(signature(averages, n_resamples=99, rng=0))
+    assert text.count("simulated, position") == 2
+    assert "as measured" not in text
+
+
+def test_bad_input():
+    with pytest.raises(
+        InputError, match="must come from artiphys.signature or artiphys.compare; it lacks"
+    ):
+        verdict(xr.Dataset({"spearman": 0.3}))

@@ -1,0 +1,300 @@
+"""The command: tables and files on good input; on bad input one line and exit 2."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from artiphys.responses.storage import save_responses
+from artiphys.simulation import simulate_responses
+from artiphys_cli.parser import main
+from artiphys_cli.terminal import as_typed, p_text
+from environment import heed_interrupts
+
+
+@pytest.fixture
+def file(make_responses, tmp_path):
+    rng = np.random.default_rng(0)
+    scale = rng.lognormal(size=(30, 1, 1))
+    values = scale * (scale * rng.normal(size=(30, 40, 1)) + rng.normal(size=(30, 40, 3)))
+    area = ["V4"] * 20 + ["IT"] * 10
+    responses = make_responses(values, area=area, position=[0.0, 0.125, 0.25])
+    save_responses(responses, tmp_path / "r.nc")
+    return tmp_path / "r.nc"
+
+
+def refused(capsys, *argv):
+    """Run the command; return the one line that it refuses with."""
+    try:
+        code = main([str(word) for word in argv])
+    except SystemExit as end:  # argparse ends by itself
+        code = end.code
+    out, err = capsys.readouterr()
+    assert code == 2
+    assert out == ""
+    assert err.count("\n") == 1, err
+    assert err.startswith("artiphys: error: ")
+    return err
+
+
+def test_signature_prints_a_table_and_writes_it(file, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["signature", str(file), "--n-resamples", "2000", "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "V4" in printed
+    assert "< 0.001" in printed
+    assert sorted(os.listdir(out)) == ["signature-r.png", "signature.csv"]
+    table = pd.read_csv(out / "signature.csv")
+    assert table["area"].tolist() == ["V4", "V4", "IT", "IT"]
+    assert table["n_units"].tolist() == [20, 20, 10, 10]
+    assert (table["ci_lower"] < table["spearman"]).all()
+    assert (table["spearman"] < table["ci_upper"]).all()
+
+
+def test_quiet_prints_nothing(file, capsys):
+    assert main(["signature", str(file), "--n-resamples", "9", "--quiet"]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_numeric_reference_may_be_typed(file, capsys):
+    assert main(["signature", str(file), "--n-resamples", "9", "--reference", "0.25"]) == 0
+    assert "0.125" in capsys.readouterr().out
+    assert "not among the positions" in refused(capsys, "signature", file, "--reference", "left")
+
+
+@pytest.mark.parametrize(
+    ("argv", "fault"),
+    [
+        ([], "required: COMMAND"),
+        (["sing"], "invalid choice: 'sing'"),
+        (["signature"], "required: FILE"),
+        (["signature", "absent.nc"], "absent.nc: no such file"),
+        (["signature", "absent.csv"], "must end in .nc"),
+        (["signature", "{file}", "--by", "layer"], "by must be a coordinate along 'unit'"),
+        (["signature", "{file}", "--level", "95"], "level must lie between 0 and 1"),
+        (["signature", "{file}", "--n-resamples", "0"], "n_resamples must be a whole number"),
+        (["signature", "{file}", "--seed", "-1"], "a seed is a whole number of at least 0; got -1"),
+        (["signature", "{file}", "--noise", "some"], "invalid choice: 'some'"),
+        (
+            ["signature", "{file}", "--resample", "trial"],
+            "resample must be one of: unit, image and unit, session and unit; got trial",
+        ),
+        (
+            ["signature", "{file}", "--noise", "split"],
+            "must have a 'trial' dim for --noise split; got averages only; use --noise none",
+        ),
+        (
+            ["signature", "{file}", "--covariates", "mean_response", "depth"],
+            "covariates must be among ['mean_response', 'signal_to_noise', 'n_repeats']; got 'dep",
+        ),
+        (
+            ["signature", "{file}", "--covariates", "n_repeats"],
+            "the covariate 'n_repeats' is measured from single trials; got averages only",
+        ),
+        (
+            ["signature", "{file}", "--reference", "best"],
+            "--reference best chooses on trials of its own; got averages; name a position",
+        ),
+        (["signature", "{file}", "--out", "{file}"], "a file of that name is in the way"),
+    ],
+)
+def test_bad_arguments_are_one_line(file, capsys, argv, fault):
+    assert fault in refused(capsys, *(word.format(file=file) for word in argv))
+    assert os.listdir(file.parent) == [file.name]
+
+
+def test_an_interrupt_is_one_line(file, capsys, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("artiphys_cli.signature.signature", interrupted)
+    assert "interrupted" in refused(capsys, "signature", file)
+
+
+def test_an_interrupt_that_a_library_makes_an_error_of_is_still_one(file, capsys, monkeypatch):
+    def loading(*_, **__):
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+        except KeyboardInterrupt:
+            msg = "the module could not be initialised"
+            raise RuntimeError(msg) from None
+
+    monkeypatch.setattr("artiphys_cli.signature.signature", loading)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert "error: interrupted; what was half" in refused(capsys, "signature", file)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_bug_keeps_its_traceback(file, monkeypatch):
+    def broken(*_, **__):
+        msg = "a bug of ours"
+        raise AssertionError(msg)
+
+    monkeypatch.setattr("artiphys_cli.signature.signature", broken)
+    with pytest.raises(AssertionError, match="a bug of ours"):
+        main(["signature", str(file)])
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_with_one_line_and_nothing_half_written(file, kind):
+    out = file.parent / "out"
+    command = [sys.executable, "-m", "artiphys_cli", "signature", str(file), "--out", str(out)]
+    process = subprocess.Popen(
+        [*command, "--n-resamples", "5000000"],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_interrupts,
+    )
+    while not out.is_dir():
+        time.sleep(0.05)
+        assert process.poll() is None
+    time.sleep(0.3)
+    process.send_signal(kind)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert err == "artiphys: error: interrupted; what was half-written is removed\n"
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_everything_is_imported_is_one_line(tmp_path, kind):
+    """The stand-in for numpy tells when it is imported, and takes its time."""
+    (tmp_path / "numpy.py").write_text(
+        "print('importing', flush=True)\nimport time; time.sleep(60)"
+    )
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); "
+        "from artiphys_cli.main import main; main()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_interrupts,
+    )
+    assert process.stdout.readline() == "importing\n"
+    process.send_signal(kind)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (2, "artiphys: error: interrupted\n")
+
+
+def test_an_ignored_interrupt_stays_ignored():
+    """As nohup and shells do for what runs in the background."""
+    code = """
+import signal, sys
+from artiphys_cli.main import main
+sys.argv = ["artiphys", "--version"]
+try:
+    main()
+finally:
+    print(signal.getsignal(signal.SIGINT).name)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.endswith("SIG_IGN\n"), done.stderr
+
+
+def test_output_may_be_cut_short_by_its_reader(file):
+    command = f"{sys.executable} -m artiphys_cli signature {file} --n-resamples 9 | true"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_two_files_of_one_name_get_two_figures(file, tmp_path, capsys):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        shutil.copy(file, tmp_path / name / "r.nc")
+    files = [str(tmp_path / name / "r.nc") for name in ("a", "b")]
+    out = tmp_path / "out"
+    assert main(["signature", *files, "--n-resamples", "9", "--out", str(out)]) == 0
+    figures = ["signature-a-r.nc.png", "signature-b-r.nc.png", "signature.csv"]
+    assert sorted(os.listdir(out)) == figures
+    capsys.readouterr()
+    assert "is given 2 times; give each FILE once" in refused(capsys, "signature", file, file)
+
+
+def test_a_long_table_shows_its_ends_and_says_where_the_whole_is(make_responses, tmp_path, capsys):
+    values = np.random.default_rng(0).normal(size=(300, 5, 2))
+    responses = make_responses(values, unit_coords={"channel": np.arange(300) // 3})
+    save_responses(responses, tmp_path / "r.nc")
+    argv = ["signature", str(tmp_path / "r.nc"), "--by", "channel", "--n-resamples", "9"]
+    assert main(argv) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("\n") < 30
+    assert "80 of 100 rows are not shown; add --out DIR for all" in printed
+    assert main([*argv, "--out", str(tmp_path / "out")]) == 0
+    assert "no figure: 100 groups are too many" in capsys.readouterr().err
+    assert len(pd.read_csv(tmp_path / "out" / "signature.csv")) == 100
+
+
+def test_p_values_as_a_paper_prints_them():
+    assert [p_text(p) for p in (0.0001, 0.04321, np.nan)] == ["< 0.001", "0.043", "-"]
+
+
+def test_units_without_an_invariance_are_told(make_responses, tmp_path, capsys):
+    values = np.random.default_rng(0).normal(size=(9, 20, 2))
+    values[:2] = 1.0  # constant
+    save_responses(make_responses(values), tmp_path / "r.nc")
+    assert main(["signature", str(tmp_path / "r.nc"), "--n-resamples", "9"]) == 0
+    assert "V4: 2 of 9 units left out" in capsys.readouterr().err
+
+
+def test_trials_get_a_verdict(make_responses, tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    rates = 5 * rng.lognormal(size=(20, 30, 2, 1)) * np.ones(6)
+    save_responses(make_responses(rng.poisson(rates)), tmp_path / "r.nc")
+    assert main(["signature", str(tmp_path / "r.nc")]) == 0
+    printed = capsys.readouterr().out
+    assert "V4, position 1: " in printed
+    assert "as measured would have said" in printed
+
+
+@pytest.fixture
+def recording(tmp_path):
+    responses = simulate_responses(relation="none", n_units=40, rng=0).responses
+    depth = np.r_[np.nan, np.nan, np.arange(38.0)]
+    save_responses(responses.assign_coords(depth=("unit", depth)), tmp_path / "r.nc")
+    return tmp_path / "r.nc"
+
+
+def test_covariates_are_held_constant_and_counted(recording, tmp_path, capsys):
+    words = ["--covariates", "depth", "mean_response", "--out", str(tmp_path / "out")]
+    assert main(["signature", str(recording), *words]) == 0
+    printed, told = capsys.readouterr()
+    assert "with depth and mean_response held constant, " in printed
+    assert "2 without depth or mean_response" in printed
+    assert "'depth' is missing (NaN) for 2 of 40 units, which are left out: simulated_0/0, " in told
+    assert pd.read_csv(tmp_path / "out" / "signature.csv")["n_without_covariate"].tolist() == [2]
+
+
+@pytest.mark.parametrize("noise", ["corrected", "split", "none"])
+def test_every_estimate_from_trials_gets_a_verdict(recording, capsys, noise):
+    words = ["--noise", noise, "--n-resamples", "99"]
+    assert main(["signature", str(recording), *words]) == 0
+    printed = capsys.readouterr().out
+    assert "simulated, position 1: " in printed
+    assert "Caution: " in printed
+    assert ("as measured would have said" in printed) is (noise != "none")
+
+
+def test_arguments_are_told_as_they_are_typed():
+    text = "resample=('image', 'unit') draws; resample=('unit',) or noise=None, reference='best'"
+    typed = "--resample image unit draws; --resample unit or --noise none, --reference best"
+    assert as_typed(text) == typed
+    assert as_typed("p=None of x.nc; by=3") == "p=None of x.nc; by=3"

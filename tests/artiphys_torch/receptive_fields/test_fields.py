@@ -1,0 +1,373 @@
+"""Receptive fields: measured against arithmetic, and refused where there is none."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn.utils import prune
+
+from artiphys.errors import InputError
+from artiphys_torch import probe, receptive_field
+from artiphys_torch.probing.chains import chains
+from artiphys_torch.probing.unrectified_inputs import unrectified_inputs
+from artiphys_torch.receptive_fields.connections import Connections
+from artiphys_torch.receptive_fields.fields import fields
+from torch_networks import Residual, brute_force, chain, photographs
+
+SHIFTS = (0, 1 / 4)
+
+
+@pytest.fixture(scope="module")
+def alexnet():
+    with torch.random.fork_rng():
+        return torchvision.models.alexnet().eval()
+
+
+@pytest.mark.parametrize(
+    ("layer", "field"),
+    [
+        ("features.0", (11, 4, 3.0)),
+        ("features.1", (11, 4, 3.0)),
+        ("features.2", (19, 8, 7.0)),
+        ("features.3", (51, 8, 7.0)),
+        ("features.6", (99, 16, 15.0)),
+        ("features.8", (131, 16, 15.0)),
+        ("features.10", (163, 16, 15.0)),
+        ("features.12", (195, 32, 31.0)),
+    ],
+)
+def test_alexnet(alexnet, layer, field):
+    assert receptive_field(alexnet, layer) == field
+
+
+def by_arithmetic(layers):
+    """Size, stride and centre of a chain, as Araujo et al. (2019) have them."""
+    size, jump, start = 1, 1, 0
+    for layer in layers:
+        kernel, dilation = layer.kernel_size[0], layer.dilation[0]
+        start -= layer.padding[0] * jump
+        size += (kernel - 1) * dilation * jump
+        jump *= layer.stride[0]
+    return size, jump, start + (size - 1) / 2
+
+
+window = st.tuples(st.integers(1, 5), st.integers(1, 3), st.integers(1, 2), st.integers(0, 2))
+
+
+@given(st.lists(window, min_size=1, max_size=4), st.booleans())
+@settings(max_examples=25, deadline=None)
+def test_chains_equal_arithmetic(windows, grouped):
+    layers = [
+        nn.Conv2d(
+            3 if i == 0 else 4,
+            4,
+            k,
+            stride=s,
+            dilation=d,
+            padding=p,
+            groups=2 if grouped and i else 1,
+        )
+        for i, (k, s, d, p) in enumerate(windows)
+    ]
+    expected = by_arithmetic(layers)
+    network = nn.Sequential(*[m for layer in layers for m in (layer, nn.ReLU(inplace=True))])
+    name = str(2 * len(layers) - 2)
+    assert receptive_field(network, name) == expected
+    assert chains(network, [name])[name].size == expected[0]
+
+
+def test_strides_that_pass_over_a_small_frame():
+    """Of 32 pixels the one unit would lie in the padding alone."""
+    strided = [nn.Conv2d(3, 3, 1, stride=3) for _ in range(3)]
+    network = nn.Sequential(*strided, nn.Conv2d(3, 2, 1, stride=3, padding=1))
+    assert receptive_field(network, "3") == (1, 81, -27.0)
+
+
+def test_paths_that_meet_again():
+    network = Residual()
+    assert receptive_field(network, "stem") == (7, 2, 0.0)
+    assert receptive_field(network, "two") == (15, 2, 0.0)
+    assert receptive_field(network, "short") == (7, 2, 0.0)
+    assert receptive_field(network, "out") == (19, 4, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "layer", "field"),
+    [
+        ("squeezenet1_1", "features.12.expand3x3", (207, 16, 15.0)),  # ceil_mode pooling
+        ("resnet18", "layer2.0.downsample.0", (43, 8, 0.0)),
+        ("resnet18", "layer2.1.conv2", (99, 8, 0.0)),
+        ("vit_b_16", "conv_proj", (16, 16, 7.5)),
+    ],
+)
+def test_networks_of_torchvision(name, layer, field):
+    with torch.device("meta"):  # weights have no say
+        skeleton = torchvision.models.get_model(name)
+    network = skeleton.to_empty(device="cpu")
+    for value in (*network.parameters(), *network.buffers()):
+        nn.init.zeros_(value)
+    assert receptive_field(network, layer) == field
+
+
+def test_other_channels_and_the_network_itself():
+    assert receptive_field(nn.Sequential(nn.Conv2d(1, 2, 5)), "0") == (5, 1, 2.0)
+    assert receptive_field(nn.Conv2d(3, 2, 5, stride=3), "") == (5, 3, 2.0)
+    reflected = nn.Sequential(nn.Conv2d(3, 2, 5, padding=2, padding_mode="reflect"))
+    assert receptive_field(reflected, "0") == (5, 1, 0.0)
+
+
+def test_even_kernels_and_one_channel_a_group():
+    depthwise = nn.Conv2d(3, 6, 4, padding="same", groups=3)
+    assert receptive_field(nn.Sequential(depthwise), "0") == (4, 1, 0.5)
+    plain = nn.Sequential(nn.Conv2d(3, 4, (2, 2), padding="valid", stride=2), nn.MaxPool2d(3, 1, 1))
+    assert receptive_field(plain, "1") == (6, 2, 0.5)
+
+
+def test_weights_made_from_others():
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 2, 3, stride=2))
+    nn.utils.parametrizations.weight_norm(network[0])
+    nn.utils.parametrizations.spectral_norm(network[2])
+    assert receptive_field(network, "2") == (5, 2, 2.0)
+
+
+def test_normalisation_across_channels():
+    network = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.LocalResponseNorm(3), nn.Conv2d(4, 2, 3, stride=2)
+    )
+    assert receptive_field(network, "2") == (5, 2, 2.0)
+
+
+def test_the_network_stays_as_it_is():
+    network = Residual().train()
+    network.stem.weight.requires_grad_(False)
+    before = copy.deepcopy(network.state_dict())
+    receptive_field(network, "out")
+    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+    assert all(module.training for module in network.modules())
+    assert not any(module._forward_hooks for module in network.modules())
+    assert [p.requires_grad for p in network.parameters()].count(False) == 1
+    assert "forward" not in vars(network.stem)
+
+
+class Twice(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3)
+        self.idle = nn.Conv2d(3, 3, 3)
+        self.pair = Pair()
+
+    def forward(self, x):
+        return self.pair(self.conv(self.conv(x)))[0]
+
+
+class Pair(nn.Module):
+    def forward(self, x):
+        return x, x
+
+
+class Attention(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 4, stride=4)
+        self.attention = nn.MultiheadAttention(4, 2, batch_first=True)
+        self.out = nn.Conv2d(4, 2, 1)
+
+    def forward(self, x):
+        x = self.conv(x)
+        tokens = x.flatten(2).transpose(1, 2)
+        tokens, _ = self.attention(tokens, tokens, tokens)
+        return self.out(tokens.transpose(1, 2).reshape(x.shape))
+
+
+class Constant(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 1)
+
+    def forward(self, x):
+        return self.conv(torch.ones_like(x))
+
+
+class WeightsUsed(nn.Module):
+    """The weights of plain modules go into the computation by other ways than their own."""
+
+    def __init__(self, answer):
+        super().__init__()
+        torch.manual_seed(0)
+        self.stem = nn.Conv2d(3, 4, 3)
+        self.conv = nn.Conv2d(4, 4, 3, stride=2)
+        self.linear = nn.Linear(4, 4)
+        self.out = nn.Conv2d(4, 2, 1)
+        self.answer = answer
+
+    def forward(self, x):
+        return self.out(self.answer(self, self.stem(x)))
+
+
+def standardised(model, x):
+    weight = model.conv.weight
+    return nn.functional.conv2d(x, weight - weight.mean(), model.conv.bias, stride=2)
+
+
+def across_channels(model, x):
+    x = model.conv(x).movedim(1, -1)
+    return nn.functional.linear(x, model.linear.weight).movedim(-1, 1)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [standardised, across_channels, lambda model, x: model.conv(x) * model.linear.weight.mean()],
+)
+def test_weights_used_otherwise_than_by_their_module(answer):
+    network = WeightsUsed(answer)
+    assert receptive_field(network, "out") == (5, 2, 2.0)
+    pixels = photographs(2)
+    found = probe(network, pixels, ["out"], shifts=SHIFTS, progress=False)
+    expected = brute_force(network, "out", pixels, SHIFTS, size=5, stride=2, start=0, frame=32)
+    np.testing.assert_allclose(found.values, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_before_attention_in_windows_that_takes_weights_from_its_modules():
+    network = torchvision.models.swin_t().eval()
+    assert receptive_field(network, "features.0.0") == (4, 4, 1.5)
+    with pytest.raises(InputError, match="is the whole image: global pooling or attention"):
+        receptive_field(network, "features.2.reduction")
+
+
+def test_circular_padding_is_told():
+    network = nn.Sequential(nn.Conv2d(3, 4, 5, padding=2, padding_mode="circular"))
+    with pytest.raises(InputError, match="goes round the edges of the image: padding is circular"):
+        receptive_field(network, "0")
+
+
+def test_pruned_weights_are_told_how_to_be_fixed():
+    network = nn.Sequential(nn.Conv2d(3, 4, 5), nn.ReLU(), nn.Conv2d(4, 4, 5))
+    prune.l1_unstructured(network[0], "weight", amount=0.5)
+    remedy = r"must be fixed first: torch\.nn\.utils\.prune\.remove\("
+    with pytest.raises(InputError, match=remedy):
+        receptive_field(network, "2")
+    with pytest.raises(InputError, match=remedy):
+        unrectified_inputs(network, photographs(1), "2")
+    prune.remove(network[0], "weight")
+    assert receptive_field(network, "2").size == 9
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm. is deprecated:FutureWarning")
+def test_normalised_weights_are_told_how_to_be_fixed():
+    network = nn.utils.weight_norm(nn.Conv2d(3, 4, 5))
+    with pytest.raises(InputError, match=r"must be fixed first: .*remove_weight_norm\("):
+        receptive_field(network, "")
+
+
+@pytest.mark.parametrize(
+    ("network", "layer", "message"),
+    [
+        (nn.Sequential(nn.Conv2d(3, 2, (3, 5))), "0", "same along rows and columns; got 3 pixels"),
+        (
+            Residual(),
+            "scale",
+            r"'scale': its .* is the whole image: .* \(measured up to 1024 pixels\)",
+        ),
+        (Residual(), "head", r"'head' gives no map of units but shape \(1, 2\)"),
+        (Attention(), "out", "whole image: global pooling or attention"),
+        (Twice(), "conv", "'conv' runs 2 times in a forward pass"),
+        (Twice(), "idle", "'idle' does not run in a forward pass"),
+        (Twice(), "pair", "'pair' must give a tensor; it gives tuple"),
+        (Constant(), "conv", "does not depend on the image"),
+        (
+            nn.Sequential(nn.Conv2d(3, 2, 3), nn.AdaptiveAvgPool2d(6)),
+            "1",
+            r"not the same .* in every size of image",
+        ),
+        (chain(), "conv9", "no layer 'conv9'; the layers are 0, 1, 2, 3, 4, 5, 6, 7, 8"),
+        (nn.Sequential(nn.Conv2d(3, 2, 1), nn.BatchNorm2d(7)), "1", "runs on no frame of"),
+    ],
+)
+def test_layers_without_a_field_are_refused(network, layer, message):
+    with pytest.raises(InputError, match=message):
+        receptive_field(network, layer)
+
+
+def test_a_model_is_asked_for():
+    with pytest.raises(InputError, match=r"model must be a torch\.nn\.Module; got str"):
+        receptive_field("alexnet", "features.0")
+
+
+def test_weights_that_are_nan():
+    network = nn.Sequential(nn.Conv2d(3, 2, 3))
+    nn.init.constant_(network[0].bias, torch.nan)
+    with pytest.raises(InputError, match="gives NaN on a blank image"):
+        receptive_field(network, "0")
+
+
+def test_many_layers_at_once_say_which_have_none():
+    found, refused = fields(Connections(Residual(), ["stem", "scale", "out"]))
+    assert list(found) == ["stem", "out"]
+    assert list(refused) == ["scale"]
+
+
+class StopsNaN(nn.Module):
+    """Takes what is no number for 0 between two convolutions, so that NaN is not handed on."""
+
+    def __init__(self, stop):
+        super().__init__()
+        self.first, self.second, self.stop = nn.Conv2d(3, 4, 5), nn.Conv2d(4, 5, 3), stop
+
+    def forward(self, image):
+        return self.second(self.stop(self.first(image)))
+
+
+@pytest.mark.parametrize(
+    "stop",
+    [
+        torch.nan_to_num,
+        lambda values: torch.where(values > 0, values, torch.zeros_like(values)),
+    ],
+)
+def test_a_field_that_nan_does_not_show_is_refused(stop):
+    network = StopsNaN(stop)
+    with pytest.raises(InputError, match="does not depend on the image|outside the receptive"):
+        receptive_field(network, "second")
+    assert receptive_field(network, "first").size == 5  # before NaN is stopped all is well
+
+
+def refusing(values):
+    if values.isnan().any():
+        msg = "not finite"
+        raise ValueError(msg)
+    return values
+
+
+def test_a_network_that_takes_no_nan_is_refused_in_one_line():
+    with pytest.raises(
+        InputError, match="layer .second.: cannot be measured with NaN, .* .not finite."
+    ):
+        receptive_field(StopsNaN(refusing), "second")
+
+
+class StopsNaNOnOnePath(nn.Module):
+    """A wide path that NaN does not take, and a narrow one that it does."""
+
+    def __init__(self):
+        super().__init__()
+        self.wide = nn.Conv2d(3, 4, 9, padding=4)
+        self.narrow = nn.Conv2d(3, 4, 3, padding=1)
+        self.last = nn.Conv2d(4, 4, 1)
+
+    def forward(self, image):
+        wide = self.wide(image)
+        return self.last(self.narrow(image) + torch.where(wide > 0, wide, 0.01 * wide.nan_to_num()))
+
+
+def test_a_field_that_nan_shows_in_part_is_refused():
+    network = StopsNaNOnOnePath()
+    message = "layer 'last': its units answer to pixels outside the receptive field of 3 pixels"
+    with pytest.raises(InputError, match=message):
+        receptive_field(network, "last")
+    with pytest.raises(InputError, match=message):
+        probe(network, np.zeros((2, 32, 32, 3)), "last", progress=False)
