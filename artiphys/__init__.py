@@ -8,17 +8,20 @@ read by ``artiphys_nwb``.
 from importlib.metadata import version
 
 from artiphys.comparison.compare import compare
-from artiphys.comparison.matched_responses import matched_responses
+from artiphys.comparison.experiment import matched_responses
 from artiphys.correlations.partial import partial_spearman
 from artiphys.correlations.spearman import fisher_z, spearman
 from artiphys.errors import ArtiphysError, ArtiphysWarning, InputError, SchemaError
-from artiphys.estimators.dynamic_range import dynamic_range, invariance
+from artiphys.estimators.dynamic_range import dynamic_range
+from artiphys.estimators.invariance import invariance
 from artiphys.estimators.reliability import signal_to_noise, split_half_reliability, square_root
 from artiphys.estimators.translation_invariance import translation_invariance
 from artiphys.integration.weights import output_invariance, weight_share
+from artiphys.rectification.covariance import rectified_covariance
 from artiphys.rectification.model import RectificationModel
-from artiphys.rectification.moments import rectified_covariance, rectified_moments
-from artiphys.responses.schema import response_array, validate
+from artiphys.rectification.moments import rectified_moments
+from artiphys.responses.array import response_array
+from artiphys.responses.schema import validate
 from artiphys.responses.storage import open_responses, save_responses
 from artiphys.signatures.report import verdict
 from artiphys.signatures.signature import signature

@@ -7,13 +7,14 @@ import os
 import re
 import shutil
 import socket
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from artiphys.errors import InputError
 
-__all__ = ["lives", "writable_folder", "written_whole"]
+__all__ = ["lives", "writable_folder", "written_together", "written_whole"]
 
 
 @contextlib.contextmanager
@@ -53,6 +54,44 @@ def written_whole(path: str | Path) -> Iterator[Path]:
             _remove(partial)
             if path.exists():
                 _remove(_beside(path, "old.partial"))
+
+
+@contextlib.contextmanager
+def written_together(folder: str | Path) -> Iterator[Path]:
+    """Yield a temporary folder whose files are moved into `folder` when the block ends well.
+
+    After an error, Ctrl-C included, `folder` holds what it held before; made for this, it is gone.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where the files are to be, made if it is not there.
+
+    Raises
+    ------
+    InputError
+        If `folder` cannot be made or written to, or the disk is full.
+    """
+    made = not Path(folder).exists()
+    folder = writable_folder(folder)
+    try:
+        with tempfile.TemporaryDirectory(
+            dir=folder, prefix=".", suffix=".partial", ignore_cleanup_errors=True
+        ) as name:
+            partial = Path(name)
+            try:
+                yield partial
+            except InputError as error:
+                raise InputError(str(error).replace(name, str(folder))) from error
+            for path in sorted(partial.iterdir()):
+                try:
+                    path.replace(folder / path.name)
+                except OSError as error:
+                    raise InputError(_why_not_written(folder / path.name, error)) from error
+    finally:
+        if made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # if nothing has come into it
 
 
 def writable_folder(path: str | Path) -> Path:

@@ -8,10 +8,10 @@ import xarray as xr
 
 from artiphys.arguments import generator
 from artiphys.errors import InputError
-from artiphys.estimators.moments import moments_across_images
+from artiphys.estimators.moments import variance_and_correlation
 from artiphys.rectification.moments import rectified_moments
+from artiphys.responses.array import response_array
 from artiphys.responses.provenance import provenance
-from artiphys.responses.schema import response_array
 
 __all__ = ["Relation", "SimulatedRecording", "simulate_responses"]
 
@@ -200,12 +200,12 @@ def _truth(
     carried: np.ndarray,
     parameters: dict[str, np.ndarray],
 ) -> xr.Dataset:
-    variance, correlation = moments_across_images(rates, 0)
+    variance, correlation = variance_and_correlation(rates, 0)
     away = np.arange(rates.shape[2]) > 0
     truth = xr.Dataset(
         {
             "rate": (("unit", "image", "position"), rates, responses.attrs),
-            "dynamic_range": ("unit", variance[0]),
+            "dynamic_range": ("unit", variance),
             "expected_dynamic_range": ("unit", spread),
             **{name: ("unit", values) for name, values in parameters.items()},
         },
@@ -213,7 +213,7 @@ def _truth(
         attrs={"reference": 0, "provenance": responses.attrs["provenance"]},
     )
     # The reference has no invariance; with NaN there, one position label serves all variables.
-    for name, values in (("invariance", correlation[0]), ("expected_invariance", carried)):
+    for name, values in (("invariance", correlation), ("expected_invariance", carried)):
         truth[name] = (("unit", "position"), np.where(away, values, np.nan))
     return truth
 

@@ -19,7 +19,8 @@ from scipy import stats
 
 from artiphys import simulation
 from artiphys.errors import ArtiphysWarning
-from artiphys.estimators.dynamic_range import dynamic_range, invariance
+from artiphys.estimators.dynamic_range import dynamic_range
+from artiphys.estimators.invariance import invariance
 from artiphys.estimators.signal_moments import (
     MAX_NOISE_ERROR,
     cells_of,

@@ -9,7 +9,8 @@ import sys
 
 import numpy as np
 
-from artiphys.estimators.dynamic_range import dynamic_range, invariance
+from artiphys.estimators.dynamic_range import dynamic_range
+from artiphys.estimators.invariance import invariance
 from artiphys.integration.explained import agreement, explained_invariance
 from artiphys.integration.input_shares import input_shares
 
@@ -19,8 +20,7 @@ SHOWN = ("gaussian", "diagonal", "linear")
 
 def main(arguments: list[str] | None = None) -> None:
     from artiphys_torch import as_photographs, load_network, probe
-    from artiphys_torch.probing.inputs import kernel_weights
-    from artiphys_torch.probing.unrectified_inputs import unrectified_inputs
+    from artiphys_torch.probing.inputs import kernel_weights, unrectified_inputs
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("images", nargs="?", help="folder; default dead leaves")

@@ -31,7 +31,7 @@ from torchvision.models.feature_extraction import create_feature_extractor
 from artiphys_torch import as_photographs, load_alexnet, probe, receptive_field
 from artiphys_torch.networks.loading import ALEXNET_AREAS
 from artiphys_torch.probing.plan import BATCH_SIZE
-from artiphys_torch.stimuli.canvas import IMAGENET, SHIFTS, canvases, geometry, patch
+from artiphys_torch.stimuli.canvas import SHIFTS, Stimulus, patch
 
 FRAME = 224
 
@@ -91,9 +91,10 @@ def main(
 
 
 def _canvases(model: nn.Module, layer: str, photographs: Any) -> torch.Tensor:
-    where = geometry(receptive_field(model, layer).size)
-    patches = np.stack([patch(item.read(), where.patch) for item in photographs])
-    return canvases(torch.from_numpy(patches), where, normalisation=IMAGENET)
+    stimulus, size = Stimulus(), receptive_field(model, layer).size
+    side = stimulus.geometry(size).patch
+    patches = np.stack([patch(item.read(), side) for item in photographs])
+    return stimulus.canvases(torch.from_numpy(patches), size)
 
 
 def _bare(model: nn.Module, layer: str, memory_format: torch.memory_format) -> nn.Module:

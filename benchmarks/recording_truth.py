@@ -15,8 +15,8 @@ import xarray as xr
 from scipy import stats
 
 from artiphys.errors import ArtiphysWarning
-from artiphys.estimators.dynamic_range import invariance
-from artiphys.estimators.moments import moments_across_images
+from artiphys.estimators.invariance import invariance
+from artiphys.estimators.moments import variance_and_correlation
 from artiphys.estimators.signal_moments import (
     MAX_NOISE_ERROR,
     cells_of,
@@ -58,12 +58,12 @@ def main(arguments: list[str] | None = None) -> None:
         responses = read_nwb(files, "v4_position", window=WINDOW)
         result = signature(responses).isel(area=0)
     rates = true_rates(folder, responses)
-    variance, correlation = moments_across_images(rates, 0)
+    variance, correlation = variance_and_correlation(rates, 0)
     cells = cells_of(responses.values)
     error = noise_error(cells, signal_moments(cells, 0), 0)
     print(f"{rates.shape[0]} units, {rates.shape[1]} images, {rates.shape[2]} positions\n")
-    print(_invariances(responses, correlation[0], error))
-    print(_signatures(result, variance[0], correlation[0], error))
+    print(_invariances(responses, correlation, error))
+    print(_signatures(result, variance, correlation, error))
 
 
 def _invariances(responses: xr.DataArray, true: np.ndarray, error: np.ndarray) -> str:

@@ -14,7 +14,8 @@ import time
 import numpy as np
 from scipy.stats import multivariate_normal, norm
 
-from artiphys.rectification.moments import rectified_covariance, rectified_moments
+from artiphys.rectification.covariance import rectified_covariance
+from artiphys.rectification.moments import rectified_moments
 
 
 def main(

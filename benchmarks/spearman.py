@@ -8,7 +8,7 @@ import time
 import numpy as np
 from scipy import stats
 
-from artiphys.correlations.spearman import spearman_resamples
+from artiphys.correlations.resampling import spearman_resamples
 
 
 def main(n_units: int = 384, n_resamples: int = 10_000, n_rounds: int = 5) -> float:

@@ -17,8 +17,9 @@ from PIL import Image
 from scipy import stats
 from tqdm import tqdm
 
-from artiphys.estimators.dynamic_range import dynamic_range, invariance
-from artiphys_cli.pospisil_bair_2019 import DISTANCES, PAPER_TABLE_1
+from artiphys.estimators.dynamic_range import dynamic_range
+from artiphys.estimators.invariance import invariance
+from artiphys_cli.pospisil_bair_2019.reproduction import DISTANCES, PAPER_TABLE_1
 from artiphys_torch import (
     as_photographs,
     initialised,
@@ -28,7 +29,7 @@ from artiphys_torch import (
 )
 from artiphys_torch.networks.loading import ALEXNET_AREAS
 from artiphys_torch.receptive_fields.fields import receptive_field
-from artiphys_torch.stimuli.canvas import geometry
+from artiphys_torch.stimuli.canvas import Stimulus
 
 
 def main() -> None:
@@ -93,7 +94,7 @@ def native(model: Any, photographs: Any) -> xr.DataArray:
     """Return the responses to the centres of the photographs, pixel by pixel, not resized."""
     found = []
     for area, layer in ALEXNET_AREAS.items():
-        side = geometry(receptive_field(model, layer).size).patch
+        side = Stimulus().geometry(receptive_field(model, layer).size).patch
         centres = {item.name: _centre(item.read(), side) for item in photographs}
         found.append(measure(model, centres, layers={area: layer}))
     return xr.concat(found, "unit", coords="minimal", compat="override")
@@ -106,13 +107,14 @@ def _centre(picture: Image.Image, side: int) -> np.ndarray:
 
 def rank_correlations(responses: xr.DataArray) -> pd.Series:
     """Return r_s by area and distance."""
-    spread, carried = dynamic_range(responses), invariance(responses)
+    variances, correlations = dynamic_range(responses), invariance(responses)
     cells = {}
     for area in ALEXNET_AREAS:
         members = responses["area"].values == area
         for distance, shift in DISTANCES.items():
-            y = carried.sel(position=shift)[members]
-            cells[area, distance] = stats.spearmanr(spread[members], y, nan_policy="omit").statistic
+            y = correlations.sel(position=shift)[members]
+            r_s = stats.spearmanr(variances[members], y, nan_policy="omit").statistic
+            cells[area, distance] = r_s
     return pd.Series(cells)
 
 

@@ -2,30 +2,23 @@
 
 import warnings
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 
-from artiphys.arguments import generator
-from artiphys.comparison.seen_signatures import (
-    Seen,
-    as_measured,
-    of_area,
-    of_layer,
-    of_layer_on_fewer_images,
-)
+from artiphys.arguments import Faults, generator, share, whole_number
+from artiphys.comparison.relations import Shown, of_area, of_layer
 from artiphys.comparison.sides import Sides, checked_sides, shared_images
-from artiphys.correlations.difference import difference_of
-from artiphys.correlations.spearman import check_resampling
+from artiphys.correlations.difference import Difference, difference_of
 from artiphys.errors import ArtiphysWarning, InputError
-from artiphys.signatures.groups import checked_resample, group_names, q_values
+from artiphys.signatures.groups import checked_resample, groups_of, q_values
+from artiphys.signatures.request import SESSION
+from artiphys.signatures.shortfalls import why_no_estimate
 from artiphys.signatures.split_halves import MIN_UNITS
-from artiphys.signatures.trials import SESSION
 
 __all__ = ["compare"]
-
-NAIVE = ("spearman_model_naive", "spearman_brain_naive", "difference_naive", "p_value_naive")
 
 
 def compare(
@@ -134,55 +127,63 @@ def compare(
     >>> dict(result.sizes)
     {'layer': 1, 'area': 1, 'position': 1, 'ci_bound': 2}
     """
-    _check_numbers(n_passes, level)
     sides = checked_sides(
-        model, brain, matched, by_model, by_brain, reference_model, reference_brain, positions
+        model,
+        brain,
+        matched=matched,
+        reference_model=reference_model,
+        reference_brain=reference_brain,
+        positions=positions,
     )
-    resample = _checked_resample(resample, sides, matched)
-    drawn = generator(rng)
+    faults = Faults()
+    faults.of(whole_number, n_passes, "n_passes", 1)
+    faults.of(share, level, "level")
+    faults.refuse()
+    asked = _Request(
+        sides=sides,
+        layers=groups_of(sides.model, by_model, argument="by_model"),
+        areas=groups_of(sides.brain, by_brain, argument="by_brain"),
+        resample=_checked_resample(resample, sides),
+        n_passes=n_passes,
+        level=level,
+        rng=generator(rng),
+    )
     if sides.pairs.unpaired:
         warnings.warn(sides.pairs.unpaired, ArtiphysWarning, stacklevel=2)
-    of_model = group_names(sides.model, by_model, argument="by_model")
-    of_brain = group_names(sides.brain, by_brain, argument="by_brain")
-    layers = _groups(sides.model, of_model, by_model)
-    areas = _groups(sides.brain, of_brain, by_brain)
-    rows: list[list[list[dict[str, float]]]] = [[] for _ in layers]
-    seen: dict[str, dict[Any, list[Seen]]] = {"area": {}, "layer": {of: [] for of in layers}}
-    for name, recorded in areas.items():
-        area = of_area(recorded, resample) if sides.trials else as_measured(recorded)
-        seen["area"][name] = area
-        for row, (of, probed) in zip(rows, layers.items(), strict=True):
-            if not matched:
-                layer = as_measured(probed)
-            elif sides.trials:
-                layer = of_layer(probed, recorded, n_passes, drawn)
-            else:
-                layer = of_layer_on_fewer_images(probed, recorded, n_passes, drawn)
-            seen["layer"][of] += layer
-            pairs = zip(layer, area, strict=True)
-            row.append([_cell(*pair, level) for pair in pairs])
-    result = _dataset(rows, list(layers), list(areas), sides, matched=matched)
-    _warn_of_too_little(result, seen)
-    result.attrs = {
-        "statistic": "difference of Spearman's rank correlations, model less brain",
-        "noise": ("split" if sides.trials else "as measured"),
-        "matched": _what_is_matched(sides, matched, layers, areas),
-        "reference_model": sides.model.attrs["reference"],
-        "reference_brain": sides.brain.attrs["reference"],
-        "unpaired": sides.pairs.unpaired,
-        "n_passes": n_passes if matched else 0,
-        "level": level,
-        "interval_method": f"jackknife over {' and '.join(resample)} of the recording and over "
-        "units of the model, combined as by Zou (2007)",
-    }
+    cells = _cells(asked)
+    result = _dataset(cells, asked)
+    _warn_of_too_little(cells, asked, result)
     return result
 
 
-def _checked_resample(resample: Sequence[str], sides: Sides, matched: bool) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class _Request:
+    """What is compared with what, and how; every argument checked."""
+
+    sides: Sides
+    layers: dict[Any, xr.DataArray]
+    areas: dict[Any, xr.DataArray]
+    resample: tuple[str, ...]
+    n_passes: int
+    level: float
+    rng: np.random.Generator
+
+
+class _Cell(NamedTuple):
+    """A layer against an area at one position."""
+
+    layer: Shown
+    area: Shown
+    difference: Difference
+    naive: Difference
+
+
+def _checked_resample(resample: Sequence[str], sides: Sides) -> tuple[str, ...]:
     given = checked_resample(resample)
-    if given != ("unit",) and not (matched and sides.trials):
-        over = given[0]
-        msg = f"to resample {over}s the recording must have trials and be matched; resample unit"
+    if given != ("unit",) and not sides.trials:
+        msg = (
+            f"to resample {given[0]}s the recording must have trials and be matched; resample unit"
+        )
         raise InputError(msg)
     if "session" in given and SESSION not in sides.brain.coords:
         msg = f"resample=('session', 'unit') needs the coordinate {SESSION!r} along 'unit'"
@@ -190,92 +191,101 @@ def _checked_resample(resample: Sequence[str], sides: Sides, matched: bool) -> t
     return given
 
 
-def _check_numbers(n_passes: int, level: float) -> None:
-    whole = isinstance(n_passes, int | np.integer) and not isinstance(n_passes, bool)
-    if not whole or n_passes < 1:
-        msg = f"n_passes must be a whole number of at least 1; got {n_passes!r}"
-        raise InputError(msg)
-    check_resampling(1, level)
+def _cells(asked: _Request) -> list[list[list[_Cell]]]:
+    """Return the cells (layer, area, position); noise is drawn area by area."""
+    cells: list[list[list[_Cell]]] = [[] for _ in asked.layers]
+    for recorded in asked.areas.values():
+        area = of_area(recorded, asked.sides, asked.resample)
+        for row, probed in zip(cells, asked.layers.values(), strict=True):
+            layer = of_layer(probed, recorded, asked.sides, asked.n_passes, asked.rng)
+            row.append([_cell(*pair, asked.level) for pair in zip(layer, area, strict=True)])
+    return cells
 
 
-def _cell(layer: Seen, area: Seen, level: float) -> dict[str, float]:
-    found = difference_of(layer.relation, area.relation, level)
-    naive = difference_of(layer.naive, area.naive, level)
-    return {
-        "spearman_model": layer.relation.estimate,
-        "spearman_brain": area.relation.estimate,
-        "difference": found.difference,
-        "lower": found.lower,
-        "upper": found.upper,
-        "p_value": found.p_value,
-        "n_units_model": round(layer.n_units),
-        "n_units_brain": area.n_units,
-        "spearman_model_naive": layer.naive.estimate,
-        "spearman_brain_naive": area.naive.estimate,
-        "difference_naive": naive.difference,
-        "p_value_naive": naive.p_value,
-    }
-
-
-def _groups(responses: xr.DataArray, names: np.ndarray, by: str) -> dict[Any, xr.DataArray]:
-    values = responses[by].values
-    return {name: responses.isel(unit=np.flatnonzero(values == name)) for name in names.tolist()}
-
-
-def _dataset(
-    rows: list[list[list[dict[str, float]]]],
-    layers: list[Any],
-    areas: list[Any],
-    sides: Sides,
-    *,
-    matched: bool,
-) -> xr.Dataset:
-    dims = ("layer", "area", "position")
-    data: dict[str, Any] = {}
-    for name in rows[0][0][0]:
-        values = np.array([[[cell[name] for cell in row] for row in rows_] for rows_ in rows])
-        data[name] = (dims, values.astype(int) if name.startswith("n_") else values)
-    bounds = np.stack([data.pop(name)[1] for name in ("lower", "upper")], axis=-1)
-    data["interval"] = ((*dims, "ci_bound"), bounds)
-    data["q_value"] = (dims, q_values(data["p_value"][1]))
-    order = (
-        *("spearman_model", "spearman_brain", "difference", "interval", "p_value", "q_value"),
-        *("n_units_model", "n_units_brain"),
-        *(NAIVE if matched and sides.trials else ()),
+def _cell(layer: Shown, area: Shown, level: float) -> _Cell:
+    return _Cell(
+        layer,
+        area,
+        difference_of(layer.correlation, area.correlation, level),
+        difference_of(layer.naive, area.naive, level),
     )
+
+
+def _dataset(cells: list[list[list[_Cell]]], asked: _Request) -> xr.Dataset:
+    dims, sides = ("layer", "area", "position"), asked.sides
+
+    def variable(of: Any) -> tuple[tuple[str, ...], np.ndarray]:
+        return dims, np.array([[[of(cell) for cell in row] for row in rows] for rows in cells])
+
+    p_value = variable(lambda cell: cell.difference.p_value)
+    bounds = variable(lambda cell: (cell.difference.lower, cell.difference.upper))[1]
+    data = {
+        "spearman_model": variable(lambda cell: cell.layer.relation.spearman),
+        "spearman_brain": variable(lambda cell: cell.area.relation.spearman),
+        "difference": variable(lambda cell: cell.difference.difference),
+        "interval": ((*dims, "ci_bound"), bounds),
+        "p_value": p_value,
+        "q_value": (dims, q_values(p_value[1])),
+        "n_units_model": variable(lambda cell: cell.layer.relation.n_units),
+        "n_units_brain": variable(lambda cell: cell.area.relation.n_units),
+    }
+    if sides.trials:
+        data |= {
+            "spearman_model_naive": variable(lambda cell: cell.layer.naive.estimate),
+            "spearman_brain_naive": variable(lambda cell: cell.area.naive.estimate),
+            "difference_naive": variable(lambda cell: cell.naive.difference),
+            "p_value_naive": variable(lambda cell: cell.naive.p_value),
+        }
     along = {n: c for n, c in sides.brain.coords.items() if c.dims == ("position",)}
     coords = {str(name): coord[1:] for name, coord in along.items()} | {
-        "layer": layers,
-        "area": areas,
+        "layer": list(asked.layers),
+        "area": list(asked.areas),
         "position_model": ("position", sides.pairs.model),
         "ci_bound": ["lower", "upper"],
     }
-    return xr.Dataset({name: data[name] for name in order}, coords=coords)
+    attrs = {
+        "statistic": "difference of Spearman's rank correlations, model less brain",
+        "noise": "split" if sides.trials else "as measured",
+        "matched": _what_is_matched(asked),
+        "reference_model": sides.model.attrs["reference"],
+        "reference_brain": sides.brain.attrs["reference"],
+        "unpaired": sides.pairs.unpaired,
+        "n_passes": asked.n_passes if sides.matched else 0,
+        "level": asked.level,
+        "interval_method": f"jackknife over {' and '.join(asked.resample)} of the recording and "
+        "over units of the model, combined as by Zou (2007)",
+    }
+    return xr.Dataset(data, coords=coords, attrs=attrs)
 
 
-def _what_is_matched(
-    sides: Sides, matched: bool, layers: dict[Any, xr.DataArray], areas: dict[Any, xr.DataArray]
-) -> str:
-    if not matched:
+def _what_is_matched(asked: _Request) -> str:
+    if not asked.sides.matched:
         return "nothing: both sides as they are"
-    same = shared_images(next(iter(layers.values())), next(iter(areas.values()))) is not None
+    same = shared_images(asked.sides.model, asked.sides.brain) is not None
     images = "the recording's images" if same else "as many images as recorded, drawn anew"
-    return f"{images}; repeats; noise" if sides.trials else f"{images}; noise is unknown"
+    return f"{images}; repeats; noise" if asked.sides.trials else f"{images}; noise is unknown"
 
 
-def _warn_of_too_little(result: xr.Dataset, seen: dict[str, dict[Any, list[Seen]]]) -> None:
+def _warn_of_too_little(
+    cells: list[list[list[_Cell]]], asked: _Request, result: xr.Dataset
+) -> None:
     """Say which side has no estimate, each layer and area once, and why."""
+    by_layer = dict(
+        zip(asked.layers, ([c.layer for r in rows for c in r] for rows in cells), strict=True)
+    )
+    by_area = dict(zip(asked.areas, ([c.area for c in column] for column in cells[0]), strict=True))
     told = []
-    for kind, groups in seen.items():
-        for group, cells in groups.items():
-            lacking = [cell for cell in cells if cell.why_not]
+    for kind, groups in (("area", by_area), ("layer", by_layer)):
+        for group, shown in groups.items():
+            lacking = [one.relation for one in shown if np.isnan(one.relation.spearman)]
             if lacking:
-                why_not = min(lacking, key=lambda cell: cell.n_units).why_not
+                worst = min(lacking, key=lambda relation: relation.n_units)
+                why_not = why_no_estimate(worst.n_units, MIN_UNITS, worst.n_sessions)
                 told.append(f"{kind} {group} ({why_not})")
     if told:
         n_lacking = int(np.isnan(result["difference"]).sum())
         msg = (
-            f"no difference can be given in {n_lacking} of {result['difference'].size} cells; it "
-            f"takes {MIN_UNITS} units on either side, measured well enough: {', '.join(told)}"
+            f"no difference can be given in {n_lacking} of {result['difference'].size} cells: "
+            f"{', '.join(told)}"
         )
         warnings.warn(msg, ArtiphysWarning, stacklevel=3)

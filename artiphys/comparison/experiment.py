@@ -1,4 +1,4 @@
-"""A network seen through a recording: its images, its repeats, its noise.
+"""The experiment of a recording, and a network seen through it: its images, repeats and noise.
 
 Spearman's correlation sees ranks alone, so a network's units may be put on the recording's scale by
 any map that keeps the ranks of their dynamic range and leaves each unit's invariance alone. The map
@@ -8,14 +8,21 @@ shifted and scaled for it. A recorded unit drawn at random would not do: in a re
 narrow dynamic range are the noisy ones, and are those that drop out.
 """
 
-from typing import NamedTuple
+from collections.abc import Hashable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
+import xarray as xr
 
+from artiphys.arguments import generator
+from artiphys.comparison.sides import checked_sides, images_drawn
+from artiphys.errors import InputError
 from artiphys.estimators.moments import moments_across_images
 from artiphys.estimators.signal_moments import cells_of, signal_moments
+from artiphys.responses.provenance import provenance
+from artiphys.responses.schema import require
 
-__all__ = ["Experiment", "experiment_of", "through_experiment"]
+__all__ = ["Experiment", "experiment_of", "matched_responses", "measured_through"]
 
 MIN_UNITS_SHAPE = 5
 
@@ -29,6 +36,68 @@ class Experiment(NamedTuple):
     proportional: np.ndarray  # (unit), whether noise variance goes with the mean response
     at_signal: np.ndarray  # (unit, position), noise variance of a cell's mean where signal varies
     n: np.ndarray  # (unit, image, position), trials in each cell
+
+
+def matched_responses(
+    model: xr.DataArray,
+    brain: xr.DataArray,
+    *,
+    positions: Mapping[Any, Any] | None = None,
+    reference_model: Hashable | None = None,
+    reference_brain: Hashable | None = None,
+    rng: Any = None,
+) -> xr.DataArray:
+    """Return a network's responses as a recording would have measured them.
+
+    One pass of what :func:`compare` averages over; its notes say how it is done.
+
+    Parameters
+    ----------
+    model : xarray.DataArray, (unit, image, position)
+        The units of one layer.
+    brain : xarray.DataArray, (unit, image, position, trial)
+        The units of one area.
+    positions, reference_model, reference_brain, rng
+        As in :func:`compare`.
+
+    Returns
+    -------
+    xarray.DataArray, (unit, image, position, trial)
+        The model's units, at the positions and in the units of response of the recording.
+
+    Raises
+    ------
+    InputError
+        As :func:`compare`.
+    """
+    require(brain, trial=True)
+    sides = checked_sides(
+        model,
+        brain,
+        reference_model=reference_model,
+        reference_brain=reference_brain,
+        positions=positions,
+    )
+    drawn = generator(rng)
+    values, images = images_drawn(sides.model, sides.brain, drawn)
+    experiment = experiment_of(sides.brain.values, 0)
+    if experiment.mean.size == 0:
+        msg = "no recorded unit has two images with trials at the reference; nothing says its noise"
+        raise InputError(msg)
+    trials = measured_through(values, 0, experiment, drawn)
+    along = {n: c for n, c in sides.model.coords.items() if c.dims == ("unit",)}
+    coords = along | {n: c for n, c in sides.brain.coords.items() if c.dims == ("position",)}
+    attrs = {name: sides.brain.attrs[name] for name in ("units", "schema_version")
+             if name in sides.brain.attrs}  # fmt: skip
+    attrs |= {"reference": sides.brain["position"].values[0].item()}
+    attrs["provenance"] = provenance("artiphys.matched_responses", arguments={"rng": str(rng)})
+    return xr.DataArray(
+        trials,
+        dims=("unit", "image", "position", "trial"),
+        coords=coords | {"image": sides.model["image"].values[images]},
+        name="response",
+        attrs=attrs,
+    )
 
 
 def experiment_of(values: np.ndarray, at: int) -> Experiment:
@@ -78,7 +147,7 @@ def experiment_of(values: np.ndarray, at: int) -> Experiment:
     return Experiment(mean, moments.variance[known], noise, lowest >= 0, at_signal, n)
 
 
-def through_experiment(
+def measured_through(
     values: np.ndarray, at: int, experiment: Experiment, rng: np.random.Generator
 ) -> np.ndarray:
     """Return trials of a network's units, as the experiment would have measured them.
@@ -101,9 +170,9 @@ def through_experiment(
     numpy.ndarray, (unit, image, position, trial)
         NaN where the recording has no trial, and for units that are constant at the reference.
     """
-    spread = moments_across_images(values, at)[0][0]
-    varies = np.flatnonzero(spread > 0)
-    order = varies[np.argsort(spread[varies], kind="stable")]
+    variance_at_reference = moments_across_images(values, at).variance[:, at]
+    varies = np.flatnonzero(variance_at_reference > 0)
+    order = varies[np.argsort(variance_at_reference[varies], kind="stable")]
     place = (np.arange(order.size) + 0.5) / max(order.size, 1)
     recorded = (place * len(experiment.mean)).astype(int)
     mean, variance, noise = (

@@ -1,8 +1,9 @@
-"""The two sides of a comparison, checked, at the positions and images that go together."""
+"""The two sides of a comparison, checked once, at the positions and images that go together."""
 
 import warnings
 from collections.abc import Hashable, Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -14,24 +15,39 @@ from artiphys.responses.schema import reference_label, require
 __all__ = ["Sides", "checked_sides", "images_drawn", "shared_images"]
 
 
-class Sides(NamedTuple):
-    """Both arrays at the positions that go together, the reference first."""
+@dataclass(frozen=True)
+class Sides:
+    """Both arrays at the positions that go together, the reference first.
+
+    Attributes
+    ----------
+    model : xarray.DataArray, (unit, image, position)
+    brain : xarray.DataArray, (unit, image, position[, trial])
+        Averages where nothing is made of its trials.
+    pairs : PositionPairs
+    matched : bool
+        Whether the model is to be seen through the recording.
+    """
 
     model: xr.DataArray
     brain: xr.DataArray
     pairs: PositionPairs
-    trials: bool  # whether the recording has them
+    matched: bool
+
+    @property
+    def trials(self) -> bool:
+        """Whether the recording's noise is known."""
+        return "trial" in self.brain.dims
 
 
 def checked_sides(
     model: xr.DataArray,
     brain: xr.DataArray,
-    matched: bool,
-    by_model: str,
-    by_brain: str,
-    reference_model: Hashable | None,
-    reference_brain: Hashable | None,
-    positions: Mapping[Any, Any] | None,
+    *,
+    matched: bool = True,
+    reference_model: Hashable | None = None,
+    reference_brain: Hashable | None = None,
+    positions: Mapping[Any, Any] | None = None,
 ) -> Sides:
     """Return both sides; the arguments are those of :func:`artiphys.compare`.
 
@@ -51,41 +67,22 @@ def checked_sides(
             "unmatched; if it is the recording, swap the two"
         )
         raise InputError(msg)
-    for array, by, name in ((model, by_model, "by_model"), (brain, by_brain, "by_brain")):
-        along = [str(n) for n, c in array.coords.items() if c.dims == ("unit",)]
-        if by != "unit" and by not in along:
-            msg = f"{name} must be a coordinate along 'unit': one of {along}; got {by!r}"
-            raise InputError(msg)
     references = (reference_label(model, reference_model), reference_label(brain, reference_brain))
     pairs = pair_positions(model, brain, references, positions)
     model = model.sel(position=[references[0], *pairs.model])
     brain = brain.sel(position=[references[1], *pairs.brain])
-    trials = matched and "trial" in brain.dims
-    if trials:
+    if matched and "trial" in brain.dims:
         _check_trials(brain)
-    if not trials:
-        brain = brain.mean("trial", keep_attrs=True) if "trial" in brain.dims else brain
-    if "trial" in model.dims:
-        model = model.mean("trial", keep_attrs=True)
-    attrs = ({"reference": label} for label in references)
-    model, brain = (a.assign_attrs(new) for a, new in zip((model, brain), attrs, strict=True))
-    if matched and not trials:
+    elif matched:
         msg = "the recording has no trials: its noise is unknown, and only its images are matched"
         warnings.warn(msg, ArtiphysWarning, stacklevel=3)
-    return Sides(model, brain, pairs, trials)
-
-
-def _check_trials(brain: xr.DataArray) -> None:
-    n_trials = brain.notnull().sum("trial")
-    if not bool((n_trials > 0).any()):
-        msg = "the recording holds no measured response at these positions, only NaN"
-        raise InputError(msg)
-    if not bool((n_trials > 1).any()):
-        msg = (
-            "the recording cannot be matched: no cell has 2 trials, which say how noisy it is; "
-            "compare unmatched, and mind that noise then counts as dynamic range"
+    else:
+        model, brain = (
+            array.mean("trial", keep_attrs=True) if "trial" in array.dims else array
+            for array in (model, brain)
         )
-        raise InputError(msg)
+    model = model.assign_attrs(reference=references[0])
+    return Sides(model, brain.assign_attrs(reference=references[1]), pairs, bool(matched))
 
 
 def images_drawn(
@@ -115,3 +112,16 @@ def shared_images(probed: xr.DataArray, recorded: xr.DataArray) -> np.ndarray | 
     if not all(label in place for label in wanted):
         return None
     return np.array([place[label] for label in wanted])
+
+
+def _check_trials(brain: xr.DataArray) -> None:
+    n_trials = brain.notnull().sum("trial")
+    if not bool((n_trials > 0).any()):
+        msg = "the recording holds no measured response at these positions, only NaN"
+        raise InputError(msg)
+    if not bool((n_trials > 1).any()):
+        msg = (
+            "the recording cannot be matched: no cell has 2 trials, which say how noisy it is; "
+            "compare unmatched, and mind that noise then counts as dynamic range"
+        )
+        raise InputError(msg)

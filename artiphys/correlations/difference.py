@@ -3,36 +3,14 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize
 
-from artiphys.correlations.jackknife import rank_correlations, rank_correlations_without_each
+from artiphys.correlations.inference import RankCorrelation
 
-__all__ = ["Correlation", "Difference", "correlation_of_units", "difference_of"]
+__all__ = ["Difference", "difference_of"]
 
 MIN_P = 1e-15  # smaller p-values say no more
 HIGHEST_LOG_P = -1e-12  # beyond it the interval's length is rounding
-NEARLY_PERFECT = 1 - 1e-9  # Fisher's z of a perfect relation is infinite
-
-
-class Correlation(NamedTuple):
-    """A rank correlation, and what an interval of any level is made from."""
-
-    measured: float  # attenuated by the noise of what was correlated
-    error: float  # standard error of its Fisher z
-    freedom: float  # degrees of freedom of the error
-    attenuation: float  # what it is divided by; NaN where that is not known
-
-    @property
-    def estimate(self) -> float:
-        """The correlation itself."""
-        return self.measured / self.attenuation
-
-    def interval(self, alpha: float) -> tuple[float, float]:
-        """Return the ends of the interval of level 1 - `alpha`, by the t of Fisher's z."""
-        measured = np.clip(self.measured, -NEARLY_PERFECT, NEARLY_PERFECT)
-        reach = stats.t.isf(alpha / 2, self.freedom) * self.error
-        lower, upper = np.tanh(np.arctanh(measured) + np.array([-reach, reach])) / self.attenuation
-        return float(lower), float(upper)
 
 
 class Difference(NamedTuple):
@@ -44,17 +22,9 @@ class Difference(NamedTuple):
     p_value: float
 
 
-def correlation_of_units(x: np.ndarray, y: np.ndarray) -> Correlation:
-    """Return Spearman's correlation of two quantities as they are, its error by a jackknife."""
-    values, keep = np.stack([x, y])[None], np.ones((1, x.size), dtype=bool)
-    measured = rank_correlations(values, keep)[0, 0, 1]
-    without = rank_correlations_without_each(values, keep)[0, :, 0, 1]
-    variance = (x.size - 1) / x.size * ((without - without.mean()) ** 2).sum()
-    scale = 1 - min(abs(measured), NEARLY_PERFECT) ** 2
-    return Correlation(float(measured), float(np.sqrt(variance) / scale), x.size - 2, 1.0)
-
-
-def difference_of(first: Correlation, second: Correlation, level: float = 0.95) -> Difference:
+def difference_of(
+    first: RankCorrelation, second: RankCorrelation, level: float = 0.95
+) -> Difference:
     r"""Return `first` minus `second`.
 
     .. math:: d = r_1 - r_2, \quad
@@ -66,7 +36,7 @@ def difference_of(first: Correlation, second: Correlation, level: float = 0.95) 
 
     Parameters
     ----------
-    first, second : Correlation
+    first, second : RankCorrelation
         From different units.
     level : float
 
@@ -98,7 +68,7 @@ def difference_of(first: Correlation, second: Correlation, level: float = 0.95) 
     return Difference(difference, difference - below, difference + above, p_value)
 
 
-def _reaches(first: Correlation, second: Correlation, alpha: float) -> tuple[float, float]:
+def _reaches(first: RankCorrelation, second: RankCorrelation, alpha: float) -> tuple[float, float]:
     """Return how far the interval reaches below the difference, and above."""
     (l1, u1), (l2, u2) = first.interval(alpha), second.interval(alpha)
     below = np.hypot(first.estimate - l1, u2 - second.estimate)

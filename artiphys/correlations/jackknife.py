@@ -1,35 +1,14 @@
-"""Rank correlations among several quantities of the same units, with each unit left out in turn."""
+"""Rank correlations with each unit left out, or replaced, in turn; no sample is ranked again."""
 
 import numpy as np
-from scipy import stats
+
+from artiphys.correlations.ranks import centred_ranks, normalised
 
 __all__ = [
-    "partial_correlations",
-    "rank_correlations",
+    "jackknife_covariance",
     "rank_correlations_with_each_replaced",
     "rank_correlations_without_each",
 ]
-
-RANK_TOLERANCE = 1e-9  # of the largest eigenvalue: below it a quantity repeats others
-
-
-def rank_correlations(values: np.ndarray, keep: np.ndarray) -> np.ndarray:
-    """Return Spearman's correlations among the rows.
-
-    Parameters
-    ----------
-    values : numpy.ndarray, (split, quantity, unit)
-        Finite where kept.
-    keep : numpy.ndarray of bool, (split, unit)
-        The units that count.
-
-    Returns
-    -------
-    numpy.ndarray, (split, quantity, quantity)
-        NaN where a quantity is constant.
-    """
-    ranks = _centred_ranks(values, keep)
-    return _normalised(ranks @ ranks.transpose(0, 2, 1))
 
 
 def rank_correlations_without_each(values: np.ndarray, keep: np.ndarray) -> np.ndarray:
@@ -40,7 +19,7 @@ def rank_correlations_without_each(values: np.ndarray, keep: np.ndarray) -> np.n
     """
     n_split, n_quantity, n_unit = values.shape
     without = np.empty((n_split, n_unit, n_quantity, n_quantity))
-    ranks = _centred_ranks(values, keep)
+    ranks = centred_ranks(values, keep)
     for split in range(n_split):
         kept = np.flatnonzero(keep[split])
         without[split] = ranks[split] @ ranks[split].T
@@ -50,7 +29,7 @@ def rank_correlations_without_each(values: np.ndarray, keep: np.ndarray) -> np.n
         shifted[:, np.arange(kept.size), np.arange(kept.size)] = 0.0
         shifted = shifted.transpose(1, 0, 2)
         without[split, kept] = shifted @ shifted.transpose(0, 2, 1)
-    return _normalised(without)
+    return normalised(without)
 
 
 def rank_correlations_with_each_replaced(
@@ -74,7 +53,7 @@ def rank_correlations_with_each_replaced(
     """
     n_split, n_quantity, n_unit = values.shape
     result = np.empty((n_split, n_unit, n_quantity, n_quantity))
-    ranks = _centred_ranks(values, keep)
+    ranks = centred_ranks(values, keep)
     for split in range(n_split):
         kept = np.flatnonzero(keep[split])
         result[split] = ranks[split] @ ranks[split].T
@@ -89,46 +68,18 @@ def rank_correlations_with_each_replaced(
         ranked = ranked.transpose(1, 0, 2)
         ranked -= ranked.mean(-1, keepdims=True)
         result[split, kept] = ranked @ ranked.transpose(0, 2, 1)
-    return _normalised(result)
+    return normalised(result)
 
 
-def partial_correlations(correlations: np.ndarray, n: int) -> np.ndarray:
-    r"""Return the correlations among the first `n` quantities, given all the others.
-
-    .. math:: S = C_{11} - C_{12} C_{22}^{-1} C_{21}
-
-    normalised to a correlation matrix. A constant quantity among the others (NaN throughout),
-    or one that repeats others, takes nothing off. NaN for one of the first that the others wholly
-    explain.
+def jackknife_covariance(without: np.ndarray) -> np.ndarray:
+    """Return the covariance of estimates (quantity, quantity) from those without each in turn.
 
     Parameters
     ----------
-    correlations : numpy.ndarray, (..., quantity, quantity)
-    n : int
+    without : numpy.ndarray, (left out, quantity)
     """
-    first = correlations[..., :n, :n]
-    if correlations.shape[-1] == n:
-        return first
-    cross, given = (
-        np.nan_to_num(c) for c in (correlations[..., :n, n:], correlations[..., n:, n:])
-    )
-    inverse = np.linalg.pinv(given, rcond=RANK_TOLERANCE, hermitian=True)
-    left = first - cross @ inverse @ np.swapaxes(cross, -1, -2)
-    none_left = np.diagonal(left, axis1=-2, axis2=-1) <= RANK_TOLERANCE
-    return _normalised(np.where(none_left[..., None] | none_left[..., None, :], np.nan, left))
-
-
-def _centred_ranks(values: np.ndarray, keep: np.ndarray) -> np.ndarray:
-    kept = np.broadcast_to(keep[:, None], values.shape)
-    ranks = stats.rankdata(np.where(kept, values, np.inf), axis=-1)
-    middle = (keep.sum(-1) + 1) / 2
-    return np.where(kept, ranks - middle[:, None, None], 0.0)
-
-
-def _normalised(products: np.ndarray) -> np.ndarray:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        scale = np.sqrt(np.diagonal(products, axis1=-2, axis2=-1))
-        return products / (scale[..., :, None] * scale[..., None, :])
+    deviation = without - without.mean(0)
+    return (len(without) - 1) / len(without) * deviation.T @ deviation
 
 
 def _above(lower: np.ndarray, upper: np.ndarray) -> np.ndarray:

@@ -9,22 +9,19 @@ import xarray as xr
 from scipy import stats
 
 from artiphys.arguments import generator
-from artiphys.correlations.jackknife import partial_correlations
-from artiphys.correlations.spearman import (
-    MIN_UNITS,
-    aligned,
+from artiphys.correlations.ranks import MIN_PAIRS, RANK_TOLERANCE, partial_correlations
+from artiphys.correlations.resampling import (
     bootstrap_interval,
     check_resampling,
-    labelled_correlations,
     leave_one_out,
     spearman_resamples,
 )
+from artiphys.correlations.spearman import aligned, labelled_correlations
 from artiphys.errors import InputError
 
 __all__ = ["partial_spearman"]
 
 BLOCK = 256
-RANK_TOLERANCE = 1e-9  # of the largest singular value: below it a covariate is a repetition
 
 
 def partial_spearman(
@@ -140,14 +137,14 @@ def _partial_of_rows(
 ) -> tuple[float, float, float, float, int]:
     rows = rows[:, ~np.isnan(rows).any(0)]
     n = rows.shape[1]
-    if n < MIN_UNITS:
+    if n < MIN_PAIRS:
         return math.nan, math.nan, math.nan, math.nan, n
     ranks = stats.rankdata(rows, axis=1)
     ranks -= ranks.mean(1, keepdims=True)
     basis = _basis(ranks[2:])
     residuals = ranks[:2] - ranks[:2] @ basis.T @ basis
     scale = np.sqrt(np.einsum("qu,qu->q", residuals, residuals))
-    if n < len(basis) + MIN_UNITS or (scale <= 1e-9 * n).any():
+    if n < len(basis) + MIN_PAIRS or (scale <= 1e-9 * n).any():
         return math.nan, math.nan, math.nan, math.nan, n
     a, b = residuals / scale[:, None]
     r = float(np.clip(a @ b, -1, 1))
@@ -156,7 +153,10 @@ def _partial_of_rows(
 
 
 def _basis(covariates: np.ndarray) -> np.ndarray:
-    """Return an orthonormal basis of what the rows span: none for one constant or repeated."""
+    """Return an orthonormal basis of what the rows span: none for one constant or repeated.
+
+    Least squares by a pseudo-inverse would take the rounding of a repeated covariate for one more.
+    """
     if not len(covariates):
         return covariates
     _, size, basis = np.linalg.svd(covariates, full_matrices=False)

@@ -1,19 +1,54 @@
-"""Variances and correlations across images, as they are or as resamples drew them."""
+"""Moments across images: of responses as they are, and as resamples of the images drew them.
+
+All estimates of a unit are made of these: the variance of its responses at each position and at the
+reference position, and the covariance of the two, over the images measured at both.
+"""
+
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
-__all__ = ["moments_across_images"]
+__all__ = [
+    "Moments",
+    "centred",
+    "correlation_of",
+    "moments_across_images",
+    "variance_and_correlation",
+]
 
 MIN_IMAGES_VARIANCE = 2
 MIN_IMAGES_CORRELATION = 3
-CONSTANT = 1e-13  # spread below this share of the mean is rounding, as scipy.stats.pearsonr has it
+CONSTANT = 1e-13  # spread below this share of the largest is rounding, as in scipy.stats.pearsonr
 PERFECT = 1e-12  # a correlation this close to ±1 is ±1, so that units of equal columns tie in rank
 
 
-def moments_across_images(
-    values: np.ndarray, at: int, counts: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the variance at one position and the correlation of each position with it.
+class Moments(NamedTuple):
+    """At each position and at the reference, over the images measured at both.
+
+    Each is (unit, position), or (resample, unit, position); ddof 1, NaN with fewer than 2 images.
+    """
+
+    variance: np.ndarray
+    variance_reference: np.ndarray
+    covariance: np.ndarray
+    n_image: np.ndarray
+
+
+class _HasMoments(Protocol):
+    """What a correlation is made of: moments as measured, or those of the signal."""
+
+    @property
+    def variance(self) -> np.ndarray: ...
+    @property
+    def variance_reference(self) -> np.ndarray: ...
+    @property
+    def covariance(self) -> np.ndarray: ...
+    @property
+    def n_image(self) -> np.ndarray: ...
+
+
+def moments_across_images(values: np.ndarray, at: int, counts: np.ndarray | None = None) -> Moments:
+    """Return the moments at every position and at the reference.
 
     Parameters
     ----------
@@ -22,53 +57,98 @@ def moments_across_images(
     at : int
         Index of the reference position.
     counts : numpy.ndarray, (resample, image), optional
-        How often each resample drew each image; once each by default.
+        How often each resample drew each image: the moments then have the dim ``resample`` first.
 
     Returns
     -------
-    variance : numpy.ndarray, (resample, unit)
-        With ddof 1, over the images measured at the reference; NaN with fewer than 2.
-    correlation : numpy.ndarray, (resample, unit, position)
-        Over the images measured at both; NaN with fewer than 3, or where one is constant. Exactly
-        ±1 where it is so but for rounding.
+    Moments
+        At the reference itself over all the images measured there. A variance that is 0 but for
+        rounding is 0.
     """
-    n_unit, n_image, n_position = values.shape
-    counts = np.ones((1, n_image)) if counts is None else counts.astype(float)
-    values = values.astype(float)
-    measured = ~np.isnan(values)
-    both = measured & measured[:, :, [at]]
-    # Sums about the mean over all images lose no digits, and are exact shifts for any resample.
-    centre = _mean(values, both)
-    first = np.where(both, values[:, :, [at]] - _mean(values[:, :, [at]], both), 0.0)
-    second = np.where(both, values - centre, 0.0)
+    values = values.astype(float, copy=False)
+    shown = ~np.isnan(values)
+    shown &= shown[:, :, [at]]
+    weight = shown.astype(float)
+    n_image = np.einsum("uip->up", weight)  # einsum sums short axes several times faster than .sum
+    second = centred(values, weight, n_image)
+    first = centred(values[:, :, [at]], weight, n_image)
+    if counts is None:
+        n, squares = n_image, [np.einsum("uip,uip->up", part, part) for part in (first, second)]
+        products = np.einsum("uip,uip->up", first, second)
+    else:
+        n, squares, products = _resampled(first, second, weight, counts.astype(float))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        freedom = np.where(n >= MIN_IMAGES_VARIANCE, n - 1.0, np.nan)
+        largest = _largest(values, shown)
+        reference, variance = (
+            np.where(scatter <= n * (CONSTANT * top) ** 2, 0.0, scatter) / freedom
+            for scatter, top in zip(squares, (largest[:, [at]], largest), strict=True)
+        )
+        return Moments(variance, reference, products / freedom, n)
+
+
+def variance_and_correlation(
+    values: np.ndarray, at: int, counts: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the variance at the reference (..., unit) and the correlations (..., unit, position).
+
+    The arguments are those of :func:`moments_across_images`.
+    """
+    moments = moments_across_images(values, at, counts)
+    return moments.variance[..., at], correlation_of(moments)
+
+
+def correlation_of(moments: _HasMoments) -> np.ndarray:
+    """Return the correlation of each position with the reference (..., unit, position).
+
+    NaN with fewer than 3 images, or where a variance is not positive. Exactly ±1 where it is so but
+    for rounding.
+    """
+    defined = (moments.variance > 0) & (moments.variance_reference > 0)
+    defined &= moments.n_image >= MIN_IMAGES_CORRELATION
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scale = np.sqrt(moments.variance) * np.sqrt(moments.variance_reference)
+        correlation = np.where(defined, moments.covariance / scale, np.nan)
+        perfect = np.abs(np.abs(correlation) - 1) < PERFECT
+    return np.where(perfect, np.sign(correlation), correlation)
+
+
+def centred(values: np.ndarray, weight: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """Return values (unit, image, position) less their mean over images, 0 where `weight` is."""
+    if weight.all():
+        return values - (np.einsum("uip->up", values) / np.maximum(n, 1))[:, None]
+    known = np.where(weight > 0, values, 0.0)
+    known -= (np.einsum("uip->up", known) / np.maximum(n, 1))[:, None]
+    known *= weight
+    return known
+
+
+def _resampled(
+    first: np.ndarray, second: np.ndarray, weight: np.ndarray, counts: np.ndarray
+) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:
+    """Return the numbers of images, both sums of squares and that of products in each resample.
+
+    Sums about the mean over all images lose no digits, and are exact shifts for any resample.
+    """
+    n_unit, n_image, n_position = weight.shape
 
     def total(terms: np.ndarray) -> np.ndarray:
         columns = terms.transpose(1, 0, 2).reshape(n_image, -1)
-        return (counts @ columns).reshape(-1, n_unit, terms.shape[2])
+        return (counts @ columns).reshape(-1, n_unit, n_position)
 
-    if both.all():
+    if weight.all():
         n = np.broadcast_to(counts.sum(1)[:, None, None], (len(counts), n_unit, n_position))
     else:
-        n = total(both.astype(float))
+        n = total(weight)
+    first = np.broadcast_to(first, second.shape)
     with np.errstate(invalid="ignore", divide="ignore"):
         sum1, sum2 = total(first), total(second)
-        ss1 = _above_rounding(total(first**2) - sum1**2 / n, n, values[:, :, [at]], both)
-        ss2 = _above_rounding(total(second**2) - sum2**2 / n, n, values, both)
-        s12 = total(first * second) - sum1 * sum2 / n
-        variance = np.where(n >= MIN_IMAGES_VARIANCE, ss1 / (n - 1), np.nan)[:, :, at]
-        defined = (n >= MIN_IMAGES_CORRELATION) & (ss1 > 0) & (ss2 > 0)
-        correlation = np.where(defined, s12 / (np.sqrt(ss1) * np.sqrt(ss2)), np.nan)
-        perfect = np.abs(np.abs(correlation) - 1) < PERFECT
-    return variance, np.where(perfect, np.sign(correlation), correlation)
+        squares = [total(first**2) - sum1**2 / n, total(second**2) - sum2**2 / n]
+        return n, squares, total(first * second) - sum1 * sum2 / n
 
 
-def _mean(values: np.ndarray, where: np.ndarray) -> np.ndarray:
-    n = where.sum(1, keepdims=True)
-    return np.where(where, values, 0.0).sum(1, keepdims=True) / np.maximum(n, 1)
-
-
-def _above_rounding(
-    scatter: np.ndarray, n: np.ndarray, values: np.ndarray, where: np.ndarray
-) -> np.ndarray:
-    largest = np.where(where, np.abs(values), 0.0).max(1, initial=0.0)
-    return np.where(scatter <= n * (CONSTANT * largest) ** 2, 0.0, scatter)
+def _largest(values: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """Return the largest response in size (unit, position)."""
+    if not shown.all():
+        values = np.where(shown, values, 0.0)
+    return np.maximum(values.max(1), -values.min(1))

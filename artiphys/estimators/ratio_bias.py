@@ -20,7 +20,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from artiphys.estimators.signal_moments import Cells, SignalMoments, centred
+from artiphys.estimators.moments import centred
+from artiphys.estimators.signal_moments import Cells, SignalMoments
 
 __all__ = ["NoiseTerms", "noise_terms", "ratio_bias"]
 

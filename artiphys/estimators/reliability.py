@@ -4,11 +4,12 @@ import numpy as np
 import xarray as xr
 
 from artiphys.errors import InputError
-from artiphys.estimators.moments import moments_across_images
-from artiphys.estimators.signal_moments import cells_of, first_half, signal_moments
+from artiphys.estimators.halves import first_half
+from artiphys.estimators.moments import variance_and_correlation
+from artiphys.estimators.signal_moments import cells_of, signal_moments
 from artiphys.responses.schema import require
 
-__all__ = ["signal_to_noise", "split_half_reliability", "square_root"]
+__all__ = ["signal_to_noise", "signal_to_noise_of", "split_half_reliability", "square_root"]
 
 N_SPLITS = 16
 
@@ -56,16 +57,22 @@ def signal_to_noise(responses: xr.DataArray) -> xr.DataArray:
     3.5
     """
     responses = require(responses, trial=True)
-    cells = cells_of(responses.values)
-    ratio = np.full((len(cells.n), responses.sizes["position"]), np.nan)
+    ratio = signal_to_noise_of(responses.values)
+    formula = "signal variance across images over the variance between trials"
+    return _labelled(responses, ratio, "signal_to_noise", formula)
+
+
+def signal_to_noise_of(values: np.ndarray) -> np.ndarray:
+    """Return :func:`signal_to_noise` of values (unit, image, position, trial), as numbers."""
+    cells = cells_of(values)
+    ratio = np.full((values.shape[0], values.shape[2]), np.nan)
     one_trial = cells._replace(noise=cells.noise * cells.n)
     for at in range(ratio.shape[1]):
         noise = signal_moments(one_trial, at).noise[:, at]
         with np.errstate(invalid="ignore", divide="ignore"):
             signal = signal_moments(cells, at).variance[:, at]
             ratio[:, at] = np.where((noise > 0) | (signal != 0), signal / noise, np.nan)
-    formula = "signal variance across images over the variance between trials"
-    return _labelled(responses, ratio, "signal_to_noise", formula)
+    return ratio
 
 
 def split_half_reliability(responses: xr.DataArray) -> xr.DataArray:
@@ -119,7 +126,7 @@ def split_half_reliability(responses: xr.DataArray) -> xr.DataArray:
         halves = cells_of(values, first), cells_of(values, ~first)
         for at in range(total.shape[1]):
             pair = np.stack([half.mean[:, :, at] for half in halves], axis=-1)
-            total[:, at] += moments_across_images(pair, 0)[1][0, :, 1]
+            total[:, at] += variance_and_correlation(pair, 0)[1][:, 1]
     mean = total / N_SPLITS
     formula = f"Spearman-Brown of the mean correlation in {N_SPLITS} splits of the trials"
     return _labelled(responses, 2 * mean / (1 + mean), "split_half_reliability", formula)

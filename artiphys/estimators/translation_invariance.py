@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from artiphys.errors import InputError
-from artiphys.estimators.dynamic_range import resolved_noise
+from artiphys.estimators.measurement import resolved_noise, without_dims
 from artiphys.estimators.signal_moments import Cells, cells_of, signal_moments
 from artiphys.responses.schema import require
 
@@ -65,18 +65,17 @@ def translation_invariance(
     if noise not in ("auto", "corrected", None):
         msg = f"noise must be None, 'auto' or 'corrected'; got {noise!r}"
         raise InputError(msg)
-    takes_off = resolved_noise(responses, noise) is not None
     responses = require(responses)
+    corrects = resolved_noise(responses, noise) is not None
     if responses.sizes["position"] < 2:
         msg = "'position' must have at least 2 values to measure invariance; got 1"
         raise InputError(msg)
-    index, n_left_out = _index(_cells(responses, takes_off))
-    dims = [dim for dim in ("image", "position", "trial") if dim in responses.dims]
-    result = responses.isel(dict.fromkeys(dims, 0), drop=True).copy(data=index)
+    index, n_left_out = _index(_cells(responses, corrects))
+    result = without_dims(responses, "image", "position", "trial").copy(data=index)
     result.name = "translation_invariance"
     result.attrs = {
         "units": "1",
-        "noise": "corrected" if takes_off else "as measured",
+        "noise": "corrected" if corrects else "as measured",
         "formula": "summed covariance of pairs of positions over their summed products of SDs",
         "n_undefined": int(np.isnan(index).sum()),
         "n_out_of_range": int((np.abs(index) > 1 + 1e-9).sum()),
@@ -85,10 +84,10 @@ def translation_invariance(
     return result
 
 
-def _cells(responses: xr.DataArray, takes_off: bool) -> Cells:
+def _cells(responses: xr.DataArray, corrects: bool) -> Cells:
     values = responses.values.astype(float)
     cells = cells_of(values if "trial" in responses.dims else values[..., None])
-    return cells if takes_off else cells._replace(noise=np.zeros(cells.noise.shape))
+    return cells if corrects else cells._replace(noise=np.zeros(cells.noise.shape))
 
 
 def _index(cells: Cells) -> tuple[np.ndarray, int]:

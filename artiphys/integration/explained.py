@@ -1,31 +1,32 @@
-r"""Explained invariance: how far rectification explains what a layer's units do.
+"""Explained invariance: how far rectification explains the responses of a layer's units.
 
 Four predictions of each unit's variance and invariance from its inputs and weights. *exact*: from
 the measured covariances of the rectified inputs, an identity. *gaussian*: from the covariances that
-inputs would have, were they normal before rectification, with the mean and covariance measured
-there: the paper's mechanism, with all that inputs share with each other. *diagonal*: the paper's
-approximation, as if inputs were uncorrelated. *linear*: without rectification, as a control.
+the rectified inputs would have if they were normal before rectification, with the mean and
+covariance measured there: the paper's mechanism, correlations between inputs included. *diagonal*:
+the paper's approximation, as if inputs were uncorrelated. *linear*: without rectification, as a
+control.
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
-from scipy.stats import rankdata
 
+from artiphys.correlations.ranks import rank_correlation
 from artiphys.errors import InputError
-from artiphys.rectification.moments import covariance_rectified, rectified_cross_covariance
+from artiphys.rectification.covariance import covariance_rectified, rectified_cross_covariance
 
 __all__ = ["PREDICTIONS", "agreement", "explained_invariance"]
 
 PREDICTIONS = ("exact", "gaussian", "diagonal", "linear")
-LEAST_IMAGES = 3
-# Of fewer, mean and covariance say too little of a distribution to build on it.
-LEAST_FOR_GAUSSIAN = 20
+MIN_IMAGES = 3
+# With fewer, mean and covariance are too uncertain for the gaussian prediction.
+MIN_IMAGES_FOR_GAUSSIAN = 20
 
 
 class Inputs(NamedTuple):
-    """Inputs before rectification, to the images at one position after the other."""
+    """Inputs before rectification, and weights on them."""
 
     values: np.ndarray
     """(position, image, input), the reference position first."""
@@ -65,7 +66,7 @@ def explained_invariance(inputs: xr.DataArray, weights: Any) -> xr.Dataset:
 
     Notes
     -----
-    *exact* is an identity, which checks that inputs and weights are the unit's own. *diagonal* is
+    *exact* is an identity, which checks that inputs and weights belong to the units. *diagonal* is
     ``Σ c_i ρ_i`` where shifting does not change the inputs' variances, and for any inputs the exact
     formula with all covariances between inputs left out. Time and memory go with the square of the
     number of inputs: at 3456 and two further positions some seconds and 0.7 GB.
@@ -85,35 +86,35 @@ def explained_invariance(inputs: xr.DataArray, weights: Any) -> xr.Dataset:
     >>> explained["invariance"].sel(prediction="exact").dims
     ('unit', 'position')
     """
-    found = checked_inputs(inputs, weights)
-    rows = found.rows
-    before = [values - values.mean(axis=0) for values in found.values]
-    after = [_rectified(values) for values in found.values]
-    means = [values.mean(axis=0) for values in found.values]
-    enough = before[0].shape[0] >= LEAST_FOR_GAUSSIAN
-    own, variances = [], []
+    checked = checked_inputs(inputs, weights)
+    rows = checked.rows
+    before = [values - values.mean(axis=0) for values in checked.values]
+    after = [_rectified(values) for values in checked.values]
+    means = [values.mean(axis=0) for values in checked.values]
+    enough = before[0].shape[0] >= MIN_IMAGES_FOR_GAUSSIAN
+    variance, input_variances = [], []
     gaussian: np.ndarray | None
     for mean, linear, rectified in zip(means, before, after, strict=True):
         gaussian = None
         if enough:
             cov = _covariance(linear, linear)
-            variances.append(np.diag(cov))
-            gaussian = covariance_rectified(mean, cov, np.sqrt(variances[-1])).cov
-        own.append(_predictions(rows, (linear, linear), (rectified, rectified), gaussian))
-    invariance = np.empty((len(PREDICTIONS), len(rows), len(found.positions)))
+            input_variances.append(np.diag(cov))
+            gaussian = covariance_rectified(mean, cov, np.sqrt(input_variances[-1])).cov
+        variance.append(_predictions(rows, (linear, linear), (rectified, rectified), gaussian))
+    invariance = np.empty((len(PREDICTIONS), len(rows), len(checked.positions)))
     for number in range(1, len(means)):
         gaussian = None
         if enough:
             gaussian = rectified_cross_covariance(
-                *(means[0], means[number], variances[0], variances[number]),
+                *(means[0], means[number], input_variances[0], input_variances[number]),
                 _covariance(before[0], before[number]),
             )
         pairs = ((before[0], before[number]), (after[0], after[number]))
-        shared = _predictions(rows, *pairs, gaussian)
+        covariance = _predictions(rows, *pairs, gaussian)
         with np.errstate(invalid="ignore", divide="ignore"):
-            r = shared / np.sqrt(own[0]) / np.sqrt(own[number])
+            r = covariance / np.sqrt(variance[0]) / np.sqrt(variance[number])
         invariance[:, :, number - 1] = np.where(np.isfinite(r), r, np.nan)
-    coords: dict[str, Any] = {"prediction": list(PREDICTIONS), "position": found.positions}
+    coords: dict[str, Any] = {"prediction": list(PREDICTIONS), "position": checked.positions}
     if isinstance(weights, xr.DataArray):
         dim = weights.dims[0]
         coords |= {
@@ -121,7 +122,7 @@ def explained_invariance(inputs: xr.DataArray, weights: Any) -> xr.Dataset:
         }
     return xr.Dataset(
         {
-            "variance": (("prediction", "unit"), own[0]),
+            "variance": (("prediction", "unit"), variance[0]),
             "invariance": (("prediction", "unit", "position"), invariance),
         },
         coords=coords,
@@ -129,7 +130,7 @@ def explained_invariance(inputs: xr.DataArray, weights: Any) -> xr.Dataset:
 
 
 def agreement(explained: xr.Dataset, dynamic_range: Any, invariance: xr.DataArray) -> xr.Dataset:
-    """Return how well predictions meet what was measured, for each prediction and position.
+    """Return how well predictions agree with measurements, for each prediction and position.
 
     Parameters
     ----------
@@ -152,7 +153,7 @@ def agreement(explained: xr.Dataset, dynamic_range: Any, invariance: xr.DataArra
     Raises
     ------
     InputError
-        If units or positions are others.
+        If units or positions differ.
     """
     variance = np.asarray(dynamic_range, dtype=float)
     measured = invariance.transpose("unit", "position")
@@ -174,15 +175,15 @@ def agreement(explained: xr.Dataset, dynamic_range: Any, invariance: xr.DataArra
             truth = measured.sel(position=position).values.astype(float)
             rows.append(
                 (
-                    _rank_correlation(predicted, variance),
-                    _rank_correlation(r, truth),
+                    float(rank_correlation(predicted, variance)),
+                    float(rank_correlation(r, truth)),
                     _median(relative),
                     _median(np.abs(r - truth)),
                     _largest(relative),
                     _largest(np.abs(r - truth)),
                     _median(r - truth),
-                    _rank_correlation(predicted, r),
-                    _rank_correlation(variance, truth),
+                    float(rank_correlation(predicted, r)),
+                    float(rank_correlation(variance, truth)),
                 )
             )
     names = (
@@ -214,8 +215,8 @@ def checked_inputs(inputs: xr.DataArray, weights: Any) -> Inputs:
             f"reference {reference!r} and positions {labels}"
         )
         raise InputError(msg)
-    if inputs.sizes["image"] < LEAST_IMAGES:
-        msg = f"at least {LEAST_IMAGES} images are needed; got {inputs.sizes['image']}"
+    if inputs.sizes["image"] < MIN_IMAGES:
+        msg = f"at least {MIN_IMAGES} images are needed; got {inputs.sizes['image']}"
         raise InputError(msg)
     rows = np.asarray(weights, dtype=float)
     if rows.shape[1:] != inputs.shape[2:] or rows.size == 0:
@@ -260,15 +261,8 @@ def _predictions(
     normal = np.full(len(rows), np.nan)
     if gaussian is not None:
         normal = np.einsum("un,un->u", rows @ gaussian, rows)
-    alone = np.einsum("in,in->n", *rectified) / divisor
-    return np.array([exact, normal, rows**2 @ alone, unrectified])
-
-
-def _rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
-    both = np.isfinite(x) & np.isfinite(y)
-    if both.sum() < 3 or np.ptp(x[both]) == 0 or np.ptp(y[both]) == 0:
-        return np.nan
-    return float(np.corrcoef(rankdata(x[both]), rankdata(y[both]))[0, 1])
+    diagonal = rows**2 @ (np.einsum("in,in->n", *rectified) / divisor)
+    return np.array([exact, normal, diagonal, unrectified])
 
 
 def _median(values: np.ndarray) -> float:

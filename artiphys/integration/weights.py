@@ -1,8 +1,8 @@
-"""Integration: what a unit that sums rectified inputs makes of their invariance.
+"""Integration: how a unit's weights and the covariances of its inputs set its invariance.
 
-A downstream unit answers ``w · y`` to an image and ``w · y'`` to the shifted image, where ``y``
-holds its rectified inputs. Its invariance is the correlation of the two across images, and hangs on
-nothing but its weights and the covariances of the inputs, whatever their distribution.
+A downstream unit responds ``w · y`` to an image and ``w · y'`` to the shifted image, where ``y``
+holds its rectified inputs. Its invariance is the correlation of the two across images; it depends
+on nothing but the weights and the covariances of the inputs, whatever their distribution.
 """
 
 import warnings
@@ -11,23 +11,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from artiphys.arguments import generator, real_numbers
+from artiphys.arguments import real_numbers
 from artiphys.errors import ArtiphysWarning, InputError
-from artiphys.rectification.moments import rectified_moments
 
-__all__ = [
-    "diagonal_invariance",
-    "integration_geometry",
-    "output_invariance",
-    "simulate_integration",
-    "variance_share",
-    "weight_share",
-]
+__all__ = ["diagonal_invariance", "output_invariance", "variance_share", "weight_share"]
 
-RHO = tuple(np.linspace(0.05, 0.95, 19).tolist())
-# Of the sum of its terms' sizes: what rounding leaves of a variance where inputs cancel.
+# Rounding of a variance where inputs cancel each other, relative to the sum of its terms' sizes.
 CANCELLED = 1e-12
-# Rounding of a correlation that is 1.
+# Rounding of a correlation of 1.
 BEYOND = 1e-9
 
 
@@ -48,7 +39,7 @@ def output_invariance(weights: Any, cov_reference: Any, cov_shifted: Any, cov_cr
     Returns
     -------
     float, numpy.ndarray or xarray.DataArray, () or (output)
-        Labelled where `weights` is; NaN for a unit whose answers do not vary beyond rounding.
+        Labelled where `weights` is; NaN for a unit whose responses do not vary beyond rounding.
 
     Raises
     ------
@@ -58,7 +49,7 @@ def output_invariance(weights: Any, cov_reference: Any, cov_shifted: Any, cov_cr
     Warns
     -----
     ArtiphysWarning
-        If some units' answers do not vary, or if the three matrices cannot be covariances of the
+        If some units' responses do not vary, or if the three matrices cannot be covariances of the
         same inputs: a variance is negative (NaN) or an invariance beyond ±1 (kept).
 
     Notes
@@ -73,8 +64,8 @@ def output_invariance(weights: Any, cov_reference: Any, cov_shifted: Any, cov_cr
 
     Examples
     --------
-    Two uncorrelated inputs; the one of three times the variance keeps all of its answer, the other
-    none:
+    Two uncorrelated inputs; the one of three times the variance is fully invariant, the other not
+    at all:
 
     >>> variance, cross = np.diag([3.0, 1.0]), np.diag([3.0, 0.0])
     >>> round(output_invariance([1.0, 1.0], variance, variance, cross), 4)
@@ -82,11 +73,11 @@ def output_invariance(weights: Any, cov_reference: Any, cov_shifted: Any, cov_cr
     """
     rows = _rows(weights)
     n = rows.shape[1]
-    shared = _quadratic(rows, _square(cov_cross, n, "cov_cross"))
+    covariance = _quadratic(rows, _square(cov_cross, n, "cov_cross"))
     reference = _variance(rows, _square(cov_reference, n, "cov_reference"))
     shifted = _variance(rows, _square(cov_shifted, n, "cov_shifted"))
     with np.errstate(invalid="ignore", divide="ignore"):
-        r = shared / np.sqrt(reference) / np.sqrt(shifted)
+        r = covariance / np.sqrt(reference) / np.sqrt(shifted)
     r[~((reference > 0) & (shifted > 0))] = np.nan
     _warn_of_units(
         {
@@ -149,7 +140,7 @@ def diagonal_invariance(weights: Any, variance: Any, invariance: Any) -> Any:
     variance : array_like, (n)
         Variance of each input across images.
     invariance : array_like, (n)
-        Invariance of each input; not looked at where the variance is 0.
+        Invariance of each input; ignored where the variance is 0.
 
     Returns
     -------
@@ -227,7 +218,7 @@ def weight_share(weights: Any) -> Any:
         )
         warnings.warn(msg, ArtiphysWarning, stacklevel=2)
     share = (magnitude[total > 0] / total[total > 0, np.newaxis]).mean(axis=0)
-    return _along_input(share, weights, "weight_share")
+    return _along(min(1, np.ndim(weights) - 1), share, weights, "weight_share")
 
 
 def _rows(weights: Any) -> np.ndarray:
@@ -262,7 +253,7 @@ def _quadratic(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 
 def _variance(rows: np.ndarray, cov: np.ndarray) -> np.ndarray:
-    """Return ``w^T C w``, 0 where inputs cancel each other to rounding."""
+    """Return ``w^T C w``, 0 where inputs cancel each other but for rounding."""
     variance = _quadratic(rows, cov)
     variance[np.abs(variance) <= CANCELLED * _quadratic(np.abs(rows), np.abs(cov))] = 0.0
     return variance
@@ -273,154 +264,6 @@ def _warn_of_units(faults: dict[str, np.ndarray]) -> None:
         if units.any():
             msg = f"{int(units.sum())} of {units.size} output units {fault}"
             warnings.warn(msg, ArtiphysWarning, stacklevel=3)
-
-
-def integration_geometry(
-    mu_over_sigma: tuple[float, float] = (1.0, -1.0), rho: float = 0.6
-) -> xr.Dataset:
-    """Return what a unit that sums two inputs makes of them, by the direction of its weights.
-
-    Two rectified, uncorrelated inputs of one scale and input correlation differ in mu/sigma, and so
-    in variance and invariance. Weights point from the first input (angle 0) to the second (90°).
-
-    Parameters
-    ----------
-    mu_over_sigma : (float, float)
-        Of the two inputs.
-    rho : float
-        Correlation of each input's values for image and shifted image, in [0, 1].
-
-    Returns
-    -------
-    xarray.Dataset, (input) and (angle)
-        ``variance`` and ``invariance`` of the inputs; ``share``, of the first input in the output's
-        variance, and ``output_invariance``, by ``angle`` in degrees; ``mean_output_invariance``
-        over all directions, ``mean_input_invariance`` over the two inputs.
-
-    Raises
-    ------
-    InputError
-        If `mu_over_sigma` is not two numbers, or rho lies outside [0, 1].
-
-    References
-    ----------
-    Pospisil & Bair (2019), NeurIPS 32, Fig. 3A.
-
-    Examples
-    --------
-    The sum of both is nearly as invariant as the input of large variance:
-
-    >>> geometry = integration_geometry((1.0, -1.0), 0.6)
-    >>> geometry["invariance"].values.round(2).tolist()
-    [0.58, 0.41]
-    >>> geometry["output_invariance"].sel(angle=45.0).round(2).item()
-    0.57
-    """
-    m = real_numbers(mu_over_sigma, "mu_over_sigma")
-    if m.shape != (2,):
-        msg = f"mu_over_sigma must be two numbers, one an input; got shape {m.shape}"
-        raise InputError(msg)
-    if not (np.ndim(rho) == 0 and 0 <= real_numbers(rho, "rho") <= 1):
-        msg = f"rho must be one number in [0, 1]; got {rho}"
-        raise InputError(msg)
-    moments = rectified_moments(m, m, 1.0, 1.0, rho)
-    angle = np.linspace(0, 90, 91)
-    weights = np.column_stack([np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))])
-    output = diagonal_invariance(weights, moments.var1, moments.corr)
-    return xr.Dataset(
-        {
-            "variance": ("input", moments.var1),
-            "invariance": ("input", moments.corr),
-            "share": ("angle", variance_share(weights, moments.var1)[:, 0]),
-            "output_invariance": ("angle", output),
-            "mean_output_invariance": np.trapezoid(output, angle) / 90,
-            "mean_input_invariance": moments.corr.mean(),
-        },
-        coords={"mu_over_sigma": ("input", m), "angle": ("angle", angle, {"units": "degrees"})},
-        attrs={"rho": float(rho)},
-    )
-
-
-def simulate_integration(
-    rho: Any = RHO,
-    *,
-    mean: Any = (-2.0, -1.0, 0.0),
-    spread: Any = (0.0, 0.5, 1.0),
-    n_inputs: int = 100,
-    n_outputs: int = 200,
-    rng: Any = None,
-) -> xr.Dataset:
-    """Return how invariant units are that sum many inputs with random weights.
-
-    Each unit's inputs have mu/sigma from a normal distribution, one scale and one correlation with
-    their values for the shifted image, none with each other, so that the diagonal formula is exact;
-    weights are standard normal. Nothing else is random: the moments of every input are exact.
-
-    Parameters
-    ----------
-    rho : array_like, (rho)
-        Correlation of each input's values for image and shifted image, in [-1, 1].
-    mean, spread : array_like, (mean) and (spread)
-        Mean and standard deviation of mu/sigma over a unit's inputs.
-    n_inputs, n_outputs : int
-        Inputs of a unit, and units.
-    rng : int, numpy.random.Generator, ...
-        Anything :func:`numpy.random.default_rng` takes.
-
-    Returns
-    -------
-    xarray.Dataset, (mean, spread, rho)
-        ``output_invariance``: mean over units, ``output_spread``: their standard deviation,
-        ``input_invariance``: mean over inputs after rectification.
-
-    Raises
-    ------
-    InputError
-        If a spread is negative or there are no inputs or units.
-
-    References
-    ----------
-    Pospisil & Bair (2019), NeurIPS 32, Fig. 3B.
-
-    Examples
-    --------
-    Spread-out inputs lose less of the input correlation on the way:
-
-    >>> result = simulate_integration([0.5], mean=[-1.0], spread=[0.0, 1.0], rng=0)
-    >>> result["output_invariance"].squeeze().values.round(2).tolist()
-    [0.31, 0.42]
-    """
-    named = {"rho": rho, "mean": mean, "spread": spread}
-    rho, mean, spread = (np.atleast_1d(real_numbers(x, name)) for name, x in named.items())
-    if spread.min() < 0:
-        msg = f"spread must be at least 0; got {spread.min():g}"
-        raise InputError(msg)
-    if n_inputs < 1 or n_outputs < 1:
-        msg = f"n_inputs and n_outputs must be at least 1; got {n_inputs} and {n_outputs}"
-        raise InputError(msg)
-    rng = generator(rng)
-    # The same draws everywhere, so that curves differ by what they are for alone.
-    deviate = rng.standard_normal((n_outputs, n_inputs))
-    weights = rng.standard_normal((n_outputs, n_inputs))
-    shape = (mean.size, spread.size, rho.size)
-    outputs, inputs = np.empty((*shape, n_outputs)), np.empty(shape)
-    for i, j in np.ndindex(shape[:2]):
-        m = mean[i] + spread[j] * deviate
-        for k, each in enumerate(rho):
-            moments = rectified_moments(m, m, 1.0, 1.0, each)
-            parts = weights**2 * moments.var1
-            outputs[i, j, k] = (parts * moments.corr).sum(axis=1) / parts.sum(axis=1)
-            inputs[i, j, k] = moments.corr.mean()
-    dims = ("mean", "spread", "rho")
-    return xr.Dataset(
-        {
-            "output_invariance": (dims, outputs.mean(axis=-1)),
-            "output_spread": (dims, outputs.std(axis=-1)),
-            "input_invariance": (dims, inputs),
-        },
-        coords={"mean": mean, "spread": spread, "rho": rho},
-        attrs={"n_inputs": n_inputs, "n_outputs": n_outputs},
-    )
 
 
 def _finite(values: Any, name: str) -> np.ndarray:
@@ -439,20 +282,14 @@ def _finite(values: Any, name: str) -> np.ndarray:
 
 
 def _along_output(values: np.ndarray, weights: Any, name: str) -> Any:
-    """Label `values`, one an output unit, as the output dim of `weights` is labelled, if it is."""
-    if np.ndim(weights) == 1:
-        return float(values[0])
-    if not isinstance(weights, xr.DataArray):
-        return values
-    dim = weights.dims[0]
-    coords = {key: c for key, c in weights.coords.items() if c.dims == (dim,)}
-    return xr.DataArray(values, coords=coords, dims=(dim,), name=name)
+    """Return `values`, one an output unit, as a number, or labelled where `weights` is."""
+    return float(values[0]) if np.ndim(weights) == 1 else _along(0, values, weights, name)
 
 
-def _along_input(values: np.ndarray, weights: Any, name: str) -> Any:
-    """Label `values`, one an input unit, as the input dim of `weights` is labelled, if it is."""
+def _along(axis: int, values: np.ndarray, weights: Any, name: str) -> Any:
+    """Return `values` with the labels that `weights` has along an axis, if it has labels."""
     if not isinstance(weights, xr.DataArray):
         return values
-    dim = weights.dims[0] if weights.ndim == 1 else weights.dims[1]
+    dim = weights.dims[axis]
     coords = {key: c for key, c in weights.coords.items() if c.dims == (dim,)}
     return xr.DataArray(values, coords=coords, dims=(dim,), name=name)

@@ -7,17 +7,18 @@ import matplotlib.pyplot as plt
 import xarray as xr
 from matplotlib.figure import Figure
 
-from artiphys.plotting.panels import (
+from artiphys.plotting.signature import (
     Z_LABEL,
-    few_ticks,
-    frame_points,
-    make_room,
-    points_of_units,
-    range_label,
+    draw_frame,
+    draw_units,
+    dynamic_range_label,
+    label_decades,
+    make_room_for_legend,
+    position_name,
 )
 from artiphys.plotting.style import paper_style
 
-__all__ = ["Scatter", "plot_compare"]
+__all__ = ["Scatter", "plot_comparison"]
 
 
 class Scatter(NamedTuple):
@@ -27,12 +28,12 @@ class Scatter(NamedTuple):
     z: xr.DataArray  # (unit, position), Fisher z of the invariance
 
 
-def plot_compare(
+def plot_comparison(
     areas: Mapping[Any, Scatter], layers: Mapping[tuple[Any, Any], Scatter], result: xr.Dataset
 ) -> Figure:
-    """Draw a row for each area: the area, then every layer as the area's recording would see it.
+    """Draw a row for each area: the area, then every layer as that recording would measure it.
 
-    Legends say r_s, and of a layer how much it is above the area's, with the interval of that.
+    Legends give r_s, and for a layer its difference from the area's, with interval.
 
     Parameters
     ----------
@@ -66,10 +67,10 @@ def plot_compare(
                 cells = result.sel(area=area, layer=layer)
                 _panel(ax, layers[layer, area], cells, "model")
                 ax.set_title(f"{layer}" if len(rows) == 1 else f"{layer}, as {area}")
-            make_room(line[0])
+            make_room_for_legend(line[0])
         area, layer = (next(iter(side.values())).dynamic_range for side in (areas, layers))
         also = "" if len(scales) == 1 else f"; of layers, {layer.attrs.get('units', '(a.u.)²')}"
-        figure.supxlabel(range_label(area) + also)
+        figure.supxlabel(dynamic_range_label(area) + also)
         figure.supylabel(Z_LABEL)
     plt.close(figure)  # the caller has it; pyplot need not keep it
     return figure
@@ -79,12 +80,11 @@ def _panel(ax: Any, scatter: Scatter, cells: xr.Dataset, side: str) -> None:
     positions = cells["position"].values.tolist()
     for number, position in enumerate(positions):
         cell = cells.sel(position=position)
-        label = f"{position:g}" if isinstance(position, float) else str(position)
-        label += f": {_result(cell, side)}"
+        label = f"{position_name(position)}: {_result(cell, side)}"
         z = scatter.z.sel(position=position)
-        points_of_units(ax, scatter.dynamic_range.values, z.values, number, label)
-    frame_points(ax)
-    few_ticks(ax)
+        draw_units(ax, scatter.dynamic_range.values, z.values, number, label)
+    draw_frame(ax)
+    label_decades(ax)
 
 
 def _result(cell: xr.Dataset, side: str) -> str:

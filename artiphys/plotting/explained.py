@@ -1,4 +1,4 @@
-"""Figure 4: what each unit's inputs and weights say of its invariance, against what is measured."""
+"""Figure 4: each unit's invariance as predicted from inputs and weights, against measurement."""
 
 from typing import Any
 
@@ -9,10 +9,9 @@ from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from artiphys.plotting.panels import few_labels
-from artiphys.plotting.style import COLOURS, MARKERS, paper_style
+from artiphys.plotting.style import COLOURS, MARKERS, few_labels, paper_style
 
-__all__ = ["plot_figure4", "plot_predictions"]
+__all__ = ["plot_explained", "plot_predictions"]
 
 SHOWN = ("gaussian", "linear", "diagonal")
 LABELS = (
@@ -22,7 +21,7 @@ LABELS = (
 )
 
 
-def plot_figure4(predictions: xr.Dataset, measured: xr.Dataset, agreement: xr.Dataset) -> Figure:
+def plot_explained(predictions: xr.Dataset, measured: xr.Dataset, agreement: xr.Dataset) -> Figure:
     """Draw a row for each distance and one for the variance, a column for each area.
 
     Parameters
@@ -33,7 +32,7 @@ def plot_figure4(predictions: xr.Dataset, measured: xr.Dataset, agreement: xr.Da
     measured : xarray.Dataset
         The same as measured, ``variance`` (unit) and ``invariance`` (unit, distance).
     agreement : xarray.Dataset, (area, prediction, distance)
-        From :func:`artiphys.explained_invariance.agreement`.
+        From :func:`artiphys.integration.explained.agreement`.
 
     Returns
     -------
@@ -91,7 +90,7 @@ def plot_predictions(
 ) -> Axes:
     """Draw predicted values, (prediction, unit), against measured ones, with each one's r_s."""
     ax = plt.gca() if ax is None else ax
-    everything: list[Any] = []
+    drawn: list[Any] = []
     # The best last, on top of the others.
     for number in reversed(range(len(SHOWN))):
         values = predicted.sel(prediction=SHOWN[number]).values
@@ -99,7 +98,7 @@ def plot_predictions(
         if logarithmic:
             shown &= (values > 0) & (measured > 0)
         _points(measured[shown], values[shown], number, ax)
-        everything += [measured[shown], values[shown]]
+        drawn += [measured[shown], values[shown]]
         r = float(spearman.sel(prediction=SHOWN[number]))
         ax.text(
             number / len(SHOWN),
@@ -110,7 +109,7 @@ def plot_predictions(
             fontsize=6,
             va="bottom",
         )
-    pooled = np.concatenate(everything)
+    pooled = np.concatenate(drawn)
     if pooled.size:
         _frame(ax, float(pooled.min()), float(pooled.max()), logarithmic=logarithmic)
     return ax

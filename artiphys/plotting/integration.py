@@ -1,4 +1,4 @@
-"""Figure 3: summing inputs favours those that range widely, which are the invariant ones."""
+"""Figure 3: a sum is dominated by the inputs of large variance, which are the invariant ones."""
 
 from typing import Any
 
@@ -11,23 +11,28 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse, Patch
 
-from artiphys.plotting.panels import letter_panel
-from artiphys.plotting.style import COLOURS, paper_style
+from artiphys.plotting.style import COLOURS, letter_panel, paper_style
 
-__all__ = ["plot_change", "plot_directions", "plot_figure3", "plot_geometry", "plot_integration"]
+__all__ = [
+    "plot_change",
+    "plot_directions",
+    "plot_geometry",
+    "plot_integration",
+    "plot_output_invariance",
+]
 
 DASHES = (3, 2)
 
 
-def plot_figure3(geometry: xr.Dataset, simulation: xr.Dataset) -> Figure:
+def plot_integration(geometry: xr.Dataset, simulation: xr.Dataset) -> Figure:
     """Draw the geometry of two inputs (A1, A2) and the simulation of many (B), a column a mean.
 
     Parameters
     ----------
     geometry : xarray.Dataset
-        From :func:`artiphys.integration.integration_geometry`.
+        From :func:`artiphys.integration.geometry.integration_geometry`.
     simulation : xarray.Dataset
-        From :func:`artiphys.integration.simulate_integration`.
+        From :func:`artiphys.integration.geometry.simulate_integration`.
 
     Returns
     -------
@@ -44,7 +49,7 @@ def plot_figure3(geometry: xr.Dataset, simulation: xr.Dataset) -> Figure:
         letter_panel(right, "A2")
         axes = rows[1].subplots(2, means.size, sharex=True, squeeze=False)
         for (above, below), mean in zip(axes.T, means, strict=True):
-            plot_integration(simulation.sel(mean=mean), above)
+            plot_output_invariance(simulation.sel(mean=mean), above)
             plot_change(simulation.sel(mean=mean), below)
             above.set_xlabel("")
         for row in axes:
@@ -61,12 +66,12 @@ def plot_figure3(geometry: xr.Dataset, simulation: xr.Dataset) -> Figure:
 
 
 def plot_geometry(geometry: xr.Dataset, ax: Axes | None = None) -> Axes:
-    """Draw the inputs' standard ellipses, of all they do and of what the shift leaves of it."""
+    """Draw standard ellipses of the inputs' variance, and of its invariant part."""
     ax = plt.gca() if ax is None else ax
     deviation = np.sqrt(geometry["variance"].values)
-    shared = deviation * np.sqrt(np.clip(geometry["invariance"].values, 0, None))
+    invariant = deviation * np.sqrt(np.clip(geometry["invariance"].values, 0, None))
     ax.add_patch(_ellipse(deviation, facecolor="none", edgecolor=COLOURS[0], linewidth=1.5))
-    ax.add_patch(_ellipse(shared, facecolor=COLOURS[0], alpha=0.25, linewidth=0))
+    ax.add_patch(_ellipse(invariant, facecolor=COLOURS[0], alpha=0.25, linewidth=0))
     reach = 1.35 * deviation.max()
     for degrees in (15, 45, 75):
         direction = np.array([np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))])
@@ -89,7 +94,7 @@ def plot_geometry(geometry: xr.Dataset, ax: Axes | None = None) -> Axes:
         plt.Line2D([], [], color=COLOURS[1]),
     ]
     labels = ["responses, 1 s.d.", "shared with the shifted image", "weights → output invariance"]
-    # On white, lest the zero line run through the text.
+    # On white, so that the line at zero does not cross the text.
     ax.legend(
         handles,
         labels,
@@ -128,7 +133,7 @@ def plot_directions(geometry: xr.Dataset, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def plot_integration(simulation: xr.Dataset, ax: Axes | None = None) -> Axes:
+def plot_output_invariance(simulation: xr.Dataset, ax: Axes | None = None) -> Axes:
     """Draw output against input correlation for each spread, at one mean of mu/sigma."""
     ax = plt.gca() if ax is None else ax
     ax.plot([0, 1], [0, 1], color="0.8", linewidth=0.8, zorder=0)
@@ -145,7 +150,7 @@ def plot_integration(simulation: xr.Dataset, ax: Axes | None = None) -> Axes:
 
 
 def plot_change(simulation: xr.Dataset, ax: Axes | None = None) -> Axes:
-    """Draw the same less the input correlation, which tells apart curves that lie close."""
+    """Draw the same less the input correlation, which separates curves that lie close."""
     ax = plt.gca() if ax is None else ax
     change = simulation.copy()
     for name in ("output_invariance", "input_invariance"):
@@ -157,7 +162,7 @@ def plot_change(simulation: xr.Dataset, ax: Axes | None = None) -> Axes:
 
 
 def _draw_spreads(simulation: xr.Dataset, ax: Axes) -> None:
-    """Draw outputs, their band, and rectified inputs, dashed, which show where both are one."""
+    """Draw outputs with their band and, dashed, rectified inputs, on top where both coincide."""
     rho = simulation["rho"].values
     for number, spread in enumerate(simulation["spread"].values):
         curve, colour = simulation.sel(spread=spread), COLOURS[number % len(COLOURS)]

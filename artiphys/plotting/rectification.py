@@ -1,4 +1,4 @@
-"""Figure 2: what rectification does to a pair of inputs, and the relation that comes of it."""
+"""Figure 2: what rectification does to a pair of inputs, and the relation that results."""
 
 from typing import Any
 
@@ -12,10 +12,9 @@ from matplotlib.legend_handler import HandlerTuple
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from artiphys.plotting.panels import letter_panel
-from artiphys.plotting.style import COLOURS, paper_style
+from artiphys.plotting.style import COLOURS, letter_panel, paper_style
 
-__all__ = ["plot_figure2", "plot_quadrants", "plot_relation"]
+__all__ = ["plot_quadrants", "plot_rectification", "plot_relation"]
 
 QUADRANT_COLOURS = {
     "both": COLOURS[0],
@@ -39,15 +38,15 @@ MEAN: Any = {
 }
 
 
-def plot_figure2(quadrants: xr.Dataset, relation: xr.Dataset) -> Figure:
+def plot_rectification(quadrants: xr.Dataset, relation: xr.Dataset) -> Figure:
     """Draw the inputs' quadrants (A) and variance against invariance (B).
 
     Parameters
     ----------
     quadrants : xarray.Dataset
-        From :func:`artiphys.single_input.rectified_quadrants`.
+        From :func:`artiphys.rectification.curve.rectified_quadrants`.
     relation : xarray.Dataset
-        From :func:`artiphys.single_input.single_input_relation`.
+        From :func:`artiphys.rectification.curve.single_input_relation`.
 
     Returns
     -------
@@ -140,7 +139,7 @@ def plot_relation(relation: xr.Dataset, ax: Axes | None = None) -> Axes:
 
 
 def _draw_rectified(ax: Axes, quadrants: xr.Dataset, levels: np.ndarray) -> None:
-    """Fill what stays; lay ridges along the axes and a dot into the origin for what falls there."""
+    """Fill what stays; draw ridges along the axes and a dot at the origin for what falls there."""
     axis, density = quadrants["reference"].values, quadrants["density"].values
     above = (axis >= 0)[:, np.newaxis] & (axis >= 0)
     if above.any():
@@ -159,7 +158,7 @@ def _dot_area(quadrants: xr.Dataset) -> float:
 
 
 def _draw_arrows(ax: Axes, quadrants: xr.Dataset, lowest: float) -> None:
-    """Point from the middle of three quadrants, as far as contours go, to where they fall."""
+    """Draw an arrow from the middle of three quadrants, within the contours, to where they fall."""
     axis = quadrants["reference"].values
     drawn = quadrants["density"].values >= lowest
     x, y = np.meshgrid(axis, axis)
@@ -179,7 +178,7 @@ def _draw_arrows(ax: Axes, quadrants: xr.Dataset, lowest: float) -> None:
 
 
 def _name_quadrants(ax: Axes, probability: xr.DataArray) -> None:
-    """Write into each corner which share of the inputs is there, and what becomes of it."""
+    """Write into each corner the share of the inputs there, and where rectification puts it."""
     names = {
         "both": (0.97, 0.97, "as they are"),
         "reference": (0.97, 0.03, "onto the axis"),

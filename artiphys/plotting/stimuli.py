@@ -10,9 +10,9 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from artiphys.plotting.signature import label_once, scatter_units
-from artiphys.plotting.style import paper_style
+from artiphys.plotting.style import letter_panel, paper_style
 
-__all__ = ["Panels", "plot_figure1"]
+__all__ = ["Panels", "plot_stimuli"]
 
 
 class Panels(NamedTuple):
@@ -26,7 +26,7 @@ class Panels(NamedTuple):
     """The signature, over (area, distance)"""
 
 
-def plot_figure1(
+def plot_stimuli(
     stimuli: np.ndarray, conditions: Sequence[str], networks: Mapping[str, Panels]
 ) -> Figure:
     """Draw the stimuli (A), and a row of scatter plots a network (B, C ...), a panel a distance.
@@ -60,7 +60,7 @@ def plot_figure1(
             ax.set_yticks([])
             ax.spines[:].set(visible=True, linestyle=(0, (4, 3)), color="0.3")
         axes[0].set_ylabel("receptive field")
-        _letter(axes[0], next(letters))
+        letter_panel(axes[0], next(letters), x=0)
         for row, (name, panels) in zip(below, networks.items(), strict=True):
             row.suptitle(name, fontsize=9, fontweight="bold")
             axes = row.subplots(1, len(distances), sharey=True)
@@ -68,11 +68,7 @@ def plot_figure1(
                 at = {"distance": distance}
                 scatter_units(panels.dynamic_range, panels.z.sel(at), panels.table.sel(at), ax)
                 ax.set_title(str(distance).capitalize())
-                _letter(ax, next(letters))
+                letter_panel(ax, next(letters), x=0)
             label_once(axes)
     plt.close(figure)
     return figure
-
-
-def _letter(ax: plt.Axes, letter: str) -> None:
-    ax.set_title(letter, loc="left", fontweight="bold", fontsize=11)

@@ -1,7 +1,7 @@
 r"""The single-input relation: variance and invariance of one rectified input rise together.
 
 As `mu/sigma` of an input goes up, both quantities follow one curve, set by the input's correlation
-`rho` alone. The paper approximates the curve by a power law of Fisher's z, ``z = a v^b``.
+`rho` alone.
 """
 
 from functools import lru_cache
@@ -9,41 +9,46 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
-from scipy.optimize import minimize_scalar
-from scipy.special import ndtr, owens_t
+from scipy import stats
+from scipy.optimize import OptimizeResult, least_squares
+from scipy.special import ndtr
 
 from artiphys.arguments import real_numbers
 from artiphys.errors import InputError
 from artiphys.rectification.moments import rectified_moments
+from artiphys.rectification.pair import probability_both_above
+from artiphys.rectification.power_law import power_law
 
 __all__ = [
-    "PowerLaw",
-    "PowerLawFit",
+    "ExactCurve",
     "curve_correlation",
-    "curve_place",
-    "power_law",
+    "curve_mu_over_sigma",
+    "exact_curve",
     "rectified_quadrants",
     "single_input_relation",
 ]
 
-EXPONENTS = (-5.0, 10.0)
+# Largest root mean square residual of Fisher's z on an exact curve; a million images leave a
+# hundred times as much.
+ROUNDING = 1e-5
+# Of sigma² over the largest variance, where the search starts: units may lie far below the end.
+STARTS = (1.0, 2.0, 6.0, 20.0, 100.0)
+MOST_Z = 18.0  # beyond it tanh is 1
 
 
-class PowerLaw(NamedTuple):
-    """``z = a v^b``."""
+class ExactCurve(NamedTuple):
+    """The parameters of the curve, and their covariance by the residuals that rounding leaves."""
 
-    a: float
-    b: float
+    log_sigma: float
+    fisher_rho: float
+    covariance: np.ndarray
+    freedom: int
 
-
-class PowerLawFit(NamedTuple):
-    """A power law, the standard errors of its numbers, and the share of z's variance it takes."""
-
-    a: float
-    b: float
-    error_a: float
-    error_b: float
-    r_squared: float
+    def bounds(self, level: float) -> np.ndarray:
+        """Return lower and upper bounds (columns) of log sigma and Fisher z of rho (rows)."""
+        reach = stats.t.ppf((1 + level) / 2, self.freedom) * np.sqrt(np.diag(self.covariance))
+        middle = np.array([self.log_sigma, self.fisher_rho])
+        return np.column_stack([middle - reach, middle + reach])
 
 
 def single_input_relation(rho: Any, *, sigma: float = 1.0, mu_over_sigma: Any = None) -> xr.Dataset:
@@ -63,8 +68,8 @@ def single_input_relation(rho: Any, *, sigma: float = 1.0, mu_over_sigma: Any = 
     xarray.Dataset, (rho, mu_over_sigma)
         ``variance`` and ``correlation`` after rectification, ``fisher_z`` of the latter,
         ``power_law``: the z of the least-squares power law; over rho its ``a`` and ``b``,
-        ``r_squared``: the share of z's variance it takes, and ``largest_error``: the correlation it
-        misses by at worst.
+        ``r_squared``: the share of the variance of z it explains, and ``largest_error``: its
+        largest error of the correlation.
 
     Raises
     ------
@@ -116,80 +121,6 @@ def single_input_relation(rho: Any, *, sigma: float = 1.0, mu_over_sigma: Any = 
     )
 
 
-def power_law(variance: Any, invariance: Any) -> PowerLawFit:
-    r"""Return the least-squares power law of Fisher's z of invariance against variance.
-
-    .. math:: z(\rho_u) = a\, (\sigma^2_u)^b
-
-    Parameters
-    ----------
-    variance : array_like, (unit)
-        Above 0.
-    invariance : array_like, (unit)
-        In (-1, 1).
-
-    Returns
-    -------
-    PowerLawFit
-        ``a, b, error_a, error_b, r_squared``. `a` is in the units of the variance to the power -b.
-
-    Raises
-    ------
-    InputError
-        If there are fewer than 3 units, the variances are all one, or a value is out of range.
-
-    Notes
-    -----
-    Least squares in z, which Fisher's transformation gives much the same error everywhere. The
-    standard errors hold for any errors of z that are independent between units; those of the
-    variance are not allowed for, so that noise in it pulls `b` to 0.
-
-    Examples
-    --------
-    >>> fit = power_law([1.0, 4.0, 16.0], np.tanh([0.5, 1.0, 2.0]))
-    >>> round(fit.a, 6), round(fit.b, 6)
-    (0.5, 0.5)
-    """
-    v, r = real_numbers(variance, "variance"), real_numbers(invariance, "invariance")
-    if v.shape != r.shape or v.ndim != 1 or v.size < 3:
-        shapes = f"{v.shape} and {r.shape}"
-        msg = f"variance and invariance must be (unit), of 3 units or more; got shapes {shapes}"
-        raise InputError(msg)
-    if not ((v > 0).all() and (np.abs(r) < 1).all()):
-        msg = "variance must be above 0 and invariance within (-1, 1); drop the other units"
-        raise InputError(msg)
-    if np.ptp(v) <= 1e-9 * v.max():
-        msg = f"variance must differ between units for a power law; all {v.size} are {v[0]:.6g}"
-        raise InputError(msg)
-    # Relative to their middle the variances keep a and b from compensating each other.
-    middle = float(np.exp(np.log(v).mean()))
-    log_v, z = np.log(v / middle), np.arctanh(r)
-
-    def scale(b: float) -> float:
-        power = np.exp(b * log_v)
-        return float(power @ z / (power @ power))
-
-    def cost(b: float) -> float:
-        return float(((z - scale(b) * np.exp(b * log_v)) ** 2).sum())
-
-    candidates = np.linspace(*EXPONENTS, 151)
-    nearest = candidates[np.argmin([cost(b) for b in candidates])]
-    b = float(minimize_scalar(cost, bounds=(nearest - 0.1, nearest + 0.1), method="bounded").x)
-    a = scale(b)
-    power = np.exp(b * log_v)
-    residual = z - a * power
-    slopes = np.column_stack([power, a * power * log_v])
-    bread = np.linalg.pinv(slopes.T @ slopes)
-    covariance = bread @ (slopes.T * residual**2) @ slopes @ bread * v.size / (v.size - 2)
-    # a at a variance of 1: a' = a middle^-b.
-    at_one = middle**-b
-    change = np.array([at_one, -a * at_one * np.log(middle)])
-    error_a = float(np.sqrt(change @ covariance @ change))
-    total = float(((z - z.mean()) ** 2).sum())
-    r_squared = 1 - float(residual @ residual) / total if total > 0 else np.nan
-    return PowerLawFit(a * at_one, b, error_a, float(np.sqrt(covariance[1, 1])), r_squared)
-
-
 def rectified_quadrants(mu_over_sigma: float, rho: float) -> xr.Dataset:
     """Return the density of a pair of inputs and what rectification makes of its four quadrants.
 
@@ -229,7 +160,7 @@ def rectified_quadrants(mu_over_sigma: float, rho: float) -> xr.Dataset:
         msg = f"rho must lie in (-1, 1) for a density; got {rho}"
         raise InputError(msg)
     above = float(ndtr(mu_over_sigma))
-    both = above - 2 * float(owens_t(mu_over_sigma, np.sqrt((1 - rho) / (1 + rho))))
+    both = float(probability_both_above(mu_over_sigma, rho))
     axis = np.linspace(mu_over_sigma - 4, mu_over_sigma + 4, 161)
     x, y = axis - mu_over_sigma, axis[:, np.newaxis] - mu_over_sigma
     left = np.sqrt(1 - rho * rho)  # deviation of one input given the other
@@ -257,9 +188,9 @@ def rectified_quadrants(mu_over_sigma: float, rho: float) -> xr.Dataset:
     )
 
 
-def curve_place(variance: np.ndarray) -> np.ndarray:
+def curve_mu_over_sigma(variance: np.ndarray) -> np.ndarray:
     """Return the mu/sigma where the curve of unit scale has a variance; inf from 1 on."""
-    grid, log_variance = _places()
+    grid, log_variance = _log_variances()
     with np.errstate(divide="ignore"):
         m = np.interp(np.log(variance), log_variance, grid, left=-np.inf, right=np.inf)
     return np.where(np.isnan(variance), np.nan, m)
@@ -267,12 +198,55 @@ def curve_place(variance: np.ndarray) -> np.ndarray:
 
 def curve_correlation(variance: np.ndarray, rho: float) -> np.ndarray:
     """Return the correlation where the curve of unit scale has a variance; rho from 1 on."""
-    m = curve_place(variance)
+    m = curve_mu_over_sigma(variance)
     return rectified_moments(m, m, 1.0, 1.0, rho).corr
 
 
+def exact_curve(log_variance: np.ndarray, fisher_z: np.ndarray) -> ExactCurve | None:
+    """Return the curve through the units by least squares, or None if they do not lie on one.
+
+    Units lie on a curve but for rounding where they are theory in place of measurements. A
+    likelihood, which expects scatter, has no maximum then; two unknowns and more equations have a
+    solution.
+
+    Parameters
+    ----------
+    log_variance, fisher_z : numpy.ndarray, (unit)
+        Log of the variance, in the square of the responses' units, and Fisher's z of the
+        correlation; three units at least.
+
+    Returns
+    -------
+    ExactCurve or None
+    """
+    if (np.diff(fisher_z[np.argsort(log_variance)]) < -ROUNDING).any():
+        return None  # the curve rises
+
+    def residuals(point: np.ndarray) -> np.ndarray:
+        log_share = log_variance - 2 * point[0]  # of sigma²
+        on_curve = curve_correlation(np.exp(np.minimum(log_share, 0)), float(np.tanh(point[1])))
+        with np.errstate(divide="ignore"):
+            z = np.minimum(np.arctanh(on_curve), MOST_Z)
+        return np.concatenate([fisher_z - z, np.maximum(log_share, 0)])  # none is beyond the end
+
+    fits: list[OptimizeResult] = []
+    for start in STARTS:
+        origin = (log_variance.max() / 2 + np.log(start) / 2, fisher_z.max() * 1.05)
+        fits.append(
+            least_squares(residuals, origin, x_scale=0.1, xtol=1e-13, ftol=1e-13, gtol=1e-13)
+        )
+        if 2 * fits[-1].cost < ROUNDING**2 * 1e-2 * fisher_z.size:
+            break
+    best = min(fits, key=lambda fit: fit.cost)
+    if 2 * best.cost > ROUNDING**2 * fisher_z.size:
+        return None
+    freedom = fisher_z.size - 2
+    covariance = np.linalg.pinv(best.jac.T @ best.jac) * (2 * best.cost / freedom)
+    return ExactCurve(float(best.x[0]), float(best.x[1]), covariance, freedom)
+
+
 @lru_cache(maxsize=1)
-def _places() -> tuple[np.ndarray, np.ndarray]:
-    """Return places of mu/sigma and the log variance there, for linear interpolation."""
+def _log_variances() -> tuple[np.ndarray, np.ndarray]:
+    """Return a grid of mu/sigma and the log variance on it, for linear interpolation."""
     grid = np.concatenate([-np.linspace(37, 6, 125)[:-1], np.linspace(-6, 8, 2801)])
     return grid, np.log(rectified_moments(grid, 0.0, 1.0, 1.0, 0.0).var1)

@@ -1,8 +1,9 @@
 r"""The paper's model fitted to a population of units: one curve, from rectification, for all.
 
-Each unit's input is normal with its own mean over one scale; its values for an image and the
-shifted image correlate by rho, the same for all units. Rectified, variance and invariance lie on
-one curve, along which mu/sigma runs: its end says rho and sigma, its slope on the way rho again.
+Each unit's input is normal with its own mean and a common standard deviation; its values for an
+image and the shifted image have the correlation rho, the same for all units. After rectification
+variance and invariance lie on one curve, with mu/sigma along it: its end identifies rho and sigma,
+its slope rho too.
 """
 
 import inspect
@@ -15,29 +16,27 @@ import xarray as xr
 from scipy import stats
 
 from artiphys.errors import ArtiphysWarning, InputError
-from artiphys.rectification.curve import PowerLaw, curve_correlation, curve_place, power_law
-from artiphys.rectification.exact_curve import exact_curve
+from artiphys.rectification.curve import curve_correlation, curve_mu_over_sigma, exact_curve
 from artiphys.rectification.goodness_of_fit import GoodnessOfFit, bootstrap_p_value, distances
+from artiphys.rectification.identifiability import (
+    require_bounds,
+    require_relation,
+    require_variances,
+    usable_units,
+    warn_of_no_units_near_end,
+    warn_of_one_mu_over_sigma,
+)
 from artiphys.rectification.likelihood import (
-    LARGEST_CORRELATION,
-    LEAST_SHARE,
-    NEAR_END,
     Estimate,
     Observed,
     estimate_at,
     maximise,
     posterior,
     profile_bounds,
-    share_near_end,
 )
+from artiphys.rectification.power_law import PowerLaw, power_law
 
 __all__ = ["RectificationModel", "StandardErrors"]
-
-LEAST_UNITS = 3
-# An interval this many times as wide as its lower end says little.
-WIDE = 2.0
-# A population of mu/sigma spread less than this is not told from a point.
-SAME_PLACE = 0.1
 
 
 class StandardErrors(NamedTuple):
@@ -100,18 +99,18 @@ class RectificationModel:
     Notes
     -----
     Maximum likelihood with each unit's mu/sigma integrated out over a population that is fitted
-    too (see :mod:`artiphys.marginal_likelihood`); intervals by the likelihood ratio, over any
-    population. A few units tell rho. sigma is told only where the curve ends, by units above a
-    mu/sigma of 1.5 or so: others leave it nearly open. A population that stops dead short of that,
-    many units at its edge, looks like one that reaches the end, and sigma comes out too low (by
-    15 % with the edge at 1) without a warning. Units may differ in rho; if they differ in sigma,
-    the largest are taken for the curve's end, and the estimate is too high for the rest. Units are
-    taken as independent: errors they share, as when few images drive all of them, are not in the
-    intervals.
+    too (see :mod:`artiphys.rectification.likelihood`); intervals by the likelihood ratio, over any
+    population. A few units identify rho. sigma is identified only where the curve ends, by units
+    above a mu/sigma of 1.5 or so: others leave it nearly open. A population with a sharp upper edge
+    short of that, and many units at the edge, looks like one that reaches the end, and sigma comes
+    out too low (by 15 % with the edge at 1) without a warning. Units may differ in rho; if they
+    differ in sigma, the largest are taken for the curve's end, and the estimate is too high for the
+    rest. Units are taken as independent: errors they share, as when few images drive all of them,
+    are not in the intervals.
 
     Data that lie on the curve but for rounding, theory in place of measurements, are solved for rho
-    and sigma by least squares (see :mod:`artiphys.exact_curve`): no sampling errors are removed
-    from what has none.
+    and sigma by least squares (see :func:`artiphys.rectification.curve.exact_curve`), without a
+    correction for sampling errors.
 
     References
     ----------
@@ -155,7 +154,7 @@ class RectificationModel:
         return hasattr(self, "rho_")
 
     def __sklearn_tags__(self) -> Any:
-        # Only scikit-learn asks, which is loaded then; the core itself does without it.
+        # Called by scikit-learn alone, which is loaded then; the core does not depend on it.
         utils: Any = sys.modules["sklearn.utils"]
         return utils.Tags(
             estimator_type=None,
@@ -183,7 +182,7 @@ class RectificationModel:
         InputError
             If the data cannot identify the model, saying why: fewer than 3 units that differ, a
             constant, invariance that does not rise with dynamic range, negative variances, or a
-            likelihood without a summit.
+            likelihood without a maximum.
 
         Warns
         -----
@@ -193,11 +192,11 @@ class RectificationModel:
             interval is wide, or fewer than 2 % of the units are likely above a mu/sigma of 1.5; if
             units scatter more than half of `n_images` would explain.
         """
-        self._forget()
+        self._reset()
         self._check_parameters()
         variance, correlation, coords = _along_unit(dynamic_range, invariance)
-        used = _usable(variance, correlation)
-        _require_relation(variance[used], correlation[used])
+        used = usable_units(variance, correlation)
+        require_relation(variance[used], correlation[used])
         observed = Observed(np.log(variance[used]), np.arctanh(correlation[used]), self.n_images)
         exact = exact_curve(observed.log_variance, observed.fisher_z)
         if exact:
@@ -206,17 +205,17 @@ class RectificationModel:
         else:
             estimate = maximise(observed)
             bounds = profile_bounds(observed, estimate, level=self.level)
-            _require_bounds(bounds, self.level)
-            _warn_of_one_place(estimate)
-            _warn_of_a_missing_end(estimate)
-        self._keep_parameters(estimate, bounds)
-        self._keep_units(observed, estimate, used, coords, exact=bool(exact))
+            require_bounds(bounds, self.level)
+            warn_of_one_mu_over_sigma(estimate)
+            warn_of_no_units_near_end(estimate)
+        self._set_parameters(estimate, bounds)
+        self._set_units(observed, estimate, used, coords, exact=bool(exact))
         self.rho_scatter_ = estimate.scatter
         self.n_units_, self.n_left_out_ = int(used.sum()), int((~used).sum())
         law = power_law(variance[used], correlation[used])
         self.power_law_ = PowerLaw(law.a, law.b)
         self.power_law_error_ = PowerLaw(law.error_a, law.error_b)
-        self._keep_goodness_of_fit(observed, estimate)
+        self._set_goodness_of_fit(observed, estimate)
         self._warn_of_scatter()
         return self
 
@@ -252,7 +251,7 @@ class RectificationModel:
             msg = "the model is not fitted yet: call fit(dynamic_range, invariance) before predict"
             raise InputError(msg)
         variance = np.asarray(dynamic_range, dtype=float)
-        _at_least_zero(variance)
+        require_variances(variance)
         values = curve_correlation(variance / self.sigma_**2, self.rho_)
         if isinstance(dynamic_range, xr.DataArray):
             return dynamic_range.copy(data=values).rename("invariance").drop_attrs(deep=False)
@@ -302,8 +301,8 @@ class RectificationModel:
             setattr(self, name, value)
         return self
 
-    def _forget(self) -> None:
-        """Drop what an earlier fit found, lest a refused one seem to have found it."""
+    def _reset(self) -> None:
+        """Delete the results of an earlier fit, lest they pass for those of one that is refused."""
         for name in [name for name in vars(self) if name.endswith("_")]:
             delattr(self, name)
 
@@ -318,7 +317,7 @@ class RectificationModel:
             msg = f"n_resamples must be at least 0; got {self.n_resamples}"
             raise InputError(msg)
 
-    def _keep_parameters(self, estimate: Estimate, bounds: np.ndarray) -> None:
+    def _set_parameters(self, estimate: Estimate, bounds: np.ndarray) -> None:
         self.rho_ = float(np.tanh(estimate.fisher_rho))
         self.sigma_ = float(np.exp(estimate.log_sigma))
         log_error, z_error = np.ptp(bounds, axis=1) / (2 * stats.norm.ppf((1 + self.level) / 2))
@@ -335,7 +334,7 @@ class RectificationModel:
             {name: ("component", values) for name, values in estimate.population._asdict().items()}
         )
 
-    def _keep_units(
+    def _set_units(
         self,
         observed: Observed,
         estimate: Estimate,
@@ -346,7 +345,7 @@ class RectificationModel:
     ) -> None:
         variance = np.exp(observed.log_variance) / self.sigma_**2
         if exact:
-            mean, deviation = curve_place(variance), np.zeros(variance.size)
+            mean, deviation = curve_mu_over_sigma(variance), np.zeros(variance.size)
         else:
             grid, probability = posterior(observed, estimate)
             mean = probability @ grid
@@ -362,19 +361,19 @@ class RectificationModel:
             }
         )
 
-    def _keep_goodness_of_fit(self, observed: Observed, estimate: Estimate) -> None:
+    def _set_goodness_of_fit(self, observed: Observed, estimate: Estimate) -> None:
         chi_square = float((self.residuals_["distance"] ** 2).sum())
         residual = float((self.residuals_["fisher_z"] ** 2).sum())
-        spread = float(((observed.fisher_z - observed.fisher_z.mean()) ** 2).sum())
+        total = float(((observed.fisher_z - observed.fisher_z.mean()) ** 2).sum())
         p_value = np.nan
         if self.n_images is not None and self.n_resamples > 0:
             p_value = bootstrap_p_value(
                 observed, estimate, n_resamples=self.n_resamples, rng=self.rng
             )
         dof = observed.fisher_z.size - 2
-        middle = float((self.residuals_["distance"] ** 2).median() / stats.chi2.median(1))
-        self.n_images_effective_ = estimate.n_images / max(middle, 1)
-        self.goodness_of_fit_ = GoodnessOfFit(chi_square, dof, p_value, 1 - residual / spread)
+        median = float((self.residuals_["distance"] ** 2).median() / stats.chi2.median(1))
+        self.n_images_effective_ = estimate.n_images / max(median, 1)
+        self.goodness_of_fit_ = GoodnessOfFit(chi_square, dof, p_value, 1 - residual / total)
 
 
 def _along_unit(
@@ -406,117 +405,6 @@ def _along_unit(
         msg = f"dynamic_range and invariance must be as long; got {len(first)} and {len(second)}"
         raise InputError(msg)
     return np.asarray(first, dtype=float), np.asarray(second, dtype=float), coords
-
-
-def _at_least_zero(variance: np.ndarray) -> None:
-    n_negative = int((variance < 0).sum())
-    if n_negative:
-        msg = (
-            f"dynamic_range must not be negative; {n_negative} of {variance.size} are, as noise-"
-            "corrected estimates of nearly silent units can be; leave them out: .where(values > 0)"
-        )
-        raise InputError(msg)
-
-
-def _usable(variance: np.ndarray, correlation: np.ndarray) -> np.ndarray:
-    """Return which units can be used."""
-    _at_least_zero(variance)
-    measured = np.isfinite(variance) & np.isfinite(correlation) & (variance > 0)
-    beyond = measured & (np.abs(correlation) > LARGEST_CORRELATION)
-    if beyond.any():
-        n_beyond = f"{int(beyond.sum())} of {variance.size}"
-        msg = f"{n_beyond} units left out: their invariance is ±1 or beyond"
-        warnings.warn(msg, ArtiphysWarning, stacklevel=4)
-    used = measured & ~beyond
-    if used.sum() < LEAST_UNITS:
-        msg = (
-            f"the model cannot be identified by {int(used.sum())} units: 2 have as many numbers as "
-            f"rho, sigma and a mu/sigma each, and fit as well whatever they are; {LEAST_UNITS} at "
-            f"least are needed with a variance above 0 and a correlation within (-1, 1); "
-            f"{variance.size} were given"
-        )
-        raise InputError(msg)
-    return used
-
-
-def _require_relation(variance: np.ndarray, correlation: np.ndarray) -> None:
-    """Raise unless variance and invariance differ between units and rise together."""
-    for name, values in (("dynamic_range", variance), ("invariance", correlation)):
-        if np.ptp(values) <= 1e-9 * np.abs(values).max():
-            msg = (
-                f"the model cannot be identified by a constant {name}: all {values.size} units are "
-                f"at {values[0]:.6g}, one place of the curve, through which many curves go"
-            )
-            raise InputError(msg)
-    n_distinct = len(np.unique(np.column_stack([variance, correlation]), axis=0))
-    if n_distinct < LEAST_UNITS:
-        msg = (
-            f"the model cannot be identified by {n_distinct} distinct units, repeated to "
-            f"{variance.size}; {LEAST_UNITS} at least that differ are needed"
-        )
-        raise InputError(msg)
-    if (correlation <= 0).all():
-        msg = (
-            "the model cannot be identified: every invariance is negative or 0, where rectified "
-            "inputs of a positive correlation have a positive one"
-        )
-        raise InputError(msg)
-    rise = stats.spearmanr(variance, correlation, alternative="greater")
-    figure = f"Spearman's r_s = {rise.statistic:.2f} over {variance.size} units"
-    if rise.statistic <= 0:
-        msg = (
-            "the model cannot be identified: rectification makes invariance rise with dynamic "
-            f"range, and here it does not ({figure})"
-        )
-        raise InputError(msg)
-    if rise.pvalue > 0.05:
-        msg = (
-            f"invariance does not rise with dynamic range beyond chance ({figure}): the fit says "
-            "which curve the units might lie on, not that they lie on one"
-        )
-        warnings.warn(msg, ArtiphysWarning, stacklevel=3)
-
-
-def _require_bounds(bounds: np.ndarray, level: float) -> None:
-    """Raise where the likelihood bounds nothing; warn where it bounds sigma loosely."""
-    sigma_lower, sigma_upper = np.exp(bounds[0])
-    if (sigma_lower == 0 and np.isinf(sigma_upper)) or np.isinf(bounds[1]).all():
-        msg = (
-            "the model cannot be identified: its likelihood has no summit, as where units lie on a "
-            "stretch of the curve too short to say which curve; more units, or units over a wider "
-            "range of variances, would tell; artiphys.single_input.power_law can still be fitted"
-        )
-        raise InputError(msg)
-    if sigma_upper > WIDE * sigma_lower:
-        msg = (
-            f"the data hardly identify sigma: its {level:.0%} interval goes from {sigma_lower:.3g} "
-            f"to {sigma_upper:.3g}; units above threshold, where the curve ends, would tell it"
-        )
-        warnings.warn(msg, ArtiphysWarning, stacklevel=3)
-
-
-def _warn_of_one_place(estimate: Estimate) -> None:
-    weight, mean, spread = estimate.population
-    variance = weight @ (mean**2 + spread**2) - (weight @ mean) ** 2
-    if variance < SAME_PLACE**2:
-        msg = (
-            "units do not differ in mu/sigma beyond sampling errors: they scatter about one place "
-            f"of the curve, mu/sigma = {weight @ mean:.2f}, which hardly says which curve it is"
-        )
-        warnings.warn(msg, ArtiphysWarning, stacklevel=3)
-
-
-def _warn_of_a_missing_end(estimate: Estimate) -> None:
-    """Warn where hardly any unit is near the end of the curve, which alone tells sigma."""
-    share = share_near_end(estimate)
-    if share < LEAST_SHARE:
-        msg = (
-            f"only {share:.0%} of the units are likely to be above mu/sigma = {NEAR_END}, near the "
-            "end of the curve, which alone tells sigma: it is a guess, more often too low than not;"
-            " in simulations 5 to 10 % off on average, 10 to 40 % without n_images, and more than "
-            "half if units hardly ever answered"
-        )
-        warnings.warn(msg, ArtiphysWarning, stacklevel=3)
 
 
 def _unit_array(

@@ -1,20 +1,20 @@
 r"""Sampling error: how far a finite number of images moves a unit's variance and invariance.
 
 For independent images the sample variance and the sample correlation of a rectified pair are, to
-first order in 1/n, jointly normal, with covariances that hang on the pair's moments up to the
-fourth. Those of a rectified normal pair have closed forms: by Stein's identity each moment above
-the threshold follows from lower ones. Where the threshold lets little through, responses are so
-skewed that they are far noisier than normal theory says, 2/(n - 1) for a log variance and 1/(n - 3)
-for a Fisher z.
+first order in 1/n, jointly normal, with covariances set by the pair's moments up to the fourth.
+Those of a rectified normal pair have closed forms: by Stein's identity each moment above threshold
+follows from lower ones. Where few responses are above threshold they are so skewed that the errors
+far exceed those of normal theory, 2/(n - 1) for a log variance and 1/(n - 3) for a Fisher z.
 """
 
 from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import ndtr, owens_t
+from scipy.special import ndtr
 
 from artiphys.rectification.moments import rectified_moments
+from artiphys.rectification.pair import probability_both_above
 
 __all__ = ["SamplingError", "sampling_error"]
 
@@ -125,7 +125,7 @@ def _joint_moments_above(m: np.ndarray, rho: float) -> Any:
         if j > i:
             return joint(j, i)
         if i == 0:
-            return ndtr(m) - 2 * owens_t(m, np.sqrt((1 - rho) / (1 + rho)))
+            return probability_both_above(m, rho)
         # Stein: E[Z1 f] = E[∂1 f] + rho E[∂2 f], and the edges where f ends above 0.
         moment = m * joint(i - 1, j)
         moment = moment + ((i - 1) * joint(i - 2, j) if i > 1 else density * edge[j])

@@ -1,14 +1,14 @@
 """Intervals of a signature for images or sessions at large, by drawing them anew."""
 
 import numpy as np
-from scipy import stats
 
-from artiphys.correlations.spearman import bootstrap_interval, spearman_resamples
-from artiphys.estimators.moments import moments_across_images
+from artiphys.correlations.ranks import rank_correlation
+from artiphys.correlations.resampling import bootstrap_interval, spearman_resamples
+from artiphys.estimators.moments import variance_and_correlation
+from artiphys.signatures.shortfalls import MIN_SESSIONS
 
 __all__ = ["interval_over_images", "interval_over_sessions"]
 
-MIN_SESSIONS = 3
 LARGEST = 1 - 1e-9  # a correlation whose Fisher z is finite
 BLOCK = 64  # image resamples at a time; a few hundred units' moments then fit in memory with ease
 
@@ -45,12 +45,12 @@ def interval_over_images(
         rows = slice(start, min(start + BLOCK, n_resamples))
         size = rows.stop - rows.start
         counts = rng.multinomial(n_image, np.full(n_image, 1 / n_image), size=size)
-        spread, carried = moments_across_images(values, at, counts)
+        dynamic_range, invariance = variance_and_correlation(values, at, counts)
         units = rng.integers(n_unit, size=(size, n_unit))
-        x = np.take_along_axis(spread, units, axis=1)
+        x = np.take_along_axis(dynamic_range, units, axis=1)
         for column, position in enumerate(others):
-            y = np.take_along_axis(carried[:, :, position], units, axis=1)
-            resamples[rows, column] = _row_spearman(x, y)
+            y = np.take_along_axis(invariance[:, :, position], units, axis=1)
+            resamples[rows, column] = rank_correlation(x, y)
     return np.array(
         [_reflected(float(one), column, level) for one, column in zip(r, resamples.T, strict=True)]
     )
@@ -67,8 +67,8 @@ def _reflected(r: float, resamples: np.ndarray, level: float) -> tuple[float, fl
 
 
 def interval_over_sessions(
-    spread: np.ndarray,
-    carried: np.ndarray,
+    dynamic_range: np.ndarray,
+    invariance: np.ndarray,
     sessions: np.ndarray,
     r: np.ndarray,
     n_resamples: int,
@@ -79,8 +79,8 @@ def interval_over_sessions(
 
     Parameters
     ----------
-    spread : numpy.ndarray, (unit)
-    carried : numpy.ndarray, (unit, position)
+    dynamic_range : numpy.ndarray, (unit)
+    invariance : numpy.ndarray, (unit, position)
     sessions : numpy.ndarray, (unit)
     r : numpy.ndarray, (position)
         The estimates.
@@ -92,8 +92,8 @@ def interval_over_sessions(
         NaN with fewer than 3 sessions.
     """
     bounds = []
-    for column, one in zip(carried.T, r, strict=True):
-        valid = np.isfinite(spread) & np.isfinite(column)
+    for column, one in zip(invariance.T, r, strict=True):
+        valid = np.isfinite(dynamic_range) & np.isfinite(column)
         units = [np.flatnonzero(valid & (sessions == s)) for s in np.unique(sessions[valid])]
         if len(units) < MIN_SESSIONS or np.isnan(one):
             bounds.append((np.nan, np.nan))
@@ -103,24 +103,6 @@ def interval_over_sessions(
         for row in range(n_resamples):
             drawn = [units[s] for s in rng.integers(len(units), size=len(units))]
             index = np.concatenate([u[rng.integers(u.size, size=u.size)] for u in drawn])
-            resamples[row] = spearman_resamples(spread, column, index[None])[0]
+            resamples[row] = spearman_resamples(dynamic_range, column, index[None])[0]
         bounds.append(bootstrap_interval(float(one), resamples, level, "percentile"))
     return np.array(bounds)
-
-
-def _row_spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    undefined = np.isnan(x) | np.isnan(y)
-    if undefined.any():  # a resample can leave a unit constant; such rows are few
-        whole = ~undefined.any(axis=1)
-        r = np.full(len(x), np.nan)
-        r[whole] = _row_spearman(x[whole], y[whole])
-        for row in np.flatnonzero(~whole):
-            pair = ~undefined[row]
-            r[row] = _row_spearman(x[[row]][:, pair], y[[row]][:, pair])[0]
-        return r
-    a, b = stats.rankdata(x, axis=1), stats.rankdata(y, axis=1)
-    a -= a.mean(axis=1, keepdims=True)
-    b -= b.mean(axis=1, keepdims=True)
-    with np.errstate(invalid="ignore"):
-        r = np.sum(a * b, axis=1) / np.sqrt(np.sum(a**2, axis=1) * np.sum(b**2, axis=1))
-    return np.clip(r, -1, 1)  # a perfect relation may round beyond it

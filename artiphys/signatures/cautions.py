@@ -3,12 +3,22 @@
 The page *Calibration* has the experiments.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["cautions", "images_share"]
+from artiphys.signatures.relation import Relation
+
+__all__ = ["CAUTIONS", "cautions", "images_share"]
+
+CAUTIONS = {  # of estimates from trials that are not the default's
+    None: "noise adds to dynamic range and takes from invariance, which makes a relation by "
+    "itself; to test for one take the default of noise",
+    "corrected": "both quantities are from the same trials, so that their errors go together; to "
+    "test for a relation take the default of noise",
+    "split": "one way of many to halve the trials, and r_s too near 0 by noise; the default of "
+    "noise averages many and makes up for it",
+}
 
 # Units times the images' share in what they differ by: below it the false-positive rate was 3 to
 # 6 %, from it on 5 to 21 %.
@@ -16,26 +26,24 @@ MANY_UNITS = 8
 FEW_UNITS = 16
 LOW_RELIABILITY, LOWEST_RELIABILITY = 0.7, 0.4
 MANY_LEFT_OUT = 0.25
-UNSEEN = ("n_too_noisy", "n_without_signal")
 
 
-def cautions(row: Mapping[str, Any], *, share: float, n_image: int, resample: Sequence[str]) -> str:
+def cautions(relation: Relation, *, share: float, n_image: int, resample: Sequence[str]) -> str:
     """Return what may be amiss with an estimate from trials; empty if nothing is known to be.
 
     Parameters
     ----------
-    row : mapping
-        One group at one position, as in :func:`artiphys.signature`.
+    relation : Relation
     share : float
         From :func:`images_share`.
     n_image : int
     resample : sequence of str
         As in :func:`artiphys.signature`.
     """
-    if not np.isfinite(row["p_value"]):
+    if not np.isfinite(relation.p_value):
         return ""
     found = []
-    n_unit, reliability = int(row["n_units"]), float(row["reliability_invariance"])
+    n_unit, reliability = relation.n_units, relation.reliability_invariance or 0.0
     if n_unit * share > MANY_UNITS and "image" not in resample:
         found.append(
             f"few images ({n_image}) for what {n_unit} units differ in dynamic range, of which the "
@@ -57,7 +65,7 @@ def cautions(row: Mapping[str, Any], *, share: float, n_image: int, resample: Se
             f"noisy (the reliability of invariance is {reliability:.2f}): where there was a "
             f"relation in such data r_s came out up to {figures} of 100 experiments"
         )
-    unseen = sum(int(row[name]) for name in UNSEEN)
+    unseen = (relation.n_too_noisy or 0) + (relation.n_without_signal or 0)
     if unseen > MANY_LEFT_OUT * (n_unit + unseen):
         found.append(
             f"of {n_unit + unseen} units {unseen} answer too little or too noisily to be ranked; "

@@ -7,15 +7,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from artiphys.errors import ArtiphysWarning, InputError
-from artiphys.estimators.reliability import signal_to_noise
-from artiphys.responses.schema import require
+from artiphys.errors import ArtiphysWarning, InputError, listed
+from artiphys.estimators.reliability import signal_to_noise_of
 
 __all__ = ["MEASURED", "covariate_names", "covariates_of"]
 
 MEASURED = ("mean_response", "signal_to_noise", "n_repeats")
 OF_TRIALS = MEASURED[1:]
-MAX_LISTED = 5  # units that a warning names
 
 
 def covariate_names(responses: xr.DataArray, covariates: Any) -> tuple[str, ...]:
@@ -102,8 +100,7 @@ def _along_unit(responses: xr.DataArray) -> list[str]:
 def _warn_of_missing(responses: xr.DataArray, name: str, missing: np.ndarray) -> None:
     if not missing.any():
         return
-    units = [str(unit) for unit in responses["unit"].values[missing][:MAX_LISTED]]
-    named = ", ".join(units) + (", ..." if missing.sum() > MAX_LISTED else "")
+    named = listed(responses["unit"].values[missing])
     msg = (
         f"the covariate {name!r} is missing (NaN) for {missing.sum()} of {missing.size} units, "
         f"which are left out: {named}"
@@ -116,6 +113,11 @@ def _measured(responses: xr.DataArray, name: str) -> np.ndarray:
         dims = [dim for dim in responses.dims if dim != "unit"]
         return responses.mean(dims).values
     if name == "signal_to_noise":
-        return signal_to_noise(responses).mean("position").values
-    n = require(responses, trial=True).notnull().sum("trial")
+        return (
+            responses.isel(image=0, trial=0, drop=True)
+            .copy(data=signal_to_noise_of(responses.values))
+            .mean("position")
+            .values
+        )
+    n = responses.notnull().sum("trial")
     return n.where(n > 0).mean(("image", "position")).values

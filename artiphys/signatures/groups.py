@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from artiphys.errors import ArtiphysWarning, InputError
 
-__all__ = ["checked_resample", "group_names", "q_values"]
+__all__ = ["checked_resample", "group_names", "groups_of", "q_values"]
 
 RESAMPLES = (("unit",), ("image", "unit"), ("session", "unit"))
 
@@ -41,8 +41,14 @@ def group_names(responses: xr.DataArray, by: str, *, argument: str = "by") -> np
     if missing.any():
         of = f"{missing.sum()} of {missing.size} units"
         msg = f"{by!r} is missing (NaN) for {of}; they are left out"
-        warnings.warn(msg, ArtiphysWarning, stacklevel=3)
+        warnings.warn(msg, ArtiphysWarning, stacklevel=4)
     return np.array(list(dict.fromkeys(values[~missing].tolist())), dtype=values.dtype)
+
+
+def groups_of(responses: xr.DataArray, by: str, *, argument: str = "by") -> dict[Any, xr.DataArray]:
+    """Return the responses of each group, under its name; raises as :func:`group_names`."""
+    names, values = group_names(responses, by, argument=argument), responses[by].values
+    return {name: responses.isel(unit=np.flatnonzero(values == name)) for name in names.tolist()}
 
 
 def checked_resample(resample: Any) -> tuple[str, ...]:
@@ -70,5 +76,5 @@ def q_values(p_value: np.ndarray) -> np.ndarray:
     """
     q_value, known = np.full(p_value.shape, np.nan), np.isfinite(p_value)
     if known.any():
-        q_value[known] = stats.false_discovery_control(p_value[known])
+        q_value[known] = multipletests(p_value[known], method="fdr_bh")[1]
     return q_value

@@ -3,8 +3,8 @@
 import numpy as np
 import xarray as xr
 
-from artiphys.errors import InputError
-from artiphys.signatures.trials import MIN_SESSIONS
+from artiphys.errors import InputError, counted, listed
+from artiphys.signatures.shortfalls import MIN_SESSIONS, why_no_estimate
 
 __all__ = ["verdict"]
 
@@ -81,7 +81,9 @@ def _paragraph(cell: xr.Dataset, where: str, n_tests: int) -> str:
 def _found(cell: xr.Dataset, n_tests: int) -> str:
     if np.isnan(cell["p_value"]):
         return f"nothing can be said; {_why_not(cell)}."
-    held = f"with {_listed(_covariates(cell))} held constant, " if _covariates(cell) else ""
+    held = (
+        f"with {listed(_covariates(cell), last='and')} held constant, " if _covariates(cell) else ""
+    )
     if cell["q_value"] < ALPHA:
         r = float(cell["spearman"])
         sign = "more" if (r if np.isfinite(r) else _attenuated(cell)) > 0 else "less"
@@ -104,18 +106,8 @@ def _holds_alone(cell: xr.Dataset) -> bool:
 
 
 def _why_not(cell: xr.Dataset) -> str:
-    n, needed = int(cell["n_units"]), cell.attrs.get("min_units", 0)
-    if n < needed:
-        return f"{_units(n)} could be measured, which is too few: it takes {needed}"
-    n_sessions = _n_sessions(cell)
-    if n_sessions < MIN_SESSIONS:
-        return (
-            f"{_units(n)} could be measured, in {_counted(n_sessions, 'session')}, which is too "
-            f"few to tell of sessions at large: it takes {MIN_SESSIONS}"
-        )
-    covariates = _covariates(cell)
-    held = f" with {_listed(covariates)} held constant" if covariates else ""
-    return f"the {_units(n)} are all alike in dynamic range or in invariance{held}"
+    needed = cell.attrs.get("min_units", 0)
+    return why_no_estimate(int(cell["n_units"]), needed, _n_sessions(cell), _covariates(cell))
 
 
 def _estimate(cell: xr.Dataset) -> str:
@@ -134,7 +126,7 @@ def _interval(cell: xr.Dataset) -> str:
         alone = " of this test by itself" if _holds_alone(cell) else ""
         return f"{level} interval{alone} {lower:.2f} to {upper:.2f}"
     n_sessions = _n_sessions(cell)
-    if n_sessions < MIN_SESSIONS:
+    if n_sessions is not None and n_sessions < MIN_SESSIONS:
         return (
             f"without an interval, which takes {MIN_SESSIONS} sessions, of which there "
             f"{'is' if n_sessions == 1 else 'are'} {n_sessions}"
@@ -152,7 +144,7 @@ def _naive(cell: xr.Dataset) -> str:
 
 def _left_out(cell: xr.Dataset) -> str:
     words = {
-        "covariates": _listed(_covariates(cell), "or"),
+        "covariates": listed(_covariates(cell), last="or"),
         "undefined": cell.attrs.get("undefined", "too little to tell"),
     }
     counts = {name: int(cell[name]) for name in LEFT_OUT if name in cell}
@@ -165,14 +157,9 @@ def _covariates(cell: xr.Dataset) -> list[str]:
     return names.split(", ") if names else []
 
 
-def _listed(names: list[str], last: str = "and") -> str:
-    *others, end = names or [""]
-    return f"{', '.join(others)} {last} {end}" if others else end
-
-
-def _n_sessions(cell: xr.Dataset) -> int:
-    """Return the number of sessions, or enough where they are not resampled."""
-    return int(cell["n_sessions"]) if "n_sessions" in cell else MIN_SESSIONS
+def _n_sessions(cell: xr.Dataset) -> int | None:
+    """Return the number of sessions, where they are resampled."""
+    return int(cell["n_sessions"]) if "n_sessions" in cell else None
 
 
 def _of_comparison(result: xr.Dataset) -> str:
@@ -212,8 +199,4 @@ def _attenuated(cell: xr.Dataset) -> float:
 
 
 def _units(n: int) -> str:
-    return _counted(n, "unit")
-
-
-def _counted(n: int, what: str) -> str:
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+    return counted(n, "unit")

@@ -1,39 +1,17 @@
 """The signature of an area: how its units' invariance goes with their dynamic range."""
 
-import warnings
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
-from artiphys.arguments import generator
-from artiphys.correlations.partial import partial_spearman
-from artiphys.correlations.spearman import MIN_UNITS, check_resampling, spearman
-from artiphys.errors import ArtiphysWarning, InputError
-from artiphys.estimators.dynamic_range import Noise, dynamic_range, invariance, resolved_noise
-from artiphys.responses.schema import require
-from artiphys.signatures.bootstrap import interval_over_images, interval_over_sessions
-from artiphys.signatures.covariates import covariate_names, covariates_of
-from artiphys.signatures.groups import checked_resample, group_names, q_values
-from artiphys.signatures.trials import SESSION, naive_relation, signature_of_trials
+from artiphys.estimators.measurement import Noise
+from artiphys.signatures.averages import signature_of_averages
+from artiphys.signatures.groups import q_values
+from artiphys.signatures.request import request
+from artiphys.signatures.trials import signature_of_trials
 
 __all__ = ["signature"]
-
-MAX_LISTED = 5  # groups that a warning names
-UNDEFINED = {
-    None: "constant responses, or fewer than 3 images",
-    "corrected": "no more variance than noise gives, one repeat only, or fewer than 3 images",
-    "split": "no more variance than noise gives, too noisy, one repeat only, fewer than 3 images",
-}
-CAUTIONS = {  # of these estimates from trials
-    None: "noise adds to dynamic range and takes from invariance, which makes a relation by "
-    "itself; to test for one take the default of noise",
-    "corrected": "both quantities are from the same trials, so that their errors go together; to "
-    "test for a relation take the default of noise",
-    "split": "one way of many to halve the trials, and r_s too near 0 by noise; the default of "
-    "noise averages many and makes up for it",
-}
 
 
 def signature(
@@ -127,176 +105,18 @@ def signature(
     Benjamini, Y. & Hochberg, Y. (1995). Controlling the false discovery rate. J. R. Stat. Soc. B
     57(1), 289-300. https://doi.org/10.1111/j.2517-6161.1995.tb02031.x
     """
-    check_resampling(n_resamples, level)
-    resample = checked_resample(resample)
-    takes_off = resolved_noise(responses, noise)
-    responses = require(responses)
-    covariates = covariate_names(responses, covariates)
-    groups = group_names(responses, by)
-    if "session" in resample and SESSION not in responses.coords:
-        msg = f"resample=('session', 'unit') needs the coordinate {SESSION!r} along 'unit'"
-        raise InputError(msg)
-    asked: dict[str, Any] = {
-        "by": by, "groups": groups, "reference": reference, "resample": resample,
-        "covariates": covariates, "level": level,
-    }  # fmt: skip
-    if noise == "auto" and takes_off is not None:
-        result = signature_of_trials(responses, **asked)
-    else:
-        result = _signature_of_estimates(
-            responses, noise=takes_off, n_resamples=n_resamples, rng=rng, **asked
-        )
+    asked = request(
+        responses,
+        by=by,
+        reference=reference,
+        noise=noise,
+        resample=resample,
+        covariates=covariates,
+        n_resamples=n_resamples,
+        level=level,
+        rng=rng,
+    )
+    of_trials = noise == "auto" and asked.measured.noise is not None
+    result = signature_of_trials(asked) if of_trials else signature_of_averages(asked)
     p_value = result["p_value"]
     return result.assign(q_value=(p_value.dims, q_values(p_value.values)))
-
-
-def _signature_of_estimates(
-    responses: xr.DataArray,
-    *,
-    by: str,
-    groups: np.ndarray,
-    reference: Hashable | None,
-    noise: Noise,
-    resample: tuple[str, ...],
-    covariates: Sequence[str],
-    n_resamples: int,
-    level: float,
-    rng: Any,
-) -> xr.Dataset:
-    """Return the signature from one estimate of each quantity, with a bootstrap."""
-    _check_bootstrap(resample, noise, reference, covariates)
-    spread = dynamic_range(responses, reference=reference, noise=noise)
-    carried = invariance(responses, reference=reference, noise=noise)
-    constant = covariates_of(responses, covariates)
-    drawn: dict[str, Any] = {"n_resamples": n_resamples, "level": level}
-    drawn["rng"] = seed = int(generator(rng).integers(2**63))
-    naive = _as_measured(responses, reference) if _are_trials(responses, noise) else None
-    found = []
-    for group in groups:
-        members = responses[by].values == group
-        x, y = spread[members], carried[members]
-        if constant is None:
-            result = spearman(x, y, **drawn)
-        else:
-            result = partial_spearman(x, y, list(constant[members].T), **drawn)
-        result = _with_counts(result, x, y)
-        sessions = responses[SESSION].values[members] if "session" in resample else None
-        if "image" in resample:
-            at = responses["position"].values.tolist().index(carried.attrs["reference"])
-            _redraw_images(result, responses[members], at, n_resamples, level, seed)
-        if sessions is not None:
-            _redraw_sessions(result, x, y, sessions, n_resamples, level, seed)
-        if naive is not None:
-            result = result.assign(_naive(*(quantity[members] for quantity in naive)))
-        found.append(result)
-    combined = xr.concat(found, dim=xr.Variable(by, groups), coords="minimal", compat="override")
-    _warn_of_units_left_out(combined, by, UNDEFINED[noise], MIN_UNITS + len(covariates))
-    if "trial" in responses.dims:
-        caution = np.full(combined["spearman"].shape, CAUTIONS[noise])
-        combined["caution"] = (combined["spearman"].dims, caution)
-    kind = "basic bootstrap of Fisher's z" if "image" in resample else "percentile bootstrap"
-    combined.attrs |= {
-        "noise": spread.attrs["noise"],
-        "reference": spread.attrs["reference"],
-        "dynamic_range": spread.attrs["formula"],
-        "invariance": carried.attrs["formula"],
-        "undefined": UNDEFINED[noise],
-        "min_units": MIN_UNITS + len(covariates),
-        "interval_method": f"{kind} over {' and '.join(resample)}",
-        "covariates": ", ".join(covariates),
-    }
-    return combined
-
-
-def _are_trials(responses: xr.DataArray, noise: Noise) -> bool:
-    """Return whether noise was taken off, so that the naive estimate is another one."""
-    return noise is not None and "trial" in responses.dims
-
-
-def _as_measured(
-    responses: xr.DataArray, reference: Hashable | None
-) -> tuple[xr.DataArray, xr.DataArray]:
-    return (
-        dynamic_range(responses, reference=reference, noise=None),
-        invariance(responses, reference=reference, noise=None),
-    )
-
-
-def _naive(x: xr.DataArray, y: xr.DataArray) -> dict[str, tuple[str, list[float]]]:
-    columns = [naive_relation(x.values, column) for column in y.transpose("position", ...).values]
-    return {name: ("position", [column[name] for column in columns]) for name in columns[0]}
-
-
-def _with_counts(result: xr.Dataset, x: xr.DataArray, y: xr.DataArray) -> xr.Dataset:
-    """Return the relation of x and y with the numbers of units that it is of, and is not of."""
-    defined = (x.notnull() & y.notnull()).sum("unit")
-    result = result.rename(n="n_units")
-    return result.assign(
-        n_undefined=x.sizes["unit"] - defined, n_without_covariate=defined - result["n_units"]
-    )
-
-
-def _redraw_images(
-    result: xr.Dataset, responses: xr.DataArray, at: int, n_resamples: int, level: float, seed: int
-) -> None:
-    means = responses.mean("trial") if "trial" in responses.dims else responses
-    result["interval"].values = interval_over_images(
-        means.values, at, result["spearman"].values, n_resamples, level, seed
-    )
-
-
-def _redraw_sessions(
-    result: xr.Dataset,
-    x: xr.DataArray,
-    y: xr.DataArray,
-    sessions: np.ndarray,
-    n_resamples: int,
-    level: float,
-    seed: int,
-) -> None:
-    defined = (x.notnull() & y.notnull()).transpose("position", ...).values
-    result["n_sessions"] = ("position", [np.unique(sessions[units]).size for units in defined])
-    result["interval"].values = interval_over_sessions(
-        x.values, y.values, sessions, result["spearman"].values, n_resamples, level, seed
-    )
-
-
-def _warn_of_units_left_out(result: xr.Dataset, by: str, reason: str, enough: int) -> None:
-    left_out, no_relation = [], []
-    for group in result[by].values:
-        cell = result.sel({by: group})
-        n_out, n_unit = int(cell["n_undefined"].max()), cell["n_units"]
-        if n_out:
-            n_all = int((n_unit + cell["n_undefined"] + cell["n_without_covariate"]).max())
-            left_out.append(f"{group}: {n_out} of {n_all} units left out")
-        alike = int((cell["spearman"].isnull() & (n_unit >= enough)).sum())
-        if alike:
-            no_relation.append(f"{group}: at {alike} of {n_unit.size} positions")
-    if left_out:
-        msg = f"{_listed(left_out)}: their dynamic range or invariance is undefined ({reason})"
-        warnings.warn(msg, ArtiphysWarning, stacklevel=4)
-    if no_relation:
-        msg = (
-            f"{_listed(no_relation)} r_s is undefined: all units are alike in dynamic range or in "
-            "invariance"
-        )
-        warnings.warn(msg, ArtiphysWarning, stacklevel=4)
-
-
-def _listed(words: list[str]) -> str:
-    more = len(words) - MAX_LISTED
-    return ", ".join(words[:MAX_LISTED]) + (f" and {more} groups more" if more > 0 else "")
-
-
-def _check_bootstrap(
-    resample: tuple[str, ...], noise: Noise, reference: Any, covariates: Sequence[str]
-) -> None:
-    if "image" in resample and (noise is not None or covariates or reference == "best"):
-        msg = (
-            "resample=('image', 'unit') draws images for noise=None without covariates, or takes "
-            "trials and noise='auto'; change one of them"
-        )
-        raise InputError(msg)
-    if "session" in resample and covariates:
-        msg = "resample=('session', 'unit') with covariates needs trials and noise='auto'"
-        raise InputError(msg)

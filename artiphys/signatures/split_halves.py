@@ -11,30 +11,26 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
+from artiphys.correlations.inference import UNKNOWN, RankCorrelation
 from artiphys.correlations.jackknife import (
-    partial_correlations,
-    rank_correlations,
+    jackknife_covariance,
     rank_correlations_with_each_replaced,
     rank_correlations_without_each,
 )
+from artiphys.correlations.ranks import partial_correlations, rank_correlations
+from artiphys.estimators.halves import halves_of_splits
+from artiphys.estimators.moments import correlation_of
 from artiphys.estimators.ratio_bias import noise_terms, ratio_bias
-from artiphys.estimators.signal_moments import (
-    Cells,
-    cells_of,
-    correlation_of,
-    halves_of_splits,
-    noise_error,
-    signal_moments,
-)
+from artiphys.estimators.signal_moments import Cells, cells_of, noise_error, signal_moments
 
 __all__ = [
     "MIN_RELIABILITY",
     "MIN_UNITS",
+    "NOTHING_FOUND",
     "N_SPLITS",
     "Halves",
-    "SplitSignature",
+    "SplitCorrelation",
     "averaged_signature",
     "halves_in_splits",
     "split_signature",
@@ -56,19 +52,24 @@ class Halves(NamedTuple):
     invariance: np.ndarray  # (half, split, unit, position)
     noise_error: np.ndarray  # (unit, position), of a correlation from all the trials
 
+    def of_units(self, members: np.ndarray) -> "Halves":
+        """Return those of some units (bool)."""
+        return Halves(
+            self.dynamic_range[:, :, members],
+            self.invariance[:, :, members],
+            self.noise_error[members],
+        )
 
-class SplitSignature(NamedTuple):
-    """The rank correlation of dynamic range and invariance, and what it was made from."""
 
-    spearman: float
-    lower: float
-    upper: float
-    p_value: float
-    attenuated: float  # before the division by the reliabilities
+class SplitCorrelation(NamedTuple):
+    """The rank correlation of dynamic range and invariance, and the reliabilities it has."""
+
+    correlation: RankCorrelation
     reliability_dynamic_range: float
     reliability_invariance: float
-    error: float  # standard error of Fisher's z of `attenuated`
-    freedom: float
+
+
+NOTHING_FOUND = SplitCorrelation(UNKNOWN, float("nan"), float("nan"))
 
 
 def halves_in_splits(
@@ -93,8 +94,8 @@ def halves_in_splits(
     whole = [signal_moments(some, at) for some in cells]
     terms = [noise_terms(some, of, at) for some, of in zip(cells, whole, strict=True)]
     n_unit, n_image, n_position, _ = values.shape
-    spread = np.empty((len(images), 2, n_splits, n_unit))
-    carried = np.empty((len(images), 2, n_splits, n_unit, n_position))
+    dynamic_range = np.empty((len(images), 2, n_splits, n_unit))
+    invariance = np.empty((len(images), 2, n_splits, n_unit, n_position))
     at_once = max(1, BLOCK // (n_unit * n_image * n_position))
     for start in range(0, n_splits, at_once):
         splits = range(start, min(start + at_once, n_splits))
@@ -107,10 +108,11 @@ def halves_in_splits(
                 bias = ratio_bias(
                     terms[s], some.n.reshape(*each, n_image, -1), at, whole[s].n_image
                 )
-                spread[s, h, rows] = moments.variance[..., at].reshape(each)
-                carried[s, h, rows] = correlation_of(moments).reshape(*each, -1) / (1 + bias)
+                dynamic_range[s, h, rows] = moments.variance[..., at].reshape(each)
+                correlation = correlation_of(moments).reshape(*each, -1)
+                invariance[s, h, rows] = correlation / (1 + bias)
     errors = [noise_error(some, of, at) for some, of in zip(cells, whole, strict=True)]
-    return [Halves(*found) for found in zip(spread, carried, errors, strict=True)]
+    return [Halves(*found) for found in zip(dynamic_range, invariance, errors, strict=True)]
 
 
 def split_signature(
@@ -120,16 +122,14 @@ def split_signature(
     covariates: np.ndarray | None = None,
     groups: np.ndarray | None = None,
     without_images: Sequence[Halves] = (),
-    level: float = 0.95,
-) -> SplitSignature:
+) -> SplitCorrelation:
     r"""Return the signature at one position, from units that were measured well enough.
 
     .. math:: r_s = \frac{\overline{\rho(V_A, R_B)}}
               {\sqrt{\overline{\rho(V_A, V_B)} \; \overline{\rho(R_A, R_B)}}}
 
     with rho Spearman's correlation across units, the bar a mean over splits and both orders of the
-    halves. The interval is that of a t distribution for Fisher's z, with the standard error of a
-    jackknife; the p-value is two-sided and 1 - `level` where the interval ends at 0.
+    halves. The standard error is a jackknife's.
 
     Parameters
     ----------
@@ -143,7 +143,6 @@ def split_signature(
         group at a time in place of one unit.
     without_images : sequence of Halves
         With each image left out, for an interval that covers other images too.
-    level : float
     """
     values, keep = _quantities(halves, position, covariates)
     measured = _summary(rank_correlations(values, keep))
@@ -156,16 +155,16 @@ def split_signature(
             [_summary(rank_correlations(values, keep & (groups != g))) for g in names]
         )
         n = names.size
-    covariance = _jackknife_covariance(without)
+    covariance = jackknife_covariance(without)
     if without_images:
         covariance += _of_images(values, keep, without_images, position, covariates)
         n = min(n, len(without_images))
-    return _inference(measured, covariance, n - 2 if groups is None else n - 1, level)
+    return _inference(measured, covariance, n - 2 if groups is None else n - 1)
 
 
 def averaged_signature(
-    passes: Sequence[Halves], position: int, usable: Sequence[np.ndarray], *, level: float = 0.95
-) -> SplitSignature:
+    passes: Sequence[Halves], position: int, usable: Sequence[np.ndarray]
+) -> SplitCorrelation:
     """Return the signature at one position, averaged over several measurements of the same units.
 
     The jackknife leaves a unit out of all the passes at once, so that its error holds what the
@@ -178,7 +177,6 @@ def averaged_signature(
     position : int
     usable : sequence of numpy.ndarray of bool, (unit)
         Which units were measured well enough in each pass.
-    level : float
     """
     measured = np.zeros(3)
     without = np.zeros((usable[0].size, 3))
@@ -191,8 +189,8 @@ def averaged_signature(
         each[members] = _summary(rank_correlations_without_each(values, keep).swapaxes(0, 1))
         without += each
     n = np.mean([members.sum() for members in usable])
-    covariance = _jackknife_covariance(without / len(passes))
-    return _inference(measured / len(passes), covariance, n - 2, level)
+    covariance = jackknife_covariance(without / len(passes))
+    return _inference(measured / len(passes), covariance, n - 2)
 
 
 def _with_images(cells: Cells, images: np.ndarray | None) -> Cells:
@@ -205,8 +203,8 @@ def _with_images(cells: Cells, images: np.ndarray | None) -> Cells:
 def _quantities(
     halves: Halves, position: int, covariates: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    carried = halves.invariance[..., position]
-    rows = np.concatenate([halves.dynamic_range, carried]).swapaxes(0, 1)  # (split, 4, unit)
+    invariance = halves.invariance[..., position]
+    rows = np.concatenate([halves.dynamic_range, invariance]).swapaxes(0, 1)  # (split, 4, unit)
     if covariates is not None:
         more = np.broadcast_to(covariates.T, (len(rows), *covariates.T.shape))
         rows = np.concatenate([rows, more], axis=1)
@@ -244,40 +242,18 @@ def _of_images(
         deviation = each - whole
         of_each += deviation.T @ deviation
     n = len(without_images)
-    added = _jackknife_covariance(np.array(without)) - (n - 1) / n * of_each
+    added = jackknife_covariance(np.array(without)) - (n - 1) / n * of_each
     size, direction = np.linalg.eigh(added)
     return (direction * np.maximum(size, 0.0)) @ direction.T  # images can only add
 
 
-def _jackknife_covariance(without: np.ndarray) -> np.ndarray:
-    deviation = without - without.mean(0)
-    return (len(without) - 1) / len(without) * deviation.T @ deviation
-
-
-def _inference(
-    measured: np.ndarray, covariance: np.ndarray, freedom: float, level: float
-) -> SplitSignature:
+def _inference(measured: np.ndarray, covariance: np.ndarray, freedom: float) -> SplitCorrelation:
     relation, *reliabilities = measured
     floored = np.maximum(reliabilities, MIN_RELIABILITY)
-    attenuation = float(np.sqrt(np.prod(floored)))
     gradient = np.array([1.0, *(-relation / (2 * floored))])
     with np.errstate(invalid="ignore", divide="ignore"):  # a perfect relation has no error
         error = np.sqrt(gradient @ covariance @ gradient) / (1 - relation**2)
-        z = np.arctanh(relation)
-        p_value = float(2 * stats.t.sf(abs(z) / error, freedom))
-    reach = stats.t.ppf((1 + level) / 2, freedom) * error
-    ends = [float(np.tanh(end) / attenuation) for end in (z - reach, z + reach)]
-    estimate = float(relation / attenuation)
-    if not min(reliabilities) >= MIN_RELIABILITY:
-        estimate, ends = np.nan, [np.nan, np.nan]
-    return SplitSignature(
-        spearman=estimate,
-        lower=ends[0],
-        upper=ends[1],
-        p_value=p_value,
-        attenuated=float(relation),
-        reliability_dynamic_range=float(reliabilities[0]),
-        reliability_invariance=float(reliabilities[1]),
-        error=float(error),
-        freedom=freedom,
-    )
+    known = min(reliabilities) >= MIN_RELIABILITY
+    attenuation = np.sqrt(np.prod(reliabilities)) if known else np.nan
+    correlation = RankCorrelation(float(relation), float(error), freedom, float(attenuation))
+    return SplitCorrelation(correlation, float(reliabilities[0]), float(reliabilities[1]))

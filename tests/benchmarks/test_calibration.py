@@ -7,8 +7,9 @@ import pytest
 from scipy import stats
 
 import calibration
-from artiphys.estimators.dynamic_range import dynamic_range, invariance
-from artiphys.estimators.moments import moments_across_images
+from artiphys.estimators.dynamic_range import dynamic_range
+from artiphys.estimators.invariance import invariance
+from artiphys.estimators.moments import variance_and_correlation
 from artiphys.estimators.signal_moments import (
     MAX_NOISE_ERROR,
     cells_of,
@@ -78,7 +79,7 @@ def recording(shared_data):
 def test_corrected_invariance_of_the_recording_is_unbiased(recording, make_responses):
     counts, rates = recording
     responses = make_responses(counts, units="spikes")
-    true = moments_across_images(rates, 0)[1][0, :, 1:]
+    true = variance_and_correlation(rates, 0)[1][:, 1:]
     found = {noise: invariance(responses, noise=noise).values for noise in (None, "corrected")}
     known = np.isfinite(true) & np.isfinite(found["corrected"])
     cells = cells_of(counts)
@@ -93,14 +94,14 @@ def test_corrected_invariance_of_the_recording_is_unbiased(recording, make_respo
 def test_the_true_signature_of_the_recording_lies_inside_the_interval(recording, make_responses):
     counts, rates = recording
     responses = make_responses(counts, units="spikes")
-    variance, correlation = moments_across_images(rates, 0)
+    variance, correlation = variance_and_correlation(rates, 0)
     result = signature(responses).isel(area=0)
     cells = cells_of(counts)
     error = noise_error(cells, signal_moments(cells, 0), 0)
     for column, position in enumerate(result["position"].values):
         lower, upper = result["interval"].sel(position=position).values
         used = error[:, position] <= MAX_NOISE_ERROR
-        pair = variance[0, used], correlation[0, used, position]
+        pair = variance[used], correlation[used, position]
         assert lower < stats.spearmanr(*pair).statistic < upper
         assert result["p_value_naive"].values[column] < 0.001
     assert dynamic_range(responses).attrs["noise"] == "split"

@@ -6,7 +6,7 @@ import xarray as xr
 from scipy import stats
 
 from artiphys.comparison.compare import compare
-from artiphys.comparison.matched_responses import matched_responses
+from artiphys.comparison.experiment import matched_responses
 from artiphys.errors import ArtiphysWarning, InputError
 from artiphys.responses.schema import validate
 from artiphys.signatures.report import verdict
@@ -329,7 +329,7 @@ def test_sessions_and_images_widen_the_interval():
 
 def test_too_few_sessions_are_told():
     model, brain = network(), recording(n_sessions=2, rate=40.0)
-    reason = r"area V4 \(\d+ units measured in 2 sessions, of which it takes 3\)"
+    reason = r"area V4 \(\d+ units could be measured, in 2 sessions, which is too few"
     with pytest.warns(ArtiphysWarning, match=reason):
         compare(model, brain, resample=("session", "unit"), **QUICK)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from artiphys.comparison.experiment import experiment_of, through_experiment
-from artiphys.estimators.moments import moments_across_images
+from artiphys.comparison.experiment import experiment_of, measured_through
+from artiphys.estimators.moments import variance_and_correlation
 from artiphys.estimators.signal_moments import cells_of, signal_moments
 from artiphys.simulation import simulate_responses
 
@@ -32,16 +32,16 @@ def test_without_noise_ranks_of_dynamic_range_and_invariances_are_the_models():
     experiment = quiet(experiment_of(recording(n_positions=3, rate=200.0).responses.values, 0))
     assert (experiment.variance > 0).all()
     values = network()
-    seen = np.nanmean(through_experiment(values, 0, experiment, np.random.default_rng(0)), axis=-1)
-    before, after = (moments_across_images(array, 0) for array in (values, seen))
-    assert (stats.rankdata(after[0][0]) == stats.rankdata(before[0][0])).all()
+    seen = np.nanmean(measured_through(values, 0, experiment, np.random.default_rng(0)), axis=-1)
+    before, after = (variance_and_correlation(array, 0) for array in (values, seen))
+    assert (stats.rankdata(after[0]) == stats.rankdata(before[0])).all()
     np.testing.assert_allclose(after[1], before[1], atol=1e-9)
 
 
 def test_the_model_takes_on_the_recordings_distributions():
     experiment = experiment_of(recording(rate=100.0).responses.values, 0)
     n_unit = len(experiment.mean)
-    seen = through_experiment(
+    seen = measured_through(
         network(n_unit=n_unit)[..., :2], 0, experiment, np.random.default_rng(0)
     )
     cells = cells_of(seen)
@@ -69,7 +69,7 @@ def test_noise_goes_with_the_mean_unless_means_are_negative():
     assert not experiment_of(centred, 0).proportional.any()
     experiment = experiment_of(values, 0)._replace(mean=np.full((60, 2), 50.0))
     experiment = experiment._replace(variance=np.full((60, 2), 100.0), n=np.full((60, 80, 2), 40))
-    seen = through_experiment(network()[..., :2], 0, experiment, np.random.default_rng(0))
+    seen = measured_through(network()[..., :2], 0, experiment, np.random.default_rng(0))
     level, noise = seen.mean(-1), seen.var(-1, ddof=1)
     slope = [np.corrcoef(x, y)[0, 1] for x, y in zip(level[:, :, 0], noise[:, :, 0], strict=True)]
     assert np.median(slope) > 0.4
@@ -79,7 +79,7 @@ def test_the_noise_is_that_of_the_recording_whatever_the_tuning():
     truth = recording(n_units=200, repeats=6, rate=40.0)
     experiment = experiment_of(truth.responses.values, 0)
     for values in (network(n_unit=200)[..., :2], truth.truth["rate"].values):
-        seen = through_experiment(values, 0, experiment, np.random.default_rng(0))
+        seen = measured_through(values, 0, experiment, np.random.default_rng(0))
         again = experiment_of(seen, 0)
         ratio = again.at_signal[:, 0] / experiment.at_signal[:, 0]
         assert np.nanmedian(ratio) == pytest.approx(1, abs=0.12)
@@ -90,7 +90,7 @@ def test_a_constant_unit_is_not_measured_and_nan_stays_nan():
     values[3] = 1.0
     values[5, 7] = np.nan
     experiment = experiment_of(recording().responses.values, 0)
-    seen = through_experiment(values, 0, experiment, np.random.default_rng(0))
+    seen = measured_through(values, 0, experiment, np.random.default_rng(0))
     assert np.isnan(seen[3]).all()
     assert np.isnan(seen[5, 7]).all()
     assert np.isfinite(seen[[0, 1, 2, 4]]).any((1, 2, 3)).all()

@@ -1,4 +1,4 @@
-"""Spearman's correlation against scipy's, resample by resample."""
+"""Spearman's correlation, its interval and p-value against scipy's; Fisher's z."""
 
 import numpy as np
 import pytest
@@ -7,12 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from artiphys.correlations.spearman import (
-    fisher_z,
-    permutation_p_value,
-    spearman,
-    spearman_resamples,
-)
+from artiphys.correlations.spearman import fisher_z, spearman
 from artiphys.errors import InputError
 
 
@@ -29,22 +24,8 @@ def test_the_estimate_is_scipys(seed, n, ties):
     x, y = pairs(seed, n, ties)
     if np.ptp(x) == 0 or np.ptp(y) == 0:
         return
-    assert float(spearman(x, y, n_resamples=1, rng=0).spearman) == stats.spearmanr(x, y).statistic
-
-
-@given(
-    seed=st.integers(0, 10**6), n=st.integers(3, 60), ties=st.booleans(), draws=st.integers(2, 90)
-)
-@settings(max_examples=60, deadline=None)
-def test_each_resample_is_scipys(seed, n, ties, draws):
-    x, y = pairs(seed, n, ties)
-    indices = np.random.default_rng(seed).integers(n, size=(150, draws))
-    ours = spearman_resamples(x, y, indices)
-    for r, draw in zip(ours, indices, strict=True):
-        if np.ptp(x[draw]) == 0 or np.ptp(y[draw]) == 0:
-            assert np.isnan(r)
-        else:
-            assert r == pytest.approx(stats.spearmanr(x[draw], y[draw]).statistic, abs=1e-12)
+    found = spearman(x, y, n_resamples=1, rng=0).spearman
+    np.testing.assert_allclose(found, stats.spearmanr(x, y).statistic, rtol=1e-13, atol=1e-15)
 
 
 @pytest.mark.parametrize("method", ["percentile", "BCa"])
@@ -60,49 +41,6 @@ def test_the_interval_is_scipys(method, ties):
         (x, y), statistic, paired=True, n_resamples=3000, method=method, vectorized=False, rng=2
     ).confidence_interval
     np.testing.assert_allclose(ours, theirs, atol=0.02)  # two streams of random numbers
-
-
-def test_the_bca_interval_is_scipys_for_the_same_resamples():
-    x, y = pairs(4, 30, ties=True)
-    indices = np.random.default_rng(0).integers(30, size=(999, 30), dtype=np.int32)
-    r = stats.spearmanr(x, y).statistic
-    from artiphys.correlations.spearman import bootstrap_interval
-
-    def leave_one_out():
-        keep = np.array([np.delete(np.arange(30), i) for i in range(30)])
-        return spearman_resamples(x, y, keep)
-
-    ours = bootstrap_interval(r, spearman_resamples(x, y, indices), 0.9, "BCa", leave_one_out)
-
-    class Distribution:  # scipy takes a resampling that has been done already
-        bootstrap_distribution = np.array([stats.spearmanr(x[d], y[d]).statistic for d in indices])
-
-    theirs = stats.bootstrap(
-        (x, y),
-        lambda x, y: stats.spearmanr(x, y).statistic,
-        paired=True,
-        vectorized=False,
-        n_resamples=0,
-        bootstrap_result=Distribution,
-        method="BCa",
-        confidence_level=0.9,
-    ).confidence_interval
-    np.testing.assert_allclose(ours, theirs, rtol=1e-10)
-
-
-@pytest.mark.parametrize("n", [5, 30])
-def test_the_p_value_is_scipys_permutation_test(n):
-    x, y = pairs(1, n, ties=False)
-    r = stats.spearmanr(x, y).statistic
-    ours = permutation_p_value(r, x, y, 20_000, np.random.default_rng(0))
-    theirs = stats.permutation_test(
-        (x,),
-        lambda x: stats.spearmanr(x, y).statistic,
-        permutation_type="pairings",
-        n_resamples=2000,
-        rng=1,
-    ).pvalue
-    assert ours == pytest.approx(theirs, abs=0.02 if n == 30 else 1e-12)
 
 
 def test_p_values_are_uniform_without_a_relation_and_not_with_one():
@@ -160,8 +98,8 @@ def test_broadcasting_and_missing_pairs():
     result = spearman(xr.DataArray(x, dims="unit"), carried, n_resamples=10, rng=0)
     assert result.n.values.tolist() == [11, 12]
     keep = np.arange(12) != 3
-    assert result.spearman.sel(position=1) == stats.spearmanr(x[keep], y[keep]).statistic
-    assert result.spearman.sel(position=2) == stats.spearmanr(x, -y).statistic
+    expected = [stats.spearmanr(x[keep], y[keep]).statistic, stats.spearmanr(x, -y).statistic]
+    np.testing.assert_allclose(result.spearman, expected, rtol=1e-13)
 
 
 @pytest.mark.parametrize(
@@ -205,19 +143,6 @@ def test_fisher_z():
     assert np.isnan(z[5])
     labelled = fisher_z(xr.DataArray(r, dims="unit", attrs={"formula": "Pearson"}))
     assert labelled.attrs == {"formula": "Pearson", "scale": "Fisher z"}
-
-
-@pytest.mark.parametrize("sign", [1, -1])
-@pytest.mark.parametrize("n", [3, 7, 40, 387])
-def test_resamples_of_a_perfect_relation_stay_within_one(n, sign):
-    x = np.random.default_rng(n).normal(size=n)
-    indices = np.random.default_rng(0).integers(n, size=(3000, n), dtype=np.int32)
-    resamples = spearman_resamples(x, sign * np.exp(x), indices)
-    known = resamples[~np.isnan(resamples)]
-    assert np.abs(known).max() <= 1
-    np.testing.assert_allclose(known, sign, rtol=1e-12)
-    result = spearman(x, sign * np.exp(x), n_resamples=500, rng=0)
-    assert (np.abs(result["interval"]) <= 1).all()
 
 
 def test_whole_numbers_of_numpy_are_whole_numbers():

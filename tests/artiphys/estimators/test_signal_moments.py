@@ -1,21 +1,14 @@
-"""Moments of the signal against loops and the truth, and halves that share nothing."""
+"""Moments of the signal against loops and the truth."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from artiphys.estimators.halves import halves_of
+from artiphys.estimators.moments import correlation_of
 from artiphys.estimators.ratio_bias import noise_terms, ratio_bias
-from artiphys.estimators.signal_moments import (
-    cells_of,
-    correlation_of,
-    first_half,
-    halves_of,
-    halves_of_splits,
-    noise_error,
-    signal_moments,
-    splits_by_images,
-)
+from artiphys.estimators.signal_moments import cells_of, noise_error, signal_moments
 
 
 def trials(seed, n_unit=4, n_image=9, n_position=3, n_trial=6, gaps=0.3):
@@ -104,18 +97,6 @@ def test_the_noise_error_is_the_scatter_of_an_uncorrelated_signal_or_a_little_mo
     assert 1 < np.median(noise_error(cells, moments, 0)[:, 1]) / scatter < 1.25
 
 
-def test_the_bias_of_the_ratio_is_taken_off():
-    """The centre of the correlations does not hang on the signal-to-noise ratio."""
-    rng = np.random.default_rng(2)
-    signal = rng.normal(size=(6000, 40, 1))
-    signal = np.concatenate([signal, 0.8 * signal + 0.6 * rng.normal(size=signal.shape)], axis=2)
-    values = signal[..., None] + 1.2 * rng.normal(size=(6000, 40, 2, 4))
-    plain, less = half_correlations(values)
-    true = np.corrcoef(signal[..., 0].ravel(), signal[..., 1].ravel())[0, 1]
-    assert np.nanmedian(less) == pytest.approx(true, abs=0.01)
-    assert np.nanmedian(plain) > true + 0.03
-
-
 def half_correlations(values):
     """Return the correlations of the second half, (unit), as they are and less their bias."""
     cells, half = cells_of(values), halves_of(values, 0)[1]
@@ -131,17 +112,6 @@ def spiking(rng, mean_rate, n_unit, n_image, repeats, tuning=0.7):
     counts = rng.poisson(np.broadcast_to(rate[..., None], (n_unit, n_image, 2, max(repeats))))
     n = rng.integers(repeats[0], repeats[1] + 1, (1, n_image, 2, 1))
     return np.where(np.arange(max(repeats)) < n, counts, np.nan)
-
-
-def test_noise_counts_where_the_signal_is():
-    """Spikes vary most at a unit's best images: twice the bias that their mean noise says."""
-    values = spiking(np.random.default_rng(3), 6.0, 6000, 60, (4, 4))
-    plain, less = half_correlations(values)
-    cells = cells_of(values)
-    moments = signal_moments(cells, 0)
-    by_mean_noise = (moments.noise / moments.variance)[:, 1].mean() * 2 / (2 * 60) * 2
-    assert np.mean(plain) - 1 > 1.4 * by_mean_noise
-    assert np.mean(less) == pytest.approx(1, abs=0.25 * (np.mean(plain) - 1))
 
 
 @pytest.mark.parametrize("repeats", [(2, 10), (2, 4)])
@@ -163,51 +133,3 @@ def test_cells_of_one_trial_share_one_noise_where_means_are_negative():
     np.testing.assert_allclose(cells_of(values).noise[0, :, 0], [1.0, (2 + 8) / 2, 4.0])
     values = np.array([[[[0.0, 2.0]], [[6.0, np.nan]], [[4.0, 8.0]]]])
     np.testing.assert_allclose(cells_of(values).noise[0, :, 0], [1.0, 5 * 6 / 3.5, 4.0])
-
-
-@given(seed=st.integers(0, 10**6), gaps=st.sampled_from([0.0, 0.3, 0.7]))
-@settings(max_examples=20, deadline=None)
-def test_halves_share_no_trial_and_leave_none_out(seed, gaps):
-    measured = ~np.isnan(trials(seed, gaps=gaps))
-    first = first_half(measured, 3)
-    second = measured & ~first
-    assert not (first & second).any()
-    assert ((first | second) == measured).all()
-    by_trials = ~splits_by_images(measured.sum(-1))
-    assert (np.abs(first.sum(-1) - second.sum(-1))[by_trials] <= 1).all()
-    whole_images = first[~by_trials].any((2, 3)) & second[~by_trials].any((2, 3))
-    assert not whole_images.any()
-
-
-@given(seed=st.integers(0, 10**6), gaps=st.sampled_from([0.0, 0.3, 0.7]))
-@settings(max_examples=20, deadline=None)
-def test_many_splits_at_once_are_the_same_halves(seed, gaps):
-    values = trials(seed, gaps=gaps)
-    at_once = halves_of_splits(values, range(3))
-    for h in (0, 1):
-        one_by_one = [halves_of(values, split)[h] for split in range(3)]
-        for name in ("mean", "n", "noise"):
-            expected = np.concatenate([getattr(cells, name) for cells in one_by_one])
-            np.testing.assert_allclose(
-                getattr(at_once[h], name), expected, rtol=1e-7, atol=1e-10, err_msg=name
-            )
-
-
-def test_halves_do_not_hang_on_which_other_units_are_there():
-    measured = ~np.isnan(trials(0, gaps=0.2))
-    np.testing.assert_array_equal(first_half(measured, 1)[2:], first_half(measured[2:], 1))
-
-
-def test_two_repeats_are_split_by_images():
-    n = np.full((1, 10, 2), 2)
-    assert splits_by_images(n).tolist() == [True]
-    assert splits_by_images(n + 1).tolist() == [False]
-    first = first_half(np.ones((1, 10, 2, 2), dtype=bool), 0)
-    assert first.all((2, 3)).sum() == first.any((2, 3)).sum() == 5
-
-
-def test_padding_changes_no_half():
-    values = trials(0, gaps=0.2)
-    padded = np.concatenate([values, np.full((*values.shape[:3], 3), np.nan)], axis=3)
-    first = first_half(~np.isnan(padded), 2)
-    np.testing.assert_array_equal(first[..., : values.shape[3]], first_half(~np.isnan(values), 2))

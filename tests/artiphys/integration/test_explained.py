@@ -9,32 +9,13 @@ from artiphys.errors import InputError
 from artiphys.integration.explained import agreement, explained_invariance
 from artiphys.integration.input_shares import input_shares
 from artiphys.integration.weights import diagonal_invariance, output_invariance
-from artiphys.rectification.moments import rectified_covariance
+from artiphys.rectification.covariance import rectified_covariance
 
 N = 6
 
 
-def drawn(n_images, *, seed=0, positions=(0.0, 0.125, 0.25), skewed=False):
-    """Return inputs that correlate with each other and with themselves when shifted."""
-    rng = np.random.default_rng(seed)
-    mixing = rng.normal(size=(N, N))
-    draw = rng.gamma(0.3, size=(n_images, 1, N)) if skewed else rng.normal(size=(n_images, 1, N))
-    values = draw + 0.7 * rng.normal(size=(n_images, len(positions), N)) * [[0], [0.5], [1]]
-    return xr.DataArray(
-        values @ mixing + rng.normal(size=N),
-        dims=("image", "position", "input"),
-        coords={"position": list(positions)},
-        attrs={"reference": 0.0},
-    )
-
-
-@pytest.fixture(scope="module")
-def weights():
-    return np.random.default_rng(9).normal(size=(40, N))
-
-
 @pytest.mark.parametrize("skewed", [False, True])
-def test_the_exact_prediction_is_what_units_do(weights, skewed):
+def test_the_exact_prediction_is_what_units_do(drawn, weights, skewed):
     inputs = drawn(50, skewed=skewed)
     explained = explained_invariance(inputs, weights).sel(prediction="exact")
     answers = np.maximum(inputs.values, 0) @ weights.T
@@ -52,7 +33,7 @@ def test_the_exact_prediction_is_what_units_do(weights, skewed):
     )
 
 
-def test_the_gaussian_prediction_is_that_of_the_joint_covariance(weights):
+def test_the_gaussian_prediction_is_that_of_the_joint_covariance(drawn, weights):
     inputs = drawn(80)
     explained = explained_invariance(inputs, weights).sel(prediction="gaussian", position=0.125)
     joint = np.concatenate([inputs.values[:, 0], inputs.values[:, 1]], axis=1)
@@ -63,7 +44,7 @@ def test_the_gaussian_prediction_is_that_of_the_joint_covariance(weights):
     np.testing.assert_allclose(explained["variance"], variance, rtol=1e-10)
 
 
-def test_the_gaussian_prediction_holds_for_normal_inputs_and_not_for_skewed_ones(weights):
+def test_the_gaussian_prediction_holds_for_normal_inputs_and_not_for_skewed_ones(drawn, weights):
     errors = []
     for skewed in (False, True):
         explained = explained_invariance(drawn(20_000, skewed=skewed), weights)
@@ -75,7 +56,7 @@ def test_the_gaussian_prediction_holds_for_normal_inputs_and_not_for_skewed_ones
     assert errors[1] > 0.1
 
 
-def test_the_diagonal_prediction_is_the_papers_where_inputs_keep_their_variance(weights):
+def test_the_diagonal_prediction_is_the_papers_where_inputs_keep_their_variance(drawn, weights):
     inputs = drawn(60)
     inputs[:, 1] = inputs[np.random.default_rng(0).permutation(60), 0]
     explained = explained_invariance(inputs, weights).sel(prediction="diagonal", position=0.125)
@@ -88,7 +69,7 @@ def test_the_diagonal_prediction_is_the_papers_where_inputs_keep_their_variance(
     np.testing.assert_allclose(explained["variance"], weights**2 @ variance)
 
 
-def test_the_linear_control_is_that_of_inputs_as_they_are(weights):
+def test_the_linear_control_is_that_of_inputs_as_they_are(drawn, weights):
     inputs = drawn(60)
     explained = explained_invariance(inputs, weights).sel(prediction="linear", position=0.25)
     answers = inputs.values @ weights.T
@@ -96,7 +77,7 @@ def test_the_linear_control_is_that_of_inputs_as_they_are(weights):
     assert explained["invariance"][4] == pytest.approx(r, abs=1e-12)
 
 
-def test_units_keep_their_labels_and_units_that_do_not_vary_are_nan(weights):
+def test_units_keep_their_labels_and_units_that_do_not_vary_are_nan(drawn, weights):
     labelled = xr.DataArray(
         np.concatenate([weights[:2], np.zeros((1, N))]),
         dims=("unit", "input"),
@@ -109,13 +90,13 @@ def test_units_keep_their_labels_and_units_that_do_not_vary_are_nan(weights):
     assert not np.isnan(explained["invariance"].sel(unit=["a", "b"])).any()
 
 
-def test_few_images_make_no_gaussian(weights):
+def test_few_images_make_no_gaussian(drawn, weights):
     explained = explained_invariance(drawn(19), weights)
     assert np.isnan(explained.sel(prediction="gaussian")["invariance"]).all()
     assert not np.isnan(explained.sel(prediction=["exact", "linear"])["invariance"]).any()
 
 
-def test_agreement_against_loops(weights):
+def test_agreement_against_loops(drawn, weights):
     inputs = drawn(60)
     explained = explained_invariance(inputs, weights)
     exact = explained.sel(prediction="exact", drop=True)
@@ -139,54 +120,6 @@ def test_agreement_against_loops(weights):
         agreement(explained, exact["variance"][1:], exact["invariance"])
 
 
-def test_shares_of_all_inputs_are_everything_and_shares_add_up(weights):
-    inputs = drawn(60)
-    everything = input_shares(inputs, weights, top=1.0, n_shuffles=1, rng=0)
-    np.testing.assert_allclose(everything["top_share"], 1)
-    np.testing.assert_allclose(everything["top_weight"], 1)
-    half = input_shares(inputs, weights, top=0.5, n_shuffles=1, rng=0)
-    rectified = np.maximum(inputs.values, 0)
-    order = np.argsort(-rectified[:, 0].var(axis=0))
-    rest = rectified[..., order[3:]] @ weights[:, order[3:]].T
-    all_of_it = rectified @ weights.T
-    covariances = [
-        (np.cov(one[:, 0, 7], other[:, 1, 7])[0, 1])
-        for one, other in ((rest, all_of_it), (all_of_it, rest), (all_of_it, all_of_it))
-    ]
-    share = 1 - (covariances[0] + covariances[1]) / 2 / covariances[2]
-    found = half["top_share"].sel(formula="exact", position=0.125)[7]
-    assert found == pytest.approx(share, abs=1e-10)
-
-
-def test_weights_in_their_places_and_in_others():
-    """Weights on the invariant inputs help, and moving or levelling them takes that away."""
-    rng = np.random.default_rng(0)
-    shared = rng.normal(size=(400, 1, 20))
-    noise = rng.normal(size=(400, 2, 20))
-    steady = np.arange(20) < 5
-    inputs = xr.DataArray(
-        np.where(steady, shared, noise),
-        dims=("image", "position", "input"),
-        coords={"position": [0.0, 0.25]},
-        attrs={"reference": 0.0},
-    )
-    weights = rng.normal(size=(30, 20)) * np.where(steady, 3.0, 1.0)
-    shares = input_shares(inputs, weights, rng=0)
-    middle = shares["invariance"].median("unit").sel(position=0.25)
-    for formula in ("exact", "diagonal"):
-        real, shuffled, equal = middle.sel(formula=formula).values
-        assert real > 0.6
-        assert shuffled < 0.45
-        assert equal < 0.4
-    explained = explained_invariance(inputs, weights)
-    for formula in ("exact", "diagonal"):
-        np.testing.assert_allclose(
-            shares["invariance"].sel(weights="real", formula=formula),
-            explained["invariance"].sel(prediction=formula),
-            atol=1e-12,
-        )
-
-
 @pytest.mark.parametrize(
     ("change", "match"),
     [
@@ -198,14 +131,7 @@ def test_weights_in_their_places_and_in_others():
         (lambda x: x.where(x < x.max()), "must be finite"),
     ],
 )
-def test_refusals(weights, change, match):
+def test_refusals(drawn, weights, change, match):
     for function in (explained_invariance, input_shares):
         with pytest.raises(InputError, match=match):
             function(change(drawn(10)), weights)
-
-
-def test_refusals_of_shares(weights):
-    with pytest.raises(InputError, match=r"top must lie in \(0, 1\]; got 0"):
-        input_shares(drawn(10), weights, top=0)
-    with pytest.raises(InputError, match="n_shuffles must be at least 1; got 0"):
-        input_shares(drawn(10), weights, n_shuffles=0)

@@ -11,26 +11,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from artiphys.errors import ArtiphysWarning, InputError
-from artiphys.rectification.exact_curve import exact_curve
-from artiphys.rectification.likelihood import Observed, maximise
 from artiphys.rectification.model import RectificationModel
 from artiphys.rectification.moments import rectified_moments
-
-SIGMA = 1.3
-
-
-def measured(m, rho, n_images, rng, sigma=SIGMA):
-    """Return variance and invariance of units, from responses to images and shifted images."""
-    first = rng.normal(size=(m.size, n_images))
-    rho = np.broadcast_to(rho, m.shape)[:, np.newaxis]
-    second = rho * first + np.sqrt(1 - rho**2) * rng.normal(size=first.shape)
-    first, second = (np.maximum(values + m[:, np.newaxis], 0) for values in (first, second))
-    variance = sigma**2 * first.var(axis=1, ddof=1)
-    first -= first.mean(axis=1, keepdims=True)
-    second -= second.mean(axis=1, keepdims=True)
-    root = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
-    with np.errstate(invalid="ignore"):
-        return variance, (first * second).sum(axis=1) / root
+from rectification_recovery import SIGMA, measured
 
 
 @pytest.mark.parametrize(("rho", "seed"), [(0.4, 0), (0.7, 1), (0.9, 2)])
@@ -412,24 +395,6 @@ def test_scatter_that_images_do_not_explain_is_said():
     assert re.search(r"as if there were \d+ images, not 500: they differ in rho or sigma", told)
 
 
-def test_nearest_places_would_run_away_where_the_likelihood_stays():
-    """Why mu/sigma is integrated out: left to be fitted, units go where errors are large."""
-    rng = np.random.default_rng(15)
-    variance, invariance = measured(rng.normal(0, 1, 200), 0.7, 500, rng)
-    observed = Observed(np.log(variance), np.arctanh(invariance), 500)
-    estimate = maximise(observed)
-    assert np.exp(estimate.log_sigma) == pytest.approx(SIGMA, rel=0.05)
-    from artiphys.rectification.likelihood import _curve, _squares
-
-    def nearest(log_sigma, fisher_rho):
-        curve = _curve(observed, estimate._replace(fisher_rho=fisher_rho))
-        return _squares(observed, log_sigma, curve).min(axis=1).sum()
-
-    here = nearest(estimate.log_sigma, estimate.fisher_rho)
-    away = min(nearest(estimate.log_sigma + 3, z) for z in np.linspace(0.9, 3, 40))
-    assert away < 0.5 * here
-
-
 PLACES = {
     "normal": np.random.default_rng(1).normal(0, 1, 200),
     "beyond the end": np.linspace(-2, 6, 40),
@@ -454,14 +419,3 @@ def test_units_exactly_on_a_curve_give_its_parameters(m, rho, sigma, n_images):
     within = m < 3  # beyond, hardly anything is cut off
     np.testing.assert_allclose(model.mu_over_sigma_.values[within], m[within], atol=0.01)
     np.testing.assert_allclose(model.predict(truth.var1), truth.corr, atol=1e-5)
-
-
-def test_units_nearly_on_a_curve_are_left_to_the_likelihood():
-    rng = np.random.default_rng(5)
-    m = rng.normal(0, 1, 100)
-    truth = rectified_moments(m, m, 1, 1, 0.8)
-    z = np.arctanh(truth.corr)
-    assert exact_curve(np.log(truth.var1), z) is not None
-    assert exact_curve(np.log(truth.var1), z + 1e-3 * rng.normal(size=m.size)) is None
-    other_curve = np.sort(z)[np.argsort(np.argsort(truth.var1))] ** 2
-    assert exact_curve(np.log(truth.var1), other_curve) is None

@@ -7,7 +7,8 @@ import pytest
 import xarray as xr
 
 from artiphys.errors import InputError, SchemaError
-from artiphys.responses.schema import reference_label, require, response_array, validate
+from artiphys.responses.array import response_array
+from artiphys.responses.schema import reference_label, require, validate
 
 
 def objects(*values):

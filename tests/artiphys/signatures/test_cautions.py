@@ -6,14 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from artiphys.signatures.cautions import cautions, images_share
+from artiphys.signatures.relation import Relation
 
-ROW = {
-    "p_value": 0.3,
-    "n_units": 60,
-    "n_too_noisy": 0,
-    "n_without_signal": 0,
-    "reliability_invariance": 0.9,
-}
+RELATION = Relation(
+    spearman=0.1,
+    lower=-0.2,
+    upper=0.4,
+    p_value=0.3,
+    n_units=60,
+    n_too_noisy=0,
+    n_without_signal=0,
+    reliability_invariance=0.9,
+)
 
 
 @pytest.mark.parametrize(
@@ -30,12 +34,12 @@ ROW = {
     ],
 )
 def test_what_is_said(change, share, text):
-    said = cautions(ROW | change, share=share, n_image=30, resample=("unit",))
+    said = cautions(RELATION._replace(**change), share=share, n_image=30, resample=("unit",))
     assert said == text if not text else text in said
 
 
 def test_images_that_are_drawn_anew_call_for_no_caution():
-    assert cautions(ROW, share=0.5, n_image=30, resample=("image", "unit")) == ""
+    assert cautions(RELATION, share=0.5, n_image=30, resample=("image", "unit")) == ""
 
 
 @pytest.mark.parametrize("spread", [0.1, 0.5])

@@ -1,0 +1,120 @@
+"""What each side of a comparison shows: an area as recorded, a layer seen through the recording."""
+
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from artiphys.comparison.experiment import experiment_of, measured_through
+from artiphys.comparison.sides import Sides, images_drawn
+from artiphys.correlations.inference import UNKNOWN, RankCorrelation, jackknife_correlation
+from artiphys.estimators.measurement import measurement_of
+from artiphys.estimators.moments import variance_and_correlation
+from artiphys.estimators.signal_moments import MAX_NOISE_ERROR
+from artiphys.signatures.relation import Relation, relation_from
+from artiphys.signatures.request import SESSION
+from artiphys.signatures.split_halves import (
+    MIN_UNITS,
+    Halves,
+    averaged_signature,
+    halves_in_splits,
+)
+from artiphys.signatures.trials import relation_of, split_units
+
+__all__ = ["Shown", "of_area", "of_layer"]
+
+SPLITS_OF_A_PASS = 8
+
+
+class Shown(NamedTuple):
+    """The relation of one side at one position, and what the responses as measured say."""
+
+    relation: Relation
+    naive: RankCorrelation
+
+    @property
+    def correlation(self) -> RankCorrelation:
+        """The relation's, with what an interval of any level is made from."""
+        return self.relation.correlation or UNKNOWN
+
+
+def of_area(recorded: xr.DataArray, sides: Sides, resample: tuple[str, ...]) -> list[Shown]:
+    """Return the relation in an area at each position; the reference is the first of them."""
+    if not sides.trials:
+        return _as_measured(recorded)
+    naive = _as_measured(recorded.mean("trial", keep_attrs=True))
+    units = split_units(
+        measurement_of(recorded, None, "split"),
+        each_image="image" in resample,
+        sessions=recorded[SESSION].values if "session" in resample else None,
+    )
+    return [
+        Shown(relation_of(units, p, level=0.95), as_it_is.naive)
+        for p, as_it_is in enumerate(naive, start=1)
+    ]
+
+
+def of_layer(
+    probed: xr.DataArray,
+    recorded: xr.DataArray,
+    sides: Sides,
+    n_passes: int,
+    rng: np.random.Generator,
+) -> list[Shown]:
+    """Return the relation in a layer at each position, seen through an area's recording."""
+    if not sides.matched:
+        return _as_measured(probed)
+    if not sides.trials:
+        return _on_fewer_images(probed, recorded, n_passes, rng)
+    naive = _as_measured(probed)
+    experiment = experiment_of(recorded.values, 0)
+    if experiment.mean.size == 0:
+        return [Shown(relation_from(UNKNOWN, 0), as_it_is.naive) for as_it_is in naive]
+    passes = []
+    for _ in range(n_passes):
+        values, _images = images_drawn(probed, recorded, rng)
+        trials = measured_through(values, 0, experiment, rng)
+        passes += halves_in_splits(trials, 0, SPLITS_OF_A_PASS)
+    return [
+        Shown(_over_passes(passes, p), as_it_is.naive) for p, as_it_is in enumerate(naive, start=1)
+    ]
+
+
+def _over_passes(passes: list[Halves], position: int) -> Relation:
+    usable = [halves.noise_error[:, position] <= MAX_NOISE_ERROR for halves in passes]
+    n_units = float(np.median([members.sum() for members in usable]))
+    if n_units < MIN_UNITS:
+        return relation_from(UNKNOWN, round(n_units))
+    enough = [k for k, members in enumerate(usable) if members.sum() >= MIN_UNITS]
+    found = averaged_signature([passes[k] for k in enough], position, [usable[k] for k in enough])
+    return relation_from(found.correlation, round(n_units))
+
+
+def _on_fewer_images(
+    probed: xr.DataArray, recorded: xr.DataArray, n_passes: int, rng: np.random.Generator
+) -> list[Shown]:
+    """Return the layer on as many images as the recording has, the passes averaged."""
+    passes = []
+    for _ in range(n_passes):
+        values, images = images_drawn(probed, recorded, rng)
+        passes.append(_as_measured(probed.isel(image=images).copy(data=values)))
+    result = []
+    for p, as_it_is in enumerate(_as_measured(probed)):
+        of_passes = [shown[p] for shown in passes]
+        mean = RankCorrelation(*np.mean([tuple(one.naive) for one in of_passes], axis=0))
+        n_units = float(np.median([one.relation.n_units for one in of_passes]))
+        result.append(Shown(relation_from(mean, round(n_units)), as_it_is.naive))
+    return result
+
+
+def _as_measured(averages: xr.DataArray) -> list[Shown]:
+    """Return the relation of averages (unit, image, position), whatever noise is in them."""
+    x, correlation = variance_and_correlation(averages.values, 0)
+    shown = []
+    for y in correlation[:, 1:].T:
+        known = np.isfinite(x) & np.isfinite(y)
+        found = UNKNOWN
+        if known.sum() >= MIN_UNITS and np.ptp(x[known]) > 0 and np.ptp(y[known]) > 0:
+            found = jackknife_correlation(x[known], y[known])
+        shown.append(Shown(relation_from(found, int(known.sum())), found))
+    return shown

@@ -1,0 +1,167 @@
+"""What is to be measured: one response array, its reference and what is done about its noise.
+
+Every public function makes this record once, at its door, and all that it calls take the record.
+"""
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+
+from artiphys.errors import InputError
+from artiphys.estimators.reference import best_positions, is_best
+from artiphys.responses.schema import reference_label, require
+
+__all__ = [
+    "Measurement",
+    "Noise",
+    "measurement",
+    "measurement_of",
+    "resolved_noise",
+    "without_dims",
+]
+
+Noise = Literal["auto", "corrected", "split"] | None
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Responses that were checked, with the reference and the noise resolved.
+
+    Attributes
+    ----------
+    responses : xarray.DataArray, (unit, image, position[, trial])
+        Without trials where `noise` is None.
+    reference : str or number
+        Label of the reference position, or "best".
+    own : numpy.ndarray of int, (unit)
+        Index of each unit's reference position; -1 where a unit has none.
+    noise : {None, "corrected", "split"}
+        What is done about the noise of the trials.
+    """
+
+    responses: xr.DataArray
+    reference: Hashable
+    own: np.ndarray
+    noise: Noise
+
+    @property
+    def values(self) -> np.ndarray:
+        """The responses as numbers."""
+        return self.responses.values
+
+    @property
+    def has_trials(self) -> bool:
+        """Whether single trials are at hand."""
+        return "trial" in self.responses.dims
+
+    @property
+    def away(self) -> list[int]:
+        """The positions to measure invariance at: all but the reference, if all units share one."""
+        n_position = self.responses.sizes["position"]
+        if is_best(self.reference, self.responses["position"].values):
+            return list(range(n_position))
+        return [at for at in range(n_position) if at != self.own[0]]
+
+    def by_reference(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield each reference position with its units (bool)."""
+        for at in np.unique(self.own[self.own >= 0]):
+            yield int(at), self.own == at
+
+    def as_measured(self) -> "Measurement":
+        """Return the record of the mean responses, whatever noise is in them."""
+        responses = self.responses
+        if self.has_trials:
+            responses = responses.mean("trial", keep_attrs=True)
+        return replace(self, responses=responses, noise=None)
+
+    def of_units(self, members: np.ndarray) -> "Measurement":
+        """Return the record of some units (bool)."""
+        return replace(
+            self, responses=self.responses.isel(unit=np.flatnonzero(members)), own=self.own[members]
+        )
+
+
+def measurement(
+    responses: xr.DataArray,
+    *,
+    reference: Hashable | None = None,
+    noise: Noise = "auto",
+    name: str = "responses",
+) -> Measurement:
+    """Return what is to be measured; the arguments are those of :func:`artiphys.dynamic_range`.
+
+    Raises
+    ------
+    InputError
+        If dims are missing, labels repeat, the reference is not among the positions, or `noise`
+        asks for what the trials do not allow.
+    """
+    _check_noise(noise)
+    return measurement_of(require(responses, name=name), reference, noise)
+
+
+def measurement_of(
+    responses: xr.DataArray, reference: Hashable | None, noise: Noise
+) -> Measurement:
+    """Return :func:`measurement` of an array that was checked by ``require`` already."""
+    noise = resolved_noise(responses, noise)
+    labels = responses["position"].values.tolist() if "position" in responses.coords else []
+    if is_best(reference, labels):
+        if "trial" not in responses.dims:
+            msg = "reference='best' chooses on trials of its own; got averages; name a position"
+            raise InputError(msg)
+        own, values = best_positions(responses.values)
+        names = np.array([str(labels[at]) if at >= 0 else "" for at in own])
+        responses = responses.copy(data=values).assign_coords(reference=("unit", names))
+        label: Hashable = "best"
+    else:
+        label = reference_label(responses, reference)
+        own = np.full(responses.sizes["unit"], labels.index(label))
+    if noise is None and "trial" in responses.dims:
+        responses = responses.mean("trial", keep_attrs=True)
+    return Measurement(responses, label, own, noise)
+
+
+def resolved_noise(responses: xr.DataArray, noise: Any) -> Noise:
+    """Return `noise` with "auto" resolved, once the responses are known to allow it.
+
+    Raises
+    ------
+    InputError
+        If `noise` is none of the choices, needs trials or repeats that are not there, or nothing
+        was measured.
+    """
+    _check_noise(noise)
+    if noise in ("corrected", "split") and "trial" not in responses.dims:
+        msg = (
+            f"responses must have a 'trial' dim for noise={noise!r}; got averages only; use "
+            "noise=None"
+        )
+        raise InputError(msg)
+    if noise is None or "trial" not in responses.dims:
+        return None
+    n_trials = responses.notnull().sum("trial")
+    if not bool((n_trials > 1).any()):
+        if not bool((n_trials > 0).any()):
+            msg = "responses must hold something that was measured; got NaN only"
+            raise InputError(msg)
+        msg = (
+            "no cell has 2 trials, which say how noisy it is; use noise=None, and mind that noise "
+            "then counts as dynamic range"
+        )
+        raise InputError(msg)
+    return "split" if noise == "auto" else noise
+
+
+def without_dims(responses: xr.DataArray, *dims: str) -> xr.DataArray:
+    """Return the first entry along dims, if they are there: what a result is made like."""
+    return responses.isel({dim: 0 for dim in dims if dim in responses.dims}, drop=True)
+
+
+def _check_noise(noise: Any) -> None:
+    if noise not in (None, "auto", "corrected", "split"):
+        msg = f"noise must be None, 'auto', 'corrected' or 'split'; got {noise!r}"
+        raise InputError(msg)

@@ -1,0 +1,107 @@
+"""What a signature is asked of: the responses, groups of units, and what its uncertainty is over.
+
+Made once, at the door; both ways to estimate take it.
+"""
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from artiphys.correlations.resampling import check_resampling
+from artiphys.errors import InputError
+from artiphys.estimators.measurement import Measurement, Noise, measurement_of
+from artiphys.responses.schema import require
+from artiphys.signatures.covariates import covariate_names, covariates_of
+from artiphys.signatures.groups import checked_resample, group_names
+
+__all__ = ["SESSION", "Request", "request"]
+
+SESSION = "source"  # the coordinate that says which session a unit was recorded in
+
+
+@dataclass(frozen=True)
+class Request:
+    """Arguments of :func:`artiphys.signature`, checked and resolved.
+
+    Attributes
+    ----------
+    measured : Measurement
+    trials : bool
+        Whether the responses came with single trials, noise taken off or not.
+    by : str
+    groups : numpy.ndarray
+        Values of the coordinate `by`, in the order in which they first appear.
+    resample : tuple of str
+    covariates : tuple of str
+    constant : numpy.ndarray, (unit, covariate), or None
+        What is held constant.
+    n_resamples : int
+    level : float
+    rng : seed or numpy.random.Generator
+    """
+
+    measured: Measurement
+    trials: bool
+    by: str
+    groups: np.ndarray
+    resample: tuple[str, ...]
+    covariates: tuple[str, ...]
+    constant: np.ndarray | None
+    n_resamples: int
+    level: float
+    rng: Any
+
+    def members(self) -> Iterator[tuple[Any, np.ndarray]]:
+        """Yield each group with its units (bool)."""
+        values = self.measured.responses[self.by].values
+        for group in self.groups:
+            yield group, values == group
+
+    @property
+    def sessions(self) -> np.ndarray | None:
+        """The session of each unit, where sessions are resampled."""
+        if "session" not in self.resample:
+            return None
+        return self.measured.responses[SESSION].values
+
+    @property
+    def positions(self) -> dict[str, xr.DataArray]:
+        """The coordinates along the positions at which invariance is measured."""
+        away = self.measured.responses.isel(position=self.measured.away)
+        return {str(name): c for name, c in away.coords.items() if c.dims == ("position",)}
+
+
+def request(
+    responses: xr.DataArray,
+    *,
+    by: str,
+    reference: Hashable | None,
+    noise: Noise,
+    resample: Sequence[str],
+    covariates: str | Sequence[str],
+    n_resamples: int,
+    level: float,
+    rng: Any,
+) -> Request:
+    """Return what is asked; the arguments are those of :func:`artiphys.signature`.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range or does not go with the others.
+    """
+    check_resampling(n_resamples, level)
+    resample = checked_resample(resample)
+    responses = require(responses)
+    measured = measurement_of(responses, reference, noise)
+    named = covariate_names(responses, covariates)
+    groups = group_names(responses, by)
+    if "session" in resample and SESSION not in responses.coords:
+        msg = f"resample=('session', 'unit') needs the coordinate {SESSION!r} along 'unit'"
+        raise InputError(msg)
+    constant = covariates_of(responses, named)
+    trials = "trial" in responses.dims
+    return Request(measured, trials, by, groups, resample, named, constant, n_resamples, level, rng)

@@ -1,0 +1,123 @@
+"""What there was too little of for an estimate: the one place that puts it into words."""
+
+import warnings
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from artiphys.errors import ArtiphysWarning, counted, listed
+from artiphys.estimators.measurement import Noise
+from artiphys.signatures.relation import Relation
+
+__all__ = [
+    "MIN_SESSIONS",
+    "UNDEFINED",
+    "warn_of_too_little",
+    "warn_of_undefined",
+    "why_no_estimate",
+]
+
+MIN_SESSIONS = 3
+UNDEFINED = {
+    None: "constant responses, or fewer than 3 images",
+    "corrected": "no more variance than noise gives, one repeat only, or fewer than 3 images",
+    "split": "no more variance than noise gives, too noisy, one repeat only, fewer than 3 images",
+}
+
+
+def why_no_estimate(
+    n_units: int, needed: int, n_sessions: int | None = None, covariates: Sequence[str] = ()
+) -> str:
+    """Return why units that were measured have no rank correlation.
+
+    Parameters
+    ----------
+    n_units : int
+        Those with both quantities, and all covariates.
+    needed : int
+        As many as it takes.
+    n_sessions : int, optional
+        Sessions of these units, where sessions are resampled.
+    covariates : sequence of str
+        What was held constant.
+    """
+    held = f" with {listed(covariates, last='and')} held constant" if covariates else ""
+    units = counted(n_units, "unit")
+    if n_units < needed:
+        return f"{units} could be measured, which is too few: it takes {needed}"
+    if n_sessions is not None and n_sessions < MIN_SESSIONS:
+        return (
+            f"{units} could be measured, in {counted(n_sessions, 'session')}, which is too few to "
+            f"tell of sessions at large: it takes {MIN_SESSIONS}"
+        )
+    return f"the {units} are all alike in dynamic range or in invariance{held}"
+
+
+def warn_of_undefined(
+    groups: Iterable[Any], rows: Sequence[Sequence[Relation]], noise: Noise, enough: int
+) -> None:
+    """Tell of units left out and of groups without an estimate, where noise is not split."""
+    left_out, alike = [], []
+    for group, relations in zip(groups, rows, strict=True):
+        n_out = max(relation.n_undefined or 0 for relation in relations)
+        if n_out:
+            n_all = max(relation.n_all for relation in relations)
+            left_out.append(f"{group}: {n_out} of {n_all} units left out")
+        n_alike = sum(np.isnan(one.spearman) and one.n_units >= enough for one in relations)
+        if n_alike:
+            alike.append(f"{group}: at {n_alike} of {len(relations)} positions")
+    if left_out:
+        named = listed(left_out, "groups")
+        _warn(f"{named}: their dynamic range or invariance is undefined ({UNDEFINED[noise]})")
+    if alike:
+        named = listed(alike, "groups")
+        why = "all units are alike in dynamic range or in invariance"
+        _warn(f"{named} r_s is undefined: {why}")
+
+
+def warn_of_too_little(
+    groups: Iterable[Any], rows: Sequence[Sequence[Relation]], min_units: int, n_covariates: int
+) -> None:
+    """Tell of groups without a test, or with a test and no estimate, where noise is split."""
+    small = [
+        str(group)
+        for group, relations in zip(groups, rows, strict=True)
+        if max(relation.n_all for relation in relations) < min_units
+    ]
+    for group, relations in zip(groups, rows, strict=True):
+        if str(group) in small:
+            continue
+        untested = [one for one in relations if np.isnan(one.p_value)]
+        n_unknown = sum(np.isnan(one.spearman) for one in relations) - len(untested)
+        if untested:
+            where = f"{group}: at {len(untested)} of {len(relations)} positions"
+            _warn(f"{where} {_too_little(untested, min_units + n_covariates)}")
+        if n_unknown:
+            _warn(
+                f"{group}: at {n_unknown} of {len(relations)} positions the units do not "
+                "measurably differ in dynamic range or in invariance; there is a p-value but no "
+                "estimate"
+            )
+    if small:
+        of = counted(len(small), "group")
+        named = listed(small, "groups")
+        _warn(f"fewer than {min_units} units, too few to tell, in {of}: {named}")
+
+
+def _too_little(untested: Sequence[Relation], needed: int) -> str:
+    """Return what there was too little of at the worst of the positions, and the remedy."""
+    worst = min(untested, key=lambda one: one.n_units)
+    why = why_no_estimate(worst.n_units, needed, worst.n_sessions)
+    if worst.n_units >= needed:
+        return f"{why}; resample=('unit',) asks about units"
+    well, remedy = "well enough", "record more repeats or more units"
+    if worst.n_without_covariate:
+        well += " and have every covariate"
+        remedy = "hold fewer constant, or record more units"
+    of = f"too few of {worst.n_all} units could be measured {well}"
+    return f"{of}, {worst.n_units} where it takes {needed}; {remedy}"
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, ArtiphysWarning, stacklevel=5)
