@@ -25,6 +25,7 @@ from artiphys.responses.schema import validate
 from artiphys.responses.storage import open_responses, save_responses
 from artiphys.signatures.report import verdict
 from artiphys.signatures.signature import signature
+from artiphys.signatures.unit_table import unit_table
 from artiphys.simulation import simulate_responses
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "split_half_reliability",
     "square_root",
     "translation_invariance",
+    "unit_table",
     "validate",
     "verdict",
     "weight_share",

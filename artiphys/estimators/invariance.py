@@ -17,7 +17,7 @@ from artiphys.estimators.signal_moments import (
     signal_moments,
 )
 
-__all__ = ["invariance", "invariance_of"]
+__all__ = ["invariance", "invariance_of", "noise_error_of"]
 
 FORMULAS = {
     None: "Pearson correlation across images with the reference position",
@@ -116,6 +116,20 @@ def invariance_of(measured: Measurement) -> xr.DataArray:
         "n_too_noisy": int(too_noisy.sum()),
     }
     return result
+
+
+def noise_error_of(measured: Measurement) -> np.ndarray:
+    """Return the standard error that noise gives each correlation (unit, position).
+
+    From all the trials, whatever the correlation is: see
+    :func:`artiphys.estimators.signal_moments.noise_error`. NaN at the reference.
+    """
+    error = np.full((measured.own.size, measured.responses.sizes["position"]), np.nan)
+    for at, members in measured.by_reference():
+        cells = cells_of(measured.values[members])
+        error[members] = noise_error(cells, signal_moments(cells, at), at)
+        error[members, at] = np.nan
+    return error
 
 
 def _correlation(values: np.ndarray, at: int, noise: Noise) -> tuple[np.ndarray, np.ndarray]:

@@ -19,6 +19,7 @@ __all__ = [
 MIN_IMAGES_VARIANCE = 2
 MIN_IMAGES_CORRELATION = 3
 CONSTANT = 1e-13  # spread below this share of the largest is rounding, as in scipy.stats.pearsonr
+RESAMPLED_CONSTANT = 1e-13  # of the sum of squares about another mean: below it there is none left
 PERFECT = 1e-12  # a correlation this close to ±1 is ±1, so that units of equal columns tie in rank
 
 
@@ -143,8 +144,14 @@ def _resampled(
     first = np.broadcast_to(first, second.shape)
     with np.errstate(invalid="ignore", divide="ignore"):
         sum1, sum2 = total(first), total(second)
-        squares = [total(first**2) - sum1**2 / n, total(second**2) - sum2**2 / n]
+        squares = [_scatter(total(first**2), sum1, n), _scatter(total(second**2), sum2, n)]
         return n, squares, total(first * second) - sum1 * sum2 / n
+
+
+def _scatter(squares: np.ndarray, total: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """Return the sum of squares about the mean; 0 for a resample of equal responses."""
+    scatter = squares - total**2 / n
+    return np.where(scatter <= RESAMPLED_CONSTANT * squares, 0.0, scatter)
 
 
 def _largest(values: np.ndarray, shown: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import xarray as xr
 from artiphys.errors import ArtiphysWarning, InputError, listed
 from artiphys.estimators.reliability import signal_to_noise_of
 
-__all__ = ["MEASURED", "covariate_names", "covariates_of"]
+__all__ = ["MEASURED", "covariate_names", "covariates_of", "measured_covariate"]
 
 MEASURED = ("mean_response", "signal_to_noise", "n_repeats")
 OF_TRIALS = MEASURED[1:]
@@ -67,7 +67,7 @@ def covariates_of(responses: xr.DataArray, names: Sequence[str]) -> np.ndarray |
             values = np.where(np.isfinite(values), values, np.nan)
             _warn_of_missing(responses, name, np.isnan(values))
         else:
-            values = _measured(responses, name)
+            values = measured_covariate(responses, name)
         columns.append(values)
     return np.stack(columns, axis=-1)
 
@@ -108,7 +108,8 @@ def _warn_of_missing(responses: xr.DataArray, name: str, missing: np.ndarray) ->
     warnings.warn(msg, ArtiphysWarning, stacklevel=5)
 
 
-def _measured(responses: xr.DataArray, name: str) -> np.ndarray:
+def measured_covariate(responses: xr.DataArray, name: str) -> np.ndarray:
+    """Return one of :data:`MEASURED` of the units (unit)."""
     if name == "mean_response":
         dims = [dim for dim in responses.dims if dim != "unit"]
         return responses.mean(dims).values

@@ -11,7 +11,7 @@ from statsmodels.stats.multitest import multipletests
 
 from artiphys.errors import ArtiphysWarning, InputError
 
-__all__ = ["checked_resample", "group_names", "groups_of", "q_values"]
+__all__ = ["checked_resample", "group_names", "groups_of", "has_group", "q_values"]
 
 RESAMPLES = (("unit",), ("image", "unit"), ("session", "unit"))
 
@@ -34,7 +34,7 @@ def group_names(responses: xr.DataArray, by: str, *, argument: str = "by") -> np
         msg = f"{argument} must be a coordinate along 'unit': one of {along_unit}; got {by!r}"
         raise InputError(msg)
     values = responses[by].values
-    missing = pd.isna(values)
+    missing = ~has_group(responses, by)
     if missing.all():
         msg = f"{argument}={by!r} is missing (NaN) for every unit; choose another of {along_unit}"
         raise InputError(msg)
@@ -43,6 +43,11 @@ def group_names(responses: xr.DataArray, by: str, *, argument: str = "by") -> np
         msg = f"{by!r} is missing (NaN) for {of}; they are left out"
         warnings.warn(msg, ArtiphysWarning, stacklevel=4)
     return np.array(list(dict.fromkeys(values[~missing].tolist())), dtype=values.dtype)
+
+
+def has_group(responses: xr.DataArray, by: str) -> np.ndarray:
+    """Return which units (bool) belong to a group, `by` not being missing."""
+    return ~pd.isna(responses[by].values)
 
 
 def groups_of(responses: xr.DataArray, by: str, *, argument: str = "by") -> dict[Any, xr.DataArray]:

@@ -10,6 +10,7 @@ from artiphys.estimators.invariance import invariance_of
 from artiphys.estimators.measurement import Measurement
 from artiphys.estimators.signal_moments import MAX_NOISE_ERROR
 from artiphys.signatures.cautions import cautions, images_share
+from artiphys.signatures.left_out import LEFT_OUT, of_one_repeat, why_left_out
 from artiphys.signatures.naive import naive_relation
 from artiphys.signatures.relation import Relation, dataset_of, relation_from
 from artiphys.signatures.request import Request
@@ -103,27 +104,21 @@ def split_units(
         The session of each unit, for sessions at large.
     """
     halves, *without = _halves(measured.values, measured.own, each_image)
-    of_one_repeat = _of_one_repeat(measured.values, measured.own)
-    return SplitUnits(halves, without, measured.own, of_one_repeat, covariates, sessions)
+    once = of_one_repeat(measured.values, measured.own)
+    return SplitUnits(halves, without, measured.own, once, covariates, sessions)
 
 
 def relation_of(units: SplitUnits, position: int, level: float) -> Relation:
     """Return the relation at the position of that index, and the counts of units left out."""
-    error = units.halves.noise_error[:, position]
-    unknown = np.isnan(error) & (units.own != position)
-    well = usable = error <= MAX_NOISE_ERROR
+    reason = why_left_out(units.halves.noise_error, units.own, units.of_one_repeat)[:, position]
+    well = usable = reason == ""
     if units.covariates is not None:
         usable = well & np.isfinite(units.covariates).all(1)
     sessions = None if units.sessions is None else units.sessions[usable]
     n_covariates = 0 if units.covariates is None else units.covariates.shape[1]
-    counts: dict[str, Any] = {
-        "n_sessions": None if sessions is None else np.unique(sessions).size,
-        "n_too_noisy": int((np.isfinite(error) & (error > MAX_NOISE_ERROR)).sum()),
-        "n_without_signal": int(np.isinf(error).sum()),
-        "n_without_repeats": int((unknown & units.of_one_repeat[:, position]).sum()),
-        "n_not_measured": int((unknown & ~units.of_one_repeat[:, position]).sum()),
-        "n_without_covariate": int((well & ~usable).sum()),
-    }
+    counts: dict[str, Any] = {name: int((reason == why).sum()) for name, why in LEFT_OUT.items()}
+    counts["n_without_covariate"] = int((well & ~usable).sum())
+    counts["n_sessions"] = None if sessions is None else np.unique(sessions).size
     n_units = int(usable.sum())
     few_sessions = sessions is not None and counts["n_sessions"] < MIN_SESSIONS
     found = NOTHING_FOUND
@@ -169,15 +164,6 @@ def _halves(values: np.ndarray, own: np.ndarray, each_image: bool) -> list[Halve
             whole.noise_error[members] = part.noise_error
             whole.noise_error[members, at] = np.nan
     return result
-
-
-def _of_one_repeat(values: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """Return where units (unit, position) and their references were shown, one never twice."""
-    n = (~np.isnan(values)).sum(-1)
-    shown, repeated = (n > 0).any(1), (n > 1).any(1)
-    at = np.maximum(own, 0)[:, None]
-    both_shown = shown & np.take_along_axis(shown, at, axis=1) & (own >= 0)[:, None]
-    return both_shown & ~(repeated & np.take_along_axis(repeated, at, axis=1))
 
 
 def _at_reference(measured: Measurement) -> np.ndarray:

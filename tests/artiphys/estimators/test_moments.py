@@ -85,3 +85,13 @@ def test_a_correlation_that_is_nearly_perfect_is_not_made_perfect():
     correlation = variance_and_correlation(values, 0)[1][:, 1]
     assert (correlation < 1).all()
     assert (correlation > 1 - 1e-9).all()
+
+
+def test_a_resample_of_equal_responses_has_no_correlation():
+    """Sums of squares about the mean of all images leave rounding, which must rank no unit."""
+    values = np.random.default_rng(9).normal(size=(200, 12, 2))
+    values[:, :6, 0] = values[:, :1, 0]
+    counts = np.r_[2 * np.ones(6), np.zeros(6)][None]
+    variance, correlation = variance_and_correlation(values, 0, counts)
+    assert (variance == 0).all()
+    assert np.isnan(correlation).all()

@@ -62,9 +62,9 @@ def test_the_diagonal_prediction_is_the_papers_where_inputs_keep_their_variance(
     explained = explained_invariance(inputs, weights).sel(prediction="diagonal", position=0.125)
     rectified = np.maximum(inputs.values, 0)
     variance = rectified[:, 0].var(axis=0, ddof=1)
-    carried = [np.corrcoef(rectified[:, 0, i], rectified[:, 1, i])[0, 1] for i in range(N)]
+    correlation = [np.corrcoef(rectified[:, 0, i], rectified[:, 1, i])[0, 1] for i in range(N)]
     np.testing.assert_allclose(
-        explained["invariance"], diagonal_invariance(weights, variance, carried), atol=1e-12
+        explained["invariance"], diagonal_invariance(weights, variance, correlation), atol=1e-12
     )
     np.testing.assert_allclose(explained["variance"], weights**2 @ variance)
 

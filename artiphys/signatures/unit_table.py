@@ -1,0 +1,170 @@
+"""The units of a response array as a table: what a lab exports, filters, plots and regresses."""
+
+from collections.abc import Hashable
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from artiphys.correlations.spearman import fisher_z
+from artiphys.estimators.dynamic_range import dynamic_range_of
+from artiphys.estimators.invariance import invariance_of, noise_error_of
+from artiphys.estimators.measurement import Measurement, Noise, measurement_of
+from artiphys.estimators.reliability import signal_to_noise_of
+from artiphys.responses.schema import require
+from artiphys.signatures.covariates import measured_covariate
+from artiphys.signatures.groups import group_names, has_group
+from artiphys.signatures.left_out import of_one_repeat, why_left_out
+from artiphys.signatures.request import SESSION
+
+__all__ = ["unit_table"]
+
+
+def unit_table(
+    responses: xr.DataArray,
+    *,
+    by: str = "area",
+    reference: Hashable | None = None,
+    noise: Noise = "auto",
+) -> pd.DataFrame:
+    """Return a table with one row for each unit and position away from the reference.
+
+    Parameters
+    ----------
+    responses : xarray.DataArray, (unit, image, position) or (unit, image, position, trial)
+    by : str
+        The coordinate along ``unit`` whose values are the groups of :func:`artiphys.signature`. A
+        unit without one is in no group, and not used.
+    reference : str or number, optional
+        As in :func:`artiphys.signature`.
+    noise : {"auto", None, "corrected", "split"}
+        How the two quantities are estimated, as in :func:`artiphys.dynamic_range` and
+        :func:`artiphys.invariance`: with trials and "auto", from one way to halve them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``unit``, ``area``, ``session`` (the coordinate ``source``) and every other coordinate along
+        ``unit``; ``position``;
+
+        ``dynamic_range``
+            variance across images at the reference position, in the square of the responses' units;
+        ``invariance``, ``fisher_z``
+            correlation across images with the reference position, and its Fisher z;
+        ``noise_error``
+            standard error that trial noise gives that correlation, from all the trials;
+        ``signal_to_noise``
+            of a single trial at this position, as :func:`artiphys.signal_to_noise`;
+        ``mean_response``, ``n_repeats``
+            over all images and positions, as the covariates of these names in
+            :func:`artiphys.signature`;
+        ``n_images``
+            measured at this position and at the reference;
+        ``used``, ``why_not``
+            whether :func:`artiphys.signature` with these arguments uses the unit at this position,
+            and if not why: too noisy, without signal, not measured ...
+
+        What takes trials is NaN without them.
+
+    Raises
+    ------
+    InputError
+        As :func:`artiphys.signature`.
+
+    Notes
+    -----
+    A relation between columns of this table is no test of the prediction. Noise in dynamic range
+    makes a regression slope on it too shallow (by its reliability), and noise that both quantities
+    share, as with ``noise=None`` or "corrected", makes a slope where there is none. See
+    :func:`artiphys.signature` for the test.
+
+    References
+    ----------
+    Pospisil, D. A. & Bair, W. (2019). The natural tendency of feed forward neural networks to favor
+    invariant units. Advances in Neural Information Processing Systems 32.
+
+    Examples
+    --------
+    >>> from artiphys.simulation import simulate_responses
+    >>> table = unit_table(simulate_responses(n_units=40, rng=0).responses)
+    >>> table.loc[table["used"], ["unit", "dynamic_range", "fisher_z"]].shape
+    (39, 3)
+    """
+    responses = require(responses)
+    measured = measurement_of(responses, reference, noise)
+    group_names(responses, by)
+    invariance = invariance_of(measured)
+    split = noise == "auto" and measured.noise is not None
+    why_not = _why_not_used(measured, dynamic_range_of(measured), invariance, split=split)
+    why_not = np.where(has_group(responses, by)[:, None], why_not, f"no {by}")
+    n_position = invariance.sizes["position"]
+    of_trials = _of_trials(responses, measured)
+    columns = {
+        **_unit_columns(measured.responses, n_position),
+        "position": np.tile(invariance["position"].values, responses.sizes["unit"]),
+        "dynamic_range": np.repeat(dynamic_range_of(measured).values, n_position),
+        "invariance": invariance.values.ravel(),
+        "fisher_z": fisher_z(invariance.values.ravel()),
+        "noise_error": of_trials.noise_error,
+        "signal_to_noise": of_trials.signal_to_noise,
+        "mean_response": np.repeat(measured_covariate(responses, "mean_response"), n_position),
+        "n_images": _n_images(measured).ravel(),
+        "n_repeats": of_trials.n_repeats,
+        "used": (why_not == "").ravel(),
+        "why_not": why_not.ravel(),
+    }
+    return pd.DataFrame(columns)
+
+
+def _unit_columns(responses: xr.DataArray, n_position: int) -> dict[str, np.ndarray]:
+    """Return all that is known of each unit, its name, area and session first."""
+    along = {str(name): c.values for name, c in responses.coords.items() if c.dims == ("unit",)}
+    if SESSION in along and "session" not in along:
+        along["session"] = along.pop(SESSION)
+    first = [name for name in ("unit", "area", "session") if name in along]
+    names = [*first, *(name for name in along if name not in first)]
+    return {name: np.repeat(along[name], n_position) for name in names}
+
+
+def _why_not_used(
+    measured: Measurement, dynamic_range: xr.DataArray, invariance: xr.DataArray, *, split: bool
+) -> np.ndarray:
+    """Return why a signature leaves units out (unit, position), "" where it does not."""
+    if split:
+        once = of_one_repeat(measured.values, measured.own)
+        why = why_left_out(noise_error_of(measured), measured.own, once)
+        return why[:, measured.away]
+    defined = np.isfinite(dynamic_range.values)[:, None] & np.isfinite(invariance.values)
+    return np.where(defined, "", "undefined")
+
+
+class _OfTrials(NamedTuple):
+    """Columns that only trials can fill, (unit * position)."""
+
+    noise_error: np.ndarray
+    signal_to_noise: np.ndarray
+    n_repeats: np.ndarray
+
+
+def _of_trials(responses: xr.DataArray, measured: Measurement) -> _OfTrials:
+    away = measured.away
+    if "trial" not in responses.dims:
+        return _OfTrials(*[np.full(responses.sizes["unit"] * len(away), np.nan)] * 3)
+    if not measured.has_trials:
+        measured = replace(measured, responses=responses)
+    return _OfTrials(
+        noise_error_of(measured)[:, away].ravel(),
+        signal_to_noise_of(responses.values)[:, away].ravel(),
+        np.repeat(measured_covariate(responses, "n_repeats"), len(away)),
+    )
+
+
+def _n_images(measured: Measurement) -> np.ndarray:
+    """Return the number of images measured at each position and at the reference."""
+    values = measured.as_measured().values
+    shown = ~np.isnan(values)
+    at = np.maximum(measured.own, 0)
+    shown_at_reference = shown[np.arange(at.size), :, at] & (measured.own >= 0)[:, None]
+    return (shown & shown_at_reference[:, :, None]).sum(1)[:, measured.away]
