@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import xarray as xr
 
-from artiphys.arguments import generator
+from artiphys.arguments import Faults, generator, real_number, whole_number
 from artiphys.errors import InputError
 from artiphys.estimators.moments import variance_and_correlation
 from artiphys.rectification.moments import rectified_moments
@@ -111,14 +111,18 @@ def simulate_responses(
     ('unit', 'image', 'position')
     """
     fewest, most = _range(repeats)
-    _check(relation, (n_units, n_images, n_positions, n_sessions, fewest), rate, window, fano)
+    sizes = {
+        "n_units": n_units, "n_images": n_images, "n_positions": n_positions,
+        "n_sessions": n_sessions, "repeats": fewest,
+    }  # fmt: skip
+    _check(relation, sizes, rate, window, fano)
     seed = rng if isinstance(rng, int | None) else str(rng)
     rng = generator(rng)
     draw = _rectified_rates if relation == "rectification" else _unrelated_rates
-    rates, spread, carried, parameters = draw(rng, n_units, n_images, n_positions, rate)
+    rates = draw(rng, n_units, n_images, n_positions, rate)
     session = np.arange(n_units) * n_sessions // n_units
     n_trials = rng.integers(fewest, most, (n_sessions, n_images, n_positions), endpoint=True)
-    counts = _counts(rng, rates * window, n_trials[session], fano)
+    counts = _counts(rng, rates.rate * window, n_trials[session], fano)
     arguments = {
         "relation": relation, "n_units": n_units, "n_images": n_images,
         "n_positions": n_positions, "repeats": [fewest, most], "rate": rate, "window": window,
@@ -138,7 +142,7 @@ def simulate_responses(
         reference=0,
         provenance=provenance("artiphys.simulate_responses", arguments=arguments),
     )
-    return SimulatedRecording(responses, _truth(responses, rates, spread, carried, parameters))
+    return SimulatedRecording(responses, _truth(responses, rates))
 
 
 class _Rates(NamedTuple):
@@ -178,9 +182,9 @@ def _unrelated_rates(
     gain = np.exp(rng.normal(0.0, SPREAD_OF_GAIN, (n_unit, 1, n_position - 1)))
     elsewhere = gain * (share * at_reference + own)
     rates = mean[:, None, None] / shape * np.concatenate([at_reference, elsewhere], axis=2)
-    carried = rho[:, None] ** np.arange(n_position)
+    invariance = rho[:, None] ** np.arange(n_position)
     parameters = {"mean_rate": mean, "tuning": tuning, "rho": rho}
-    return _Rates(rates, (mean * tuning) ** 2, carried, parameters)
+    return _Rates(rates, (mean * tuning) ** 2, invariance, parameters)
 
 
 def _counts(
@@ -193,66 +197,50 @@ def _counts(
     return np.where(trial < n_trials[..., None], rng.poisson(mean), np.nan)
 
 
-def _truth(
-    responses: xr.DataArray,
-    rates: np.ndarray,
-    spread: np.ndarray,
-    carried: np.ndarray,
-    parameters: dict[str, np.ndarray],
-) -> xr.Dataset:
-    variance, correlation = variance_and_correlation(rates, 0)
-    away = np.arange(rates.shape[2]) > 0
+def _truth(responses: xr.DataArray, rates: _Rates) -> xr.Dataset:
+    variance, correlation = variance_and_correlation(rates.rate, 0)
+    away = np.arange(rates.rate.shape[2]) > 0
     truth = xr.Dataset(
         {
-            "rate": (("unit", "image", "position"), rates, responses.attrs),
+            "rate": (("unit", "image", "position"), rates.rate, responses.attrs),
             "dynamic_range": ("unit", variance),
-            "expected_dynamic_range": ("unit", spread),
-            **{name: ("unit", values) for name, values in parameters.items()},
+            "expected_dynamic_range": ("unit", rates.dynamic_range),
+            **{name: ("unit", values) for name, values in rates.parameters.items()},
         },
         coords=responses.coords,
         attrs={"reference": 0, "provenance": responses.attrs["provenance"]},
     )
     # The reference has no invariance; with NaN there, one position label serves all variables.
-    for name, values in (("invariance", correlation), ("expected_invariance", carried)):
+    for name, values in (("invariance", correlation), ("expected_invariance", rates.invariance)):
         truth[name] = (("unit", "position"), np.where(away, values, np.nan))
     return truth
 
 
-def _range(repeats: Any) -> tuple[Any, Any]:
-    """Return the fewest and the most trials; what they are is checked with the rest."""
+def _range(repeats: Any) -> tuple[int, int]:
+    """Return the fewest and the most trials; that they are enough is checked with the rest."""
     pair = isinstance(repeats, Sequence | np.ndarray) and not isinstance(repeats, str)
     ends = tuple(repeats) if pair and np.ndim(repeats) == 1 else (repeats, repeats)
-    if len(ends) != 2 or not all(map(_is_whole, ends)) or ends[0] > ends[1]:
+    try:
+        fewest, most = (whole_number(end, "repeats", -(2**62)) for end in ends)
+    except ValueError:
+        fewest, most = 1, 0
+    if fewest > most:
         msg = f"repeats must be a whole number, or the fewest and the most; got {repeats!r}"
         raise InputError(msg)
-    return int(ends[0]), int(ends[1])
+    return fewest, most
 
 
-def _check(relation: Any, sizes: Sequence[Any], rate: Any, window: Any, fano: Any) -> None:
-    faults = []
+def _check(relation: Any, sizes: dict[str, Any], rate: Any, window: Any, fano: Any) -> None:
+    faults = Faults()
     if relation not in ("rectification", "none"):
-        faults.append(f"relation must be 'rectification' or 'none'; got {relation!r}")
-    names = ("n_units", "n_images", "n_positions", "n_sessions", "repeats")
-    for name, size in zip(names, sizes, strict=True):
-        if not _is_whole(size) or size < 1:
-            faults.append(f"{name} must be a whole number of at least 1; got {size!r}")
-    for name, value in (("rate", rate), ("window", window)):
-        if not _is_number(value) or not 0 < value <= MAX_SIZE:
-            faults.append(f"{name} must be above 0, at most {MAX_SIZE:g}; got {value!r}")
-    if not _is_number(fano) or not 1 <= fano <= MAX_FANO:
-        faults.append(
-            f"fano must be at least 1, which is Poisson, at most {MAX_FANO}; got {fano!r}"
+        faults.add(f"relation must be 'rectification' or 'none'; got {relation!r}")
+    for name, size in sizes.items():
+        faults.of(whole_number, size, name, 1)
+    faults.of(real_number, rate, "rate", least=0, above=True, most=MAX_SIZE)
+    faults.of(real_number, window, "window", least=0, above=True, most=MAX_SIZE)
+    faults.of(real_number, fano, "fano (1 for Poisson)", least=1, most=MAX_FANO)
+    if not faults.found and sizes["n_sessions"] > sizes["n_units"]:
+        faults.add(
+            f"n_sessions must not exceed the {sizes['n_units']} units; got {sizes['n_sessions']}"
         )
-    if _is_whole(sizes[0]) and _is_whole(sizes[3]) and sizes[3] > sizes[0]:
-        faults.append(f"n_sessions must not exceed the {sizes[0]} units; got {sizes[3]}")
-    if faults:
-        raise InputError("; ".join(faults))
-
-
-def _is_whole(size: Any) -> bool:
-    return isinstance(size, int | np.integer) and not isinstance(size, bool)
-
-
-def _is_number(value: Any) -> bool:
-    number = isinstance(value, int | float | np.integer | np.floating)
-    return number and not isinstance(value, bool)
+    faults.refuse()

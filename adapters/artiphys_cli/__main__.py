@@ -2,6 +2,6 @@
 
 import sys
 
-from artiphys_cli.parser import main
+from artiphys_cli.main import main
 
 sys.exit(main())

@@ -1,74 +1,82 @@
 """``artiphys ingest``: NWB recordings into one file of responses."""
 
-import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from artiphys.errors import InputError
-from artiphys.responses.storage import save_responses, with_known_suffix
-from artiphys_cli.terminal import say
+from cyclopts import Parameter
 
-__all__ = ["add_parser", "run"]
+from artiphys_cli.options import Flag, Quiet, Words
 
-
-def add_parser(subparsers: argparse._SubParsersAction) -> None:
-    """Add the subcommand."""
-    parser = subparsers.add_parser(
-        "ingest",
-        help="NWB recordings into one file of responses",
-        description="Counts spikes after each presentation: unit × image × position × trial.",
-    )
-    parser.add_argument("files", nargs="+", metavar="FILE", help="NWB files, folders or URLs")
-    parser.add_argument(
-        "--layout", required=True, help="a layout's name or a TOML file; see `artiphys describe`"
-    )
-    parser.add_argument(
-        "--window",
-        nargs="+",
-        default=["0.05", "0.25"],
-        metavar=("START", "STOP"),
-        help="seconds from the onset, or auto (default: 0.05 0.25)",
-    )
-    parser.add_argument(
-        "--out", required=True, type=Path, metavar="OUT", help="the .nc or .zarr file to write"
-    )
-    parser.add_argument("--counts", action="store_true", help="counts instead of spikes/s")
-    parser.add_argument(
-        "--units-where", metavar="EXPR", help='the units to keep, e.g. "is_sua == 1"'
-    )
-    parser.add_argument("--trials-where", metavar="EXPR", help='the rows to keep, e.g. "rewarded"')
-    parser.add_argument(
-        "--join",
-        choices=("exact", "outer"),
-        default="exact",
-        metavar="HOW",
-        help="of many files, keep what all share (exact) or everything (outer); default: exact",
-    )
-    parser.set_defaults(run=run)
+__all__ = ["ingest"]
 
 
-def run(args: argparse.Namespace) -> None:
-    """Read, write, and say what was read and what was left out."""
+def ingest(
+    files: list[str],
+    /,
+    *,
+    layout: Annotated[str, Parameter(metavar="LAYOUT")],
+    window: Annotated[Words, Parameter(metavar="START STOP")] = ("0.05", "0.25"),
+    out: Annotated[Path, Parameter(metavar="OUT")],
+    counts: Flag = False,
+    units_where: Annotated[str | None, Parameter(metavar="EXPR")] = None,
+    trials_where: Annotated[str | None, Parameter(metavar="EXPR")] = None,
+    join: Annotated[Literal["exact", "outer"], Parameter(metavar="HOW")] = "exact",
+    quiet: Quiet = False,
+) -> None:
+    """Read NWB recordings into one file of responses.
+
+    Counts spikes after each presentation: unit × image × position × trial.
+
+    Parameters
+    ----------
+    files
+        NWB files, folders or URLs
+    layout
+        a layout's name or a TOML file; see `artiphys describe`
+    window
+        seconds from the onset, or auto
+    out
+        the .nc or .zarr file to write
+    counts
+        counts instead of spikes/s
+    units_where
+        the units to keep, e.g. "is_sua == 1"
+    trials_where
+        the rows to keep, e.g. "rewarded"
+    join
+        of many files, keep what all share (exact) or everything (outer)
+
+    Examples
+    --------
+    $ artiphys ingest session.nwb --layout lab.toml --out v4.nc
+    $ artiphys ingest *.nwb --layout lab.toml --window 0.1 0.3 --out v4.nc
+    """
+    from artiphys.responses.storage import save_responses
+    from artiphys_cli.terminal import say
     from artiphys_nwb import read_nwb
 
-    _check_out(args.out)  # before the reading, which may take long
+    _check_out(out)  # before the reading, which may take long
     responses = read_nwb(
-        args.files,
-        args.layout,
-        window=_window(args.window),
-        rate=not args.counts,
-        units_where=args.units_where,
-        trials_where=args.trials_where,
-        join=args.join,
-        progress=lambda line: say(line, quiet=args.quiet),
+        files,
+        layout,
+        window=_window(window),
+        rate=not counts,
+        units_where=units_where,
+        trials_where=trials_where,
+        join=join,
+        progress=lambda line: say(line, quiet=quiet),
     )
-    save_responses(responses, args.out)
+    save_responses(responses, out)
     sizes = ", ".join(f"{size} {dim}s" for dim, size in responses.sizes.items())
-    say(f"{args.out}: {sizes}", quiet=args.quiet)
+    say(f"{out}: {sizes}", quiet=quiet)
 
 
 def _check_out(path: Path) -> None:
+    from artiphys.errors import InputError
+    from artiphys.responses.storage import with_known_suffix
+
     with_known_suffix(path)
     if not path.parent.is_dir():
         msg = f"{path}: the folder {path.parent} does not exist; make it first"
@@ -78,8 +86,10 @@ def _check_out(path: Path) -> None:
         raise InputError(msg)
 
 
-def _window(words: list[str]) -> tuple[float, float] | Literal["auto"]:
-    if words == ["auto"]:
+def _window(words: Sequence[str]) -> tuple[float, float] | Literal["auto"]:
+    from artiphys.errors import InputError
+
+    if list(words) == ["auto"]:
         return "auto"
     try:
         start, stop = (float(word) for word in words)

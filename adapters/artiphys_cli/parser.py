@@ -1,129 +1,129 @@
-"""The ``artiphys`` command: parse, one public call, write.
+"""The grammar of the command, and its help.
 
-Each subcommand is a module with ``add_parser(subparsers)`` and ``run(args)``. Bad input, Ctrl-C
-among it, ends in one line on standard error and exit code 2; a traceback is a bug of ours.
+Each subcommand is a module of one typed function, whose annotations say what may be typed and whose
+docstring is its help. cyclopts and not typer, because options that take several values keep their
+spelling, ``--weights untrained imagenet``: cyclopts has ``consume_multiple``, where typer and click
+only take an option again for each value. Modules of commands are named here as texts, and import
+what is heavy in their function, so that ``--help`` loads neither numpy nor torch.
 """
 
-import argparse
-import contextlib
-import os
-import signal
-import sys
-import warnings
-from collections.abc import Iterator, Sequence
+import inspect
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from functools import partial
 from importlib.metadata import version
-from typing import Any, NoReturn
+from typing import Any
 
-from artiphys.errors import ArtiphysError, ArtiphysWarning
-from artiphys_cli import compare, describe, ingest, probe, reproduce, signature, simulate
-from artiphys_cli.terminal import as_typed
+from cyclopts import App, CycloptsError, Parameter
+from cyclopts.exceptions import (
+    CoercionError,
+    ConsumeMultipleError,
+    MissingArgumentError,
+    UnknownCommandError,
+    UnknownOptionError,
+    UnusedCliTokensError,
+)
 
-__all__ = ["main"]
+from artiphys_cli.options import UsageError, typed
 
-COMMANDS = (reproduce, probe, describe, ingest, signature, compare, simulate)
-INTERRUPTED = "interrupted; what was half-written is removed"
+__all__ = ["COMMANDS", "app", "examples", "parsed"]
+
+COMMANDS = (
+    *("reproduce", "probe", "describe", "ingest"),
+    *("signature", "compare", "simulate", "completion"),
+)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code: 0 on success, 2 on bad input."""
-    received: list[int] = []
+def parsed(argv: Sequence[str]) -> Callable[[], None] | None:
+    """Return the call that was typed, or None when it was for help or the version, now printed.
+
+    Raises
+    ------
+    UsageError
+        If it is no command, or one that lacks an argument or has one that cannot be.
+    """
+    if not argv:
+        msg = f"required: COMMAND, one of {', '.join(COMMANDS)}; see artiphys --help"
+        raise UsageError(msg)
+    grammar = app()
+    if not {"--help", "-h"}.isdisjoint(argv):
+        _add_help(grammar)
     try:
-        with _interruptible(received), _one_line_warnings():
-            args = _parser().parse_args(argv)
-            args.progress = False if args.quiet else None
-            args.run(args)
-            sys.stdout.flush()
-    except KeyboardInterrupt as interrupt:  # probing says in it where its finished part is
-        return _refuse(str(interrupt) or INTERRUPTED)
-    except BrokenPipeError:  # the reader of our output, `head` say, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except MemoryError:
-        return _refuse("out of memory; use fewer images or resamples, or a smaller batch")
-    except Exception as error:
-        if received:  # libraries that are interrupted as they load tell of errors of their own
-            return _refuse(INTERRUPTED)
-        if not isinstance(error, ArtiphysError | OSError | ImportError):
-            raise
-        return _refuse(as_typed(_told(error)))
-    return 0
+        function, bound, _ = grammar.parse_args(argv, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        prog = " ".join(["artiphys", *(error.command_chain or ())])
+        msg = f"{_told(error)}; see {prog} --help"
+        raise UsageError(msg) from error
+    call = partial(function, *bound.args, **bound.kwargs)
+    if not isinstance(getattr(function, "__self__", None), App):
+        return call
+    call()  # what cyclopts does itself: help, or the version
+    if function == grammar.help_print:
+        _print_examples(grammar[argv[0]] if argv[0] in COMMANDS else grammar)
+    return None
 
 
-def _told(error: Exception) -> str:
-    """Return what an error says, of the system's errors without their numbers."""
-    if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        return f"{error.filename}: {error.strerror.lower()}"
-    return str(error) or type(error).__name__
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="artiphys",
-        description="Translation invariance against dynamic range, in deep nets and in cortex.",
+def app() -> App:
+    """Return the grammar; a command's module is imported when it is called, or its help is."""
+    grammar = App(
+        name="artiphys",
+        help="Translation invariance against dynamic range, in deep nets and in cortex.",
+        help_format="plaintext",
+        version=lambda: version("artiphys"),
+        group_parameters="Options",
+        default_parameter=Parameter(converter=typed, negative=(), allow_repeating=True),
     )
-    parser.add_argument("--version", action="version", version=version("artiphys"))
-    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        command.add_parser(subparsers)
-    for subparser in set(subparsers.choices.values()):
-        subparser.add_argument("--quiet", action="store_true", help="no progress bars, no tables")
-    return parser
+    for rank, name in enumerate(COMMANDS):
+        grammar.command(f"artiphys_cli.{name}:{name}", name=name, sort_key=rank)
+    return grammar
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong with the arguments in one line; the usage is a ``--help`` away."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **({"formatter_class": _Formatter} | kwargs))
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(_refuse(f"{message}; see {self.prog} --help"))
+def examples(function: Callable[..., Any]) -> list[str]:
+    """Return the command lines under Examples in a docstring, without their prompts."""
+    lines = (inspect.getdoc(function) or "").splitlines()
+    return [line.strip().removeprefix("$ ") for line in lines if line.strip().startswith("$ ")]
 
 
-class _Formatter(argparse.HelpFormatter):
-    """Keeps an argument and what it is on one line, commands too."""
+def _add_help(grammar: App) -> None:
+    from artiphys_cli.help_pages import TwoColumns
 
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=28)
-        self._action_max_length = 14  # argparse forgets that commands are indented twice
-
-
-def _refuse(message: str) -> int:
-    with contextlib.suppress(OSError):
-        print(f"artiphys: error: {' '.join(message.split())}", file=sys.stderr)
-    return 2
+    grammar.help_formatter = TwoColumns()
+    for name in COMMANDS:
+        command = grammar[name]
+        words, _, _ = (inspect.getdoc(command.default_command) or "").partition("\nParameters\n")
+        paragraphs = words.strip().split("\n\n")
+        command.help = "\n\n".join(" ".join(each.split()) for each in paragraphs)
 
 
-@contextlib.contextmanager
-def _interruptible(received: list[int]) -> Iterator[None]:
-    """Treat a polite kill like Ctrl-C, and note either, so that it too leaves nothing behind."""
-
-    def interrupt(number: int, *_: Any) -> NoReturn:
-        received.append(number)
-        raise KeyboardInterrupt
-
-    before: dict[int, Any] = {}
-    try:
-        before[signal.SIGTERM] = signal.signal(signal.SIGTERM, interrupt)
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            before[signal.SIGINT] = signal.signal(signal.SIGINT, interrupt)
-    except ValueError:  # not in the main thread: the host of that thread minds its signals
-        yield
-        return
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _print_examples(command: App) -> None:
+    if command.default_command is None:
+        print("artiphys COMMAND --help tells of its options, with examples.")
+    else:
+        print("Examples", *(f"  $ {line}" for line in examples(command.default_command)), sep="\n")
 
 
-@contextlib.contextmanager
-def _one_line_warnings() -> Iterator[None]:
-    def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-        told = as_typed(" ".join(str(message).split()))
-        print(f"artiphys: warning: {told}", file=sys.stderr)
-
-    with warnings.catch_warnings():
-        warnings.showwarning = show
-        warnings.simplefilter("always", ArtiphysWarning)  # also of the second file
-        yield
+def _told(error: CycloptsError) -> str:
+    """Return what is wrong with what was typed, in one line that names it and what it may be."""
+    match error:
+        case CoercionError(argument=argument) if argument is not None:
+            return f"{argument.name}: {error.msg}"
+        case ConsumeMultipleError(argument=argument) if argument is not None:
+            return f"{argument.name}: at least one value is expected"
+        case MissingArgumentError(argument=argument) if argument is not None:
+            return (
+                f"{argument.name}: a value is expected"
+                if error.keyword
+                else f"required: {argument.name}"
+            )
+        case UnknownOptionError(token=token):
+            option = token.keyword or token.value
+            known = [name for argument in error.argument_collection for name in argument.names]
+            close = get_close_matches(option, known, n=1)
+            return f"unrecognized arguments: {option}" + "".join(
+                f" (did you mean {c}?)" for c in close
+            )
+        case UnknownCommandError(unused_tokens=tokens) if tokens and tokens[0][:1] != "-":
+            return f"invalid choice: {tokens[0]!r} (choose from {', '.join(COMMANDS)})"
+        case UnknownCommandError(unused_tokens=tokens) | UnusedCliTokensError(unused_tokens=tokens):
+            return f"unrecognized arguments: {' '.join(tokens or ())}"
+    return str(error).rstrip(".")

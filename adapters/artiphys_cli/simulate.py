@@ -1,94 +1,102 @@
 """``artiphys simulate``: a recording whose truth is known."""
 
-import argparse
 from pathlib import Path
+from typing import Annotated, Literal
 
-from artiphys.atomic_files import written_whole
-from artiphys.errors import InputError
-from artiphys.responses.storage import save_responses, write_netcdf
-from artiphys.simulation import simulate_responses
-from artiphys_cli.terminal import say
+from cyclopts import Parameter
 
-__all__ = ["add_parser", "run"]
+from artiphys_cli.options import SEVERAL, Count, Number, Quiet, with_suffix
 
-
-def add_parser(subparsers: argparse._SubParsersAction) -> None:
-    """Add the subcommand."""
-    parser = subparsers.add_parser(
-        "simulate",
-        help="a recording whose truth is known",
-        description="Simulated spikes of a population in which invariance goes with dynamic range, "
-        "or does not.",
-    )
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="the recording: .nc or .zarr"
-    )
-    parser.add_argument(
-        "--truth", type=Path, metavar="FILE", help="write rates and true quantities here: .nc"
-    )
-    parser.add_argument(
-        "--relation",
-        choices=("rectification", "none"),
-        default="rectification",
-        help="what relates invariance to dynamic range (default: rectification)",
-    )
-    sizes = (("units", 80), ("images", 60), ("positions", 2), ("sessions", 1))
-    for name, default in sizes:
-        parser.add_argument(
-            f"--n-{name}", type=int, default=default, metavar="N", help=f"(default: {default})"
-        )
-    parser.add_argument(
-        "--repeats",
-        type=int,
-        nargs="+",
-        default=[5],
-        metavar="N",
-        help="trials in each cell, or the fewest and the most (default: 5)",
-    )
-    parser.add_argument(
-        "--rate", type=float, default=10.0, help="typical rate in spikes/s (default: 10)"
-    )
-    parser.add_argument(
-        "--window", type=float, default=0.2, help="of counting, in seconds (default: 0.2)"
-    )
-    parser.add_argument(
-        "--fano", type=float, default=1.0, help="variance over mean of counts (default: 1, Poisson)"
-    )
-    parser.add_argument("--area", default="simulated", help="name of the area")
-    parser.add_argument("--seed", type=int, default=0, help="of all that is random (default: 0)")
-    parser.set_defaults(run=run)
+__all__ = ["simulate"]
 
 
-def run(args: argparse.Namespace) -> None:
-    """Write the recording, and its truth where it is asked for."""
-    if len(args.repeats) > 2:
-        msg = f"--repeats takes one number, or the fewest and the most; got {args.repeats}"
+def simulate(
+    *,
+    out: Annotated[Path, Parameter(metavar="FILE")],
+    truth: Annotated[Path | None, Parameter(metavar="FILE")] = None,
+    relation: Literal["rectification", "none"] = "rectification",
+    n_units: Count = 80,
+    n_images: Count = 60,
+    n_positions: Count = 2,
+    n_sessions: Count = 1,
+    repeats: Annotated[tuple[int, ...], SEVERAL, Parameter(metavar="N")] = (5,),
+    rate: Number = 10.0,
+    window: Number = 0.2,
+    fano: Number = 1.0,
+    area: Annotated[str, Parameter(metavar="NAME")] = "simulated",
+    seed: Count = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Simulate a recording whose truth is known.
+
+    Simulated spikes of a population in which invariance goes with dynamic range, or does not.
+
+    Parameters
+    ----------
+    out
+        the recording: .nc or .zarr
+    truth
+        write rates and true quantities here: .nc
+    relation
+        what relates invariance to dynamic range
+    n_units
+        neurons, over all sessions
+    n_images
+        images, each shown at every position
+    n_positions
+        positions, the reference among them
+    n_sessions
+        sessions in which the units are recorded
+    repeats
+        trials in each cell, or the fewest and the most
+    rate
+        typical rate in spikes/s
+    window
+        of counting, in seconds
+    fano
+        variance over mean of counts; 1 is Poisson
+    area
+        name of the area
+    seed
+        of all that is random
+
+    Examples
+    --------
+    $ artiphys simulate --out recording.nc --truth truth.nc --relation none
+    $ artiphys simulate --out recording.nc --n-units 40 --repeats 2 10 --rate 6
+    """
+    from artiphys.atomic_files import written_whole
+    from artiphys.errors import InputError
+    from artiphys.responses.storage import save_responses, with_known_suffix, write_netcdf
+    from artiphys.simulation import simulate_responses
+    from artiphys_cli.terminal import say
+
+    if len(repeats) > 2:
+        msg = f"--repeats takes one number, or the fewest and the most; got {list(repeats)}"
         raise InputError(msg)
-    if args.truth is not None and args.truth.suffix != ".nc":
-        msg = f"{args.truth}: must end in .nc (netCDF4)"
+    with_known_suffix(out)
+    if truth is not None and with_suffix(truth, ".nc").absolute() == out.absolute():
+        msg = f"{truth}: --truth and --out must be different files"
         raise InputError(msg)
-    if args.truth is not None and args.truth.absolute() == args.out.absolute():
-        msg = f"{args.truth}: --truth and --out must be different files"
-        raise InputError(msg)
-    responses, truth = simulate_responses(
-        relation=args.relation,
-        n_units=args.n_units,
-        n_images=args.n_images,
-        n_positions=args.n_positions,
-        repeats=args.repeats[0] if len(args.repeats) == 1 else tuple(args.repeats),
-        rate=args.rate,
-        window=args.window,
-        fano=args.fano,
-        n_sessions=args.n_sessions,
-        area=args.area,
-        rng=args.seed,
+    simulated = simulate_responses(
+        relation=relation,
+        n_units=n_units,
+        n_images=n_images,
+        n_positions=n_positions,
+        repeats=repeats[0] if len(repeats) == 1 else repeats,
+        rate=rate,
+        window=window,
+        fano=fano,
+        n_sessions=n_sessions,
+        area=area,
+        rng=seed,
     )
-    if args.truth is None:
-        save_responses(responses, args.out)
+    if truth is None:
+        save_responses(simulated.responses, out)
     else:
-        with written_whole(args.truth) as partial:  # neither file is there without the other
-            write_netcdf(truth, partial)
-            save_responses(responses, args.out)
-    for path in (args.out, args.truth):
+        with written_whole(truth) as partial:  # neither file is there without the other
+            write_netcdf(simulated.truth, partial)
+            save_responses(simulated.responses, out)
+    for path in (out, truth):
         if path is not None:
-            say(f"wrote {path}", quiet=args.quiet)
+            say(f"wrote {path}", quiet=quiet)

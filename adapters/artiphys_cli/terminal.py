@@ -1,7 +1,5 @@
 """What the commands print and write: readable tables, and files that are whole or not there."""
 
-import argparse
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,8 +15,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
-    "add_resampling_arguments",
-    "as_typed",
     "correlation_frame",
     "interval_text",
     "number_text",
@@ -31,35 +27,6 @@ __all__ = [
 
 MAX_ROWS = 60  # of a table on the terminal
 ENDS = 10  # rows shown at either end of a longer one
-ARGUMENT = re.compile(r"\b(by|noise|reference|resample)=(None|'[^']*'|\((?:'\w+'(?:, |,)?)+\))")
-
-
-def add_resampling_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of every command that gives an interval."""
-    parser.add_argument(
-        "--n-resamples",
-        type=int,
-        default=10_000,
-        metavar="N",
-        help="bootstrap resamples (default: 10000)",
-    )
-    parser.add_argument(
-        "--level",
-        type=float,
-        default=0.95,
-        metavar="SHARE",
-        help="coverage of the intervals (default: 0.95)",
-    )
-    parser.add_argument(
-        "--seed", type=_seed, default=0, metavar="N", help="of all that is random (default: 0)"
-    )
-
-
-def _seed(text: str) -> int:
-    if not text.isdecimal():
-        msg = f"a seed is a whole number of at least 0; got {text}"
-        raise argparse.ArgumentTypeError(msg)
-    return int(text)
 
 
 def correlation_frame(result: xr.Dataset) -> pd.DataFrame:
@@ -70,16 +37,6 @@ def correlation_frame(result: xr.Dataset) -> pd.DataFrame:
     n = "n_units" if "n_units" in frame else "n"
     first = [*result["spearman"].dims, "spearman", "ci_lower", "ci_upper", "p_value", n]
     return frame[[*first, *(name for name in frame.columns if name not in first)]]
-
-
-def as_typed(text: str) -> str:
-    """Return `text` with arguments of Python as they are typed: ``--resample image unit``."""
-
-    def option(match: re.Match[str]) -> str:
-        value = match[2].lower() if match[2] == "None" else re.sub("[(),']", "", match[2])
-        return f"--{match[1]} {value}"
-
-    return ARGUMENT.sub(option, text)
 
 
 def print_table(frame: pd.DataFrame, *, quiet: bool = False, whole: str = "") -> None:

@@ -1,7 +1,7 @@
 """Scatters of a recording's areas and of a network's layers, side by side."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Protocol
 
 import matplotlib.pyplot as plt
 import xarray as xr
@@ -18,18 +18,25 @@ from artiphys.plotting.signature import (
 )
 from artiphys.plotting.style import paper_style
 
-__all__ = ["Scatter", "plot_comparison"]
+__all__ = ["UnitQuantities", "plot_comparison"]
 
 
-class Scatter(NamedTuple):
-    """Units of one panel."""
+class UnitQuantities(Protocol):
+    """The units of one panel: dynamic range (unit), and Fisher z of invariance (unit, position)."""
 
-    dynamic_range: xr.DataArray  # (unit)
-    z: xr.DataArray  # (unit, position), Fisher z of the invariance
+    @property
+    def dynamic_range(self) -> xr.DataArray:
+        """Variance across images, (unit)."""
+
+    @property
+    def fisher_z(self) -> xr.DataArray:
+        """Fisher z of the invariance, (unit, position)."""
 
 
 def plot_comparison(
-    areas: Mapping[Any, Scatter], layers: Mapping[tuple[Any, Any], Scatter], result: xr.Dataset
+    areas: Mapping[Any, UnitQuantities],
+    layers: Mapping[tuple[Any, Any], UnitQuantities],
+    result: xr.Dataset,
 ) -> Figure:
     """Draw a row for each area: the area, then every layer as that recording would measure it.
 
@@ -37,9 +44,9 @@ def plot_comparison(
 
     Parameters
     ----------
-    areas : mapping from area to Scatter
-        At the recording's positions.
-    layers : mapping from (layer, area) to Scatter
+    areas : mapping from area to UnitQuantities
+        From :func:`artiphys.comparison.units.compared_units`, at the recording's positions.
+    layers : mapping from (layer, area) to UnitQuantities
         At the positions of the recording or of the model.
     result : xarray.Dataset
         From :func:`artiphys.compare`.
@@ -48,7 +55,8 @@ def plot_comparison(
     -------
     matplotlib.figure.Figure
     """
-    scales = {s.dynamic_range.attrs.get("units") for s in (*areas.values(), *layers.values())}
+    panels = (*areas.values(), *layers.values())
+    scales = {units.dynamic_range.attrs.get("units") for units in panels}
     names, rows = result["layer"].values.tolist(), result["area"].values.tolist()
     with paper_style():
         figure, axes = plt.subplots(
@@ -76,13 +84,13 @@ def plot_comparison(
     return figure
 
 
-def _panel(ax: Any, scatter: Scatter, cells: xr.Dataset, side: str) -> None:
+def _panel(ax: Any, units: UnitQuantities, cells: xr.Dataset, side: str) -> None:
     positions = cells["position"].values.tolist()
     for number, position in enumerate(positions):
         cell = cells.sel(position=position)
         label = f"{position_name(position)}: {_result(cell, side)}"
-        z = scatter.z.sel(position=position)
-        draw_units(ax, scatter.dynamic_range.values, z.values, number, label)
+        z = units.fisher_z.sel(position=position)
+        draw_units(ax, units.dynamic_range.values, z.values, number, label)
     draw_frame(ax)
     label_decades(ax)
 

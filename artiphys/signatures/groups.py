@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from statsmodels.stats.multitest import multipletests
 
 from artiphys.errors import ArtiphysWarning, InputError
 
@@ -79,6 +78,8 @@ def q_values(p_value: np.ndarray) -> np.ndarray:
 
     NaN where there is no p-value, which does not count.
     """
+    from statsmodels.stats.multitest import multipletests  # a second, for those who ask for it
+
     q_value, known = np.full(p_value.shape, np.nan), np.isfinite(p_value)
     if known.any():
         q_value[known] = multipletests(p_value[known], method="fdr_bh")[1]

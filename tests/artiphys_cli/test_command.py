@@ -13,8 +13,8 @@ import pytest
 
 from artiphys.responses.storage import save_responses
 from artiphys.simulation import simulate_responses
-from artiphys_cli.parser import main
-from artiphys_cli.terminal import as_typed, p_text
+from artiphys_cli.main import main
+from artiphys_cli.terminal import p_text
 from environment import heed_interrupts
 
 
@@ -31,10 +31,7 @@ def file(make_responses, tmp_path):
 
 def refused(capsys, *argv):
     """Run the command; return the one line that it refuses with."""
-    try:
-        code = main([str(word) for word in argv])
-    except SystemExit as end:  # argparse ends by itself
-        code = end.code
+    code = main([str(word) for word in argv])
     out, err = capsys.readouterr()
     assert code == 2
     assert out == ""
@@ -113,7 +110,7 @@ def test_an_interrupt_is_one_line(file, capsys, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("artiphys_cli.signature.signature", interrupted)
+    monkeypatch.setattr("artiphys.signatures.signature.signature", interrupted)
     assert "interrupted" in refused(capsys, "signature", file)
 
 
@@ -126,7 +123,7 @@ def test_an_interrupt_that_a_library_makes_an_error_of_is_still_one(file, capsys
             msg = "the module could not be initialised"
             raise RuntimeError(msg) from None
 
-    monkeypatch.setattr("artiphys_cli.signature.signature", loading)
+    monkeypatch.setattr("artiphys.signatures.signature.signature", loading)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         assert "error: interrupted; what was half" in refused(capsys, "signature", file)
@@ -139,7 +136,7 @@ def test_a_bug_keeps_its_traceback(file, monkeypatch):
         msg = "a bug of ours"
         raise AssertionError(msg)
 
-    monkeypatch.setattr("artiphys_cli.signature.signature", broken)
+    monkeypatch.setattr("artiphys.signatures.signature.signature", broken)
     with pytest.raises(AssertionError, match="a bug of ours"):
         main(["signature", str(file)])
 
@@ -173,7 +170,7 @@ def test_a_signal_while_everything_is_imported_is_one_line(tmp_path, kind):
     )
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r}); "
-        "from artiphys_cli.main import main; main()"
+        "from artiphys_cli.main import main; main(['signature', 'v4.nc'])"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code],
@@ -291,10 +288,3 @@ def test_every_estimate_from_trials_gets_a_verdict(recording, capsys, noise):
     assert "simulated, position 1: " in printed
     assert "Caution: " in printed
     assert ("as measured would have said" in printed) is (noise != "none")
-
-
-def test_arguments_are_told_as_they_are_typed():
-    text = "resample=('image', 'unit') draws; resample=('unit',) or noise=None, reference='best'"
-    typed = "--resample image unit draws; --resample unit or --noise none, --reference best"
-    assert as_typed(text) == typed
-    assert as_typed("p=None of x.nc; by=3") == "p=None of x.nc; by=3"

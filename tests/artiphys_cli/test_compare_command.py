@@ -13,7 +13,7 @@ from matplotlib.image import imread
 from artiphys.errors import InputError
 from artiphys.responses.storage import save_responses
 from artiphys.simulation import simulate_responses
-from artiphys_cli.parser import main
+from artiphys_cli.main import main
 from environment import heed_interrupts
 
 
@@ -39,10 +39,7 @@ PAIRS = ("--positions", "0.125=1", "0.25=2")
 
 
 def refused(capsys, *words):
-    try:
-        code = main([str(word) for word in words])
-    except SystemExit as end:
-        code = end.code
+    code = main([str(word) for word in words])
     out, err = capsys.readouterr()
     assert code == 2
     assert out == ""
@@ -149,7 +146,7 @@ def test_a_figure_that_cannot_be_written_leaves_no_table(files, capsys, monkeypa
     def full(_, path):
         raise InputError(f"{path}: cannot be written: the disk is full")
 
-    monkeypatch.setattr("artiphys_cli.compare.write_figure", full)
+    monkeypatch.setattr("artiphys_cli.terminal.write_figure", full)
     out = files / "out"
     err = refused(capsys, *argv(files, *PAIRS, "--out", out))
     assert err == f"artiphys: error: {out}/compare.png: cannot be written: the disk is full\n"

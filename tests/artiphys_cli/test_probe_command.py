@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from artiphys.responses.storage import open_responses
-from artiphys_cli.parser import main
+from artiphys_cli.main import main
 from torch_networks import photographs
 
 
@@ -70,10 +70,7 @@ def test_dead_leaves_and_quiet(tmp_path, capsys):
 def test_bad_input_is_one_line(tmp_path, folder, capsys, monkeypatch, arguments, line):
     monkeypatch.chdir(tmp_path)
     given = [*SMALL, "--images", str(folder), "--out", "r.nc", *arguments]
-    try:
-        code = main(given)
-    except SystemExit as end:  # argparse leaves on its own
-        code = end.code
+    code = main(given)
     printed = capsys.readouterr().err
     assert code == 2
     assert line in printed

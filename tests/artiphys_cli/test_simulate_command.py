@@ -3,6 +3,9 @@
 import os
 import resource
 import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -10,14 +13,12 @@ import xarray as xr
 
 from artiphys.responses.storage import open_responses
 from artiphys.simulation import simulate_responses
-from artiphys_cli.parser import main
+from artiphys_cli.main import main
+from environment import heed_interrupts
 
 
 def refused(capsys, *words):
-    try:
-        code = main([str(word) for word in words])
-    except SystemExit as end:
-        code = end.code
+    code = main([str(word) for word in words])
     out, err = capsys.readouterr()
     assert code == 2
     assert out == ""
@@ -79,7 +80,7 @@ def test_an_interrupt_leaves_neither_file(tmp_path, capsys, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("artiphys_cli.simulate.save_responses", interrupted)
+    monkeypatch.setattr("artiphys.responses.storage.save_responses", interrupted)
     words = ("--out", tmp_path / "s.nc", "--truth", tmp_path / "t.nc")
     assert "interrupted" in refused(capsys, "simulate", *words)
     assert os.listdir(tmp_path) == []
@@ -101,4 +102,46 @@ def test_a_limit_on_the_size_of_files_is_one_line_and_leaves_neither(tmp_path, c
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, ignored)
     assert "t.nc: cannot be written" in err
+    assert os.listdir(tmp_path) == []
+
+
+def test_suffixes_may_be_in_capital_letters(tmp_path, capsys):
+    words = ("--out", tmp_path / "s.NC", "--truth", tmp_path / "t.NC", "--n-units", 5)
+    assert main(["simulate", *map(str, words), "--n-images", "8"]) == 0
+    assert sorted(os.listdir(tmp_path)) == ["s.NC", "t.NC"]
+    assert open_responses(tmp_path / "s.NC").sizes["unit"] == 5
+
+
+SAVING = """
+import sys, time, numpy as np, xarray as xr
+import artiphys.simulation
+from artiphys_cli.main import main
+def wait(values):
+    time.sleep(0.05)
+    return values
+simulate_responses = artiphys.simulation.simulate_responses
+def slowly(**how):
+    simulated = simulate_responses(**how)
+    many = simulated.responses.isel(unit=np.zeros(4000, int))
+    many = many.assign_coords(unit=[f"u{i}" for i in range(4000)]).chunk({"unit": 10})
+    slow = xr.apply_ufunc(wait, many, dask="parallelized", output_dtypes=[float])
+    return simulated._replace(responses=slow.assign_attrs(many.attrs))
+artiphys.simulation.simulate_responses = slowly
+sys.exit(main(["simulate", "--n-images", "5", "--out", sys.argv[1]]))
+"""
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("suffix", [".nc", ".zarr"])
+def test_a_signal_while_saving_is_one_line_and_leaves_nothing(tmp_path, suffix, kind):
+    argv = [sys.executable, "-c", SAVING, str(tmp_path / f"out{suffix}")]
+    process = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts)
+    while not list(tmp_path.glob(".out*.partial")):
+        time.sleep(0.05)
+        assert process.poll() is None
+    time.sleep(0.3)
+    process.send_signal(kind)
+    _, err = process.communicate(timeout=60)
+    assert err == "artiphys: error: interrupted; what was half-written is removed\n"
+    assert process.returncode == 2
     assert os.listdir(tmp_path) == []

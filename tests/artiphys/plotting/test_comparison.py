@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from artiphys.plotting.comparison import Scatter, plot_comparison
+from artiphys.comparison.units import UnitQuantities
+from artiphys.plotting.comparison import plot_comparison
 
 
 def scatter(n, units):
     rng = np.random.default_rng(n)
     dynamic_range = xr.DataArray(rng.gamma(2, size=n), dims="unit", attrs={"units": units})
     z = rng.normal(size=(n, 1))
-    return Scatter(
+    return UnitQuantities(
         dynamic_range, xr.DataArray(z, dims=("unit", "position"), coords={"position": ["far"]})
     )
 

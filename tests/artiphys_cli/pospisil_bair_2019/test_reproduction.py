@@ -10,15 +10,16 @@ from PIL import Image
 from scipy import stats
 
 from artiphys.errors import InputError
-from artiphys.estimators.dynamic_range import dynamic_range, invariance
+from artiphys.estimators.dynamic_range import dynamic_range
+from artiphys.estimators.invariance import invariance
 from artiphys.responses.storage import open_responses
-from artiphys_cli.parser import main
+from artiphys_cli.main import main
 from environment import missing
 
 try:
     import torch
 
-    from artiphys_cli.pospisil_bair_2019 import reproduce
+    from artiphys_cli.pospisil_bair_2019.reproduction import reproduce
     from artiphys_torch import dead_leaves, layer_inputs, load_alexnet
 except ImportError:
     missing("the extra 'torch'", module=True)
@@ -168,9 +169,11 @@ def test_the_command_writes_what_it_says(folder, tmp_path, capsys):
 
 def test_without_a_network_connection_the_rest_still_runs(folder, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(
-        "artiphys_torch.networks.weights._download", lambda *_: "no connection in this test"
-    )
+
+    def unanswered(_):
+        raise OSError("no connection in this test")
+
+    monkeypatch.setattr("artiphys_torch.networks.weights._require_answer", unanswered)
     out = tmp_path / "out"
     argv = ["reproduce", "--images", str(folder), "--n-images", "4", "--n-resamples", "9"]
     assert main([*argv, "--out", str(out)]) == 0
@@ -299,7 +302,7 @@ def test_what_fails_at_the_end_leaves_what_was_there(folder, tmp_path, capsys, m
     out.mkdir()
     (out / "table1.csv").write_text("old")
     monkeypatch.setattr(
-        "artiphys_cli.reproduce.save_responses",
+        "artiphys.responses.storage.save_responses",
         lambda _, path: (_ for _ in ()).throw(InputError(f"{path}: cannot be written: full")),
     )
     argv = ["reproduce", "--images", str(folder), "--n-images", "4", "--weights", "untrained"]

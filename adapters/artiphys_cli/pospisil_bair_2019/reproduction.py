@@ -1,31 +1,32 @@
-"""Pospisil & Bair's Table 1, test of compensation and theory, measured on an AlexNet."""
+"""What they report, and the same measured on an AlexNet: the paper's numbers are all here."""
 
 import warnings
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import xarray as xr
 from torch import nn
 
-from artiphys.correlations.spearman import check_resampling, spearman
+from artiphys.correlations.resampling import check_resampling
+from artiphys.correlations.spearman import spearman
 from artiphys.errors import InputError
-from artiphys.estimators.dynamic_range import dynamic_range, invariance
+from artiphys.estimators.dynamic_range import dynamic_range
+from artiphys.estimators.invariance import invariance
 from artiphys.integration.explained import agreement, explained_invariance
 from artiphys.integration.input_shares import input_shares
 from artiphys.integration.weights import weight_share
 from artiphys.signatures.signature import signature
-from artiphys_cli.rectification_fits import rectification_fits
+from artiphys_cli.pospisil_bair_2019.rectification_fits import rectification_fits
 from artiphys_torch.networks.loading import ALEXNET_AREAS
-from artiphys_torch.probing.inputs import kernel_weights
-from artiphys_torch.probing.unrectified_inputs import probe_with_inputs
-from artiphys_torch.stimuli.held_photographs import held
-from artiphys_torch.stimuli.photographs import Photographs, as_photographs
+from artiphys_torch.probing.inputs import kernel_weights, probe_with_inputs
+from artiphys_torch.stimuli.photographs import Photographs, as_photographs, cached
 
 __all__ = [
     "DISTANCES",
     "PAPER_TABLE_1",
     "PAPER_WEIGHT_SHARE",
     "Reproduction",
+    "by_distance",
     "enough_photographs",
     "reproduce",
 ]
@@ -51,6 +52,8 @@ MIN_IMAGES = 3
 # Simulated populations behind a fit's p-value, and shuffles of weights: enough for a table.
 N_POPULATIONS, N_SHUFFLES = 49, 4
 DISTANCES = {"close": 1 / 8, "far": 1 / 4}  # shift as a fraction of the receptive field
+
+Labelled = TypeVar("Labelled", xr.DataArray, xr.Dataset)
 
 
 class Reproduction(NamedTuple):
@@ -116,7 +119,7 @@ def reproduce(
     images = enough_photographs(images)
     shifts = (0, *DISTANCES.values())
     responses, inputs = probe_with_inputs(model, images, ALEXNET_AREAS, shifts=shifts, **how)
-    table = _by_distance(signature(responses, n_resamples=n_resamples, level=level, rng=seed))
+    table = by_distance(signature(responses, n_resamples=n_resamples, level=level, rng=seed))
     column = int(trained)
     table["paper"] = xr.DataArray(
         [[PAPER_TABLE_1[d][area][column] for d in DISTANCES] for area in table["area"].values],
@@ -140,10 +143,10 @@ def reproduce(
         responses,
         table,
         together,
-        _by_distance(fits),
-        _by_distance(xr.concat(predictions, dim="unit")),
-        _by_distance(xr.concat(agreed, dim=areas)),
-        _by_distance(xr.concat(shares, dim=areas)),
+        by_distance(fits),
+        by_distance(xr.concat(predictions, dim="unit")),
+        by_distance(xr.concat(agreed, dim=areas)),
+        by_distance(xr.concat(shares, dim=areas)),
     )
 
 
@@ -156,7 +159,12 @@ def enough_photographs(images: Any = None, **how: Any) -> Photographs:
     if len(found) < MIN_IMAGES:
         msg = f"at least {MIN_IMAGES} images are needed to correlate across them; got {len(found)}"
         raise InputError(msg)
-    return held(found)
+    return cached(found)
+
+
+def by_distance(result: Labelled) -> Labelled:
+    """Return the same with ``distance``, close and far, for ``position``."""
+    return result.assign_coords(position=list(DISTANCES)).rename(position="distance")
 
 
 class _Layer(NamedTuple):
@@ -196,10 +204,6 @@ def _layer(
         warnings.simplefilter("ignore", RuntimeWarning)
         shares = shares.median("unit")
     return _Layer(compensation, predictions, agreed, shares)
-
-
-def _by_distance(result: xr.Dataset) -> xr.Dataset:
-    return result.assign_coords(position=list(DISTANCES)).rename(position="distance")
 
 
 def _shares(convolution: Any) -> xr.DataArray:

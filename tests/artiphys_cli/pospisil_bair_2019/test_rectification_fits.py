@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from artiphys_cli.rectification_fits import rectification_fits
+from artiphys_cli.pospisil_bair_2019.rectification_fits import rectification_fits
 
 
 def test_each_area_has_its_own_fit_and_refusals_are_told():

@@ -7,7 +7,8 @@ import numpy as np
 import xarray as xr
 
 from artiphys.errors import ArtiphysWarning, InputError
-from artiphys.estimators.dynamic_range import dynamic_range, invariance
+from artiphys.estimators.dynamic_range import dynamic_range
+from artiphys.estimators.invariance import invariance
 from artiphys.rectification.model import RectificationModel
 
 __all__ = ["rectification_fits"]

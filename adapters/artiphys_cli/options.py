@@ -1,0 +1,180 @@
+"""What may be typed: options that several commands share, and how words become values.
+
+It imports next to nothing, for ``--help`` to be there at once.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from cyclopts import Parameter, Token
+
+__all__ = [
+    "SEVERAL",
+    "Count",
+    "Device",
+    "Flag",
+    "Folder",
+    "Fraction",
+    "Fractions",
+    "Level",
+    "Number",
+    "Quiet",
+    "Resamples",
+    "Seed",
+    "UsageError",
+    "Words",
+    "as_typed",
+    "position_label",
+    "typed",
+    "with_suffix",
+]
+
+ARGUMENT = re.compile(r"\b(by|noise|reference|resample)=(None|'[^']*'|\((?:'\w+'(?:, |,)?)+\))")
+
+
+class UsageError(Exception):
+    """What was typed is no command; the message is one line."""
+
+
+def typed(hint: Any, tokens: Sequence[Token], kind: Callable[[str], Any] | None = None) -> Any:
+    """Return the value of an option, exactly as it was typed; of one given twice, the last.
+
+    By its own rules cyclopts would round 1.5 to a whole number and take the word none for nothing.
+
+    Raises
+    ------
+    ValueError
+        With what is wrong with it, in words that follow the option's name.
+    """
+    several = get_origin(hint) in (list, tuple)
+    kind = kind or _kind(get_args(hint)[0] if several else hint)
+    if tokens[0].keyword is not None:  # each occurrence counts its words from 0
+        tokens = tokens[max(i for i, token in enumerate(tokens) if token.index == 0) :]
+    values = tuple(kind(token.value) for token in tokens)
+    return values if several else values[-1]
+
+
+def _kind(hint: Any) -> Callable[[str], Any]:
+    if get_origin(hint) is Literal:
+        return lambda word: _one_of(word, get_args(hint))
+    kinds: dict[Any, Callable[[str], Any]] = {int: _whole_number, float: _number, Path: Path}
+    return kinds.get(hint, str)
+
+
+def _one_of(word: str, choices: Sequence[str]) -> str:
+    if word not in choices:
+        msg = f"invalid choice: {word!r} (choose from {', '.join(choices)})"
+        raise ValueError(msg)
+    return word
+
+
+def _whole_number(word: str) -> int:
+    try:
+        return int(word)
+    except ValueError:
+        msg = f"invalid int value: {word!r}; it must be a whole number"
+        raise ValueError(msg) from None
+
+
+def _number(word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        msg = f"invalid float value: {word!r}; it must be a number"
+        raise ValueError(msg) from None
+
+
+def _seed(word: str) -> int:
+    if not word.isdecimal():
+        msg = f"a seed is a whole number of at least 0; got {word}"
+        raise ValueError(msg)
+    return int(word)
+
+
+def _fraction(word: str) -> float:
+    above, _, below = word.partition("/")
+    try:
+        return float(above) / float(below or 1)
+    except (ValueError, ZeroDivisionError):
+        msg = f"must be a number, as 0.125 or 1/8; got {word!r}"
+        raise ValueError(msg) from None
+
+
+def _seeds(hint: Any, tokens: Sequence[Token]) -> Any:
+    return typed(hint, tokens, _seed)
+
+
+def _fractions(hint: Any, tokens: Sequence[Token]) -> Any:
+    return typed(hint, tokens, _fraction)
+
+
+def _spelled(values: Sequence[Any] | None) -> str | None:
+    return " ".join(map(str, values)) if values else None
+
+
+SEVERAL = Parameter(consume_multiple=(1, None), show_default=_spelled)
+
+Words = Annotated[tuple[str, ...], SEVERAL]
+Number = Annotated[float, Parameter(metavar="NUMBER")]
+Count = Annotated[int, Parameter(metavar="N")]
+Fraction = Annotated[float, Parameter(metavar="SHARE", converter=_fractions)]
+Fractions = Annotated[tuple[float, ...], SEVERAL, Parameter(converter=_fractions)]
+Device = Annotated[str, Parameter(metavar="NAME", help="auto, cpu, cuda or mps")]
+Folder = Annotated[Path, Parameter(metavar="DIR")]
+Resamples = Annotated[int, Parameter(metavar="N", help="bootstrap resamples")]
+Level = Annotated[float, Parameter(metavar="SHARE", help="coverage of the intervals")]
+Seed = Annotated[int, Parameter(metavar="N", converter=_seeds, help="of all that is random")]
+Flag = Annotated[bool, Parameter(show_default=False)]
+Quiet = Annotated[Flag, Parameter(help="no progress bars, no tables")]
+
+
+def as_typed(text: str) -> str:
+    """Return `text` with arguments of Python as they are typed: ``--resample image unit``."""
+
+    def option(match: re.Match[str]) -> str:
+        value = match[2].lower() if match[2] == "None" else re.sub("[(),']", "", match[2])
+        return f"--{match[1]} {value}"
+
+    return ARGUMENT.sub(option, text)
+
+
+def position_label(text: str, labels: list[Any], *, where: str) -> Any:
+    """Return the label that was typed: a text as it is, a number in any spelling.
+
+    Raises
+    ------
+    InputError
+        If it is none of the labels, which are those of `where`.
+    """
+    from artiphys.errors import InputError
+
+    for label in labels:
+        if str(label) == text or (isinstance(label, int | float) and _equals(text, label)):
+            return label
+    msg = f"{text} is not among {where} {labels}"
+    raise InputError(msg)
+
+
+def _equals(text: str, label: float) -> bool:
+    try:
+        return float(text) == label
+    except ValueError:
+        return False
+
+
+def with_suffix(path: Path, *suffixes: str) -> Path:
+    """Return `path` if its suffix, in small or capital letters, is one of these.
+
+    Raises
+    ------
+    InputError
+        If it is another.
+    """
+    from artiphys.errors import InputError
+
+    if path.suffix.lower() not in suffixes:
+        msg = f"{path}: the name must end in {' or '.join(suffixes)}; got {path.suffix!r}"
+        raise InputError(msg)
+    return path
