@@ -20,7 +20,6 @@ from artiphys.errors import InputError
 from artiphys.estimators.moments import moments_across_images
 from artiphys.estimators.signal_moments import cells_of, signal_moments
 from artiphys.responses.provenance import provenance
-from artiphys.responses.schema import require
 
 __all__ = ["Experiment", "experiment_of", "matched_responses", "measured_through"]
 
@@ -70,13 +69,13 @@ def matched_responses(
     InputError
         As :func:`compare`.
     """
-    require(brain, trial=True)
     sides = checked_sides(
         model,
         brain,
         reference_model=reference_model,
         reference_brain=reference_brain,
         positions=positions,
+        trials=True,
     )
     drawn = generator(rng)
     values, images = images_drawn(sides.model, sides.brain, drawn)

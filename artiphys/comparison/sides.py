@@ -48,8 +48,11 @@ def checked_sides(
     reference_model: Hashable | None = None,
     reference_brain: Hashable | None = None,
     positions: Mapping[Any, Any] | None = None,
+    trials: bool | None = None,
 ) -> Sides:
     """Return both sides; the arguments are those of :func:`artiphys.compare`.
+
+    `trials` says whether the recording must have them; None if it need not.
 
     Raises
     ------
@@ -60,7 +63,7 @@ def checked_sides(
         msg = f"matched must be True or False; got {matched!r}"
         raise InputError(msg)
     model = require(model, name="the model's responses")
-    brain = require(brain, name="the recording's responses")
+    brain = require(brain, trial=trials, name="the recording's responses")
     if matched and "trial" in model.dims:
         msg = (
             "the model must have no 'trial' dim to be matched; average over its trials, or compare "
