@@ -215,9 +215,9 @@ def bias_table(n_experiments: int) -> str:
             true = truth["dynamic_range"].values, truth["invariance"].values[:, 1]
             found = []
             for noise in (None, "corrected"):
-                spread = dynamic_range(responses, noise=noise).values
-                carried = invariance(responses, noise=noise).values[:, 0]
-                found += [spread.sum(), carried[usable].sum()]
+                variance = dynamic_range(responses, noise=noise).values
+                correlation = invariance(responses, noise=noise).values[:, 0]
+                found += [variance.sum(), correlation[usable].sum()]
             sums.append([true[0].sum(), true[1][usable].sum(), *found])
         total = np.sum(sums, axis=0)
         ratios = [

@@ -7,6 +7,7 @@ compiled; and all that it takes from the file to the counts with a whole reading
     python benchmarks/nwb_counting.py
 """
 
+import datetime
 import tempfile
 import time
 import warnings
@@ -16,6 +17,10 @@ from typing import Any
 
 import h5py
 import numpy as np
+import pynwb
+from hdmf.common import VectorData, VectorIndex
+from pynwb.epoch import TimeIntervals
+from pynwb.misc import Units
 
 from artiphys_nwb import Layout, read_nwb
 from artiphys_nwb.sessions.spikes import count_spikes
@@ -74,16 +79,29 @@ def _write(path: Path, n_units: int, n_spikes: int, n_rows: int) -> None:
     end = onset[-1] + 1
     ends = np.sort(rng.integers(0, n_spikes, n_units - 1))
     times = [np.sort(part) for part in np.split(rng.uniform(0, end, n_spikes), ends)]
-    with h5py.File(path, "w") as file:
-        file.attrs["nwb_version"] = "2.11.0"
-        file["identifier"] = "made"
-        file["intervals/trials/id"] = np.arange(n_rows)
-        file["intervals/trials/start_time"] = onset
-        file["intervals/trials/image"] = rng.integers(0, 100, n_rows)
-        file["intervals/trials/position"] = rng.integers(0, 5, n_rows)
-        file["units/id"] = np.arange(n_units)
-        file["units/spike_times"] = np.concatenate(times)
-        file["units/spike_times_index"] = np.append(ends, n_spikes)
+    trials = TimeIntervals(
+        name="trials",
+        description="presentations",
+        id=np.arange(n_rows),
+        columns=[
+            VectorData(name="start_time", description="onset", data=onset),
+            VectorData(name="stop_time", description="onset of the next", data=onset + 0.3),
+            VectorData(name="image", description="shown", data=rng.integers(0, 100, n_rows)),
+            VectorData(name="position", description="where", data=rng.integers(0, 5, n_rows)),
+        ],
+    )
+    spikes = VectorData(name="spike_times", description="s", data=np.concatenate(times))
+    index = VectorIndex(name="spike_times_index", data=np.append(ends, n_spikes), target=spikes)
+    units = Units(name="units", description="made", id=np.arange(n_units), columns=[spikes, index])
+    file = pynwb.NWBFile(
+        session_description="made",
+        identifier="made",
+        session_start_time=datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC),
+        trials=trials,
+        units=units,
+    )
+    with pynwb.NWBHDF5IO(path, "w") as io:
+        io.write(file)
 
 
 def _floor(path: Path) -> np.ndarray:

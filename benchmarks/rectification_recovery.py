@@ -1,10 +1,10 @@
 """Recovery of the rectified-Gaussian model's parameters, and coverage of their intervals.
 
 Populations of units are simulated image by image, measured, and fitted. Prints one Markdown row a
-setting: how far rho and sigma are off, how often their 95 % intervals hold the truth, how often the
+setting: the errors of rho and sigma, how often their 95 % intervals hold the truth, how often the
 goodness of fit rejects a true model at 5 %, and how often the fit warns that sigma or the curve is
-hardly known. "told" is whether the fit knows the number of images; the default constructor does
-not. Run: python benchmarks/rectification_recovery.py
+poorly identified. "told" is whether the fit knows the number of images; by default it does not.
+Run: python benchmarks/rectification_recovery.py
 """
 
 import argparse
@@ -83,7 +83,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def recovery(population, rho, n_units, n_images, told="yes", spread=0.0, *, options) -> str:
     rng = np.random.default_rng([n_units, n_images, int(100 * rho)])
-    errors, held, rejected, refused, warned = [], [], [], 0, 0
+    errors, within, rejected, refused, warned = [], [], [], 0, 0
     start = time.perf_counter()
     for replicate in range(options.replicates):
         m = POPULATIONS[population](rng, n_units)
@@ -103,7 +103,7 @@ def recovery(population, rho, n_units, n_images, told="yes", spread=0.0, *, opti
         warned += any("left out" not in str(each.message) for each in caught)
         errors.append([model.rho_ / rho - 1, model.sigma_ / SIGMA - 1])
         bounds = model.interval_
-        held.append(
+        within.append(
             [
                 bounds["rho"][0] <= rho <= bounds["rho"][1],
                 bounds["sigma"][0] <= SIGMA <= bounds["sigma"][1],
@@ -114,7 +114,7 @@ def recovery(population, rho, n_units, n_images, told="yes", spread=0.0, *, opti
     seconds = (time.perf_counter() - start) / options.replicates
     size = np.abs(errors)
     median, most = 100 * np.median(size, axis=0), 100 * np.quantile(size, 0.95, axis=0)
-    covered = 100 * np.mean(held, axis=0)
+    covered = 100 * np.mean(within, axis=0)
     share = f"{100 * np.mean(rejected):.0f} %" if rejected else "-"
     rho_of_units = f"{rho} ± {spread}" if spread else rho
     return (

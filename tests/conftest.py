@@ -6,8 +6,8 @@ import matplotlib
 import numpy as np
 import pytest
 
+from artiphys.responses.array import response_array
 from artiphys.responses.provenance import provenance
-from artiphys.responses.schema import response_array
 from environment import ROOT, missing
 
 matplotlib.use("Agg")

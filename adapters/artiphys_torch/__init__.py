@@ -1,6 +1,7 @@
 """Probe torch networks into the response array: photographs, canvases, networks, responses."""
 
 try:
+    import filelock  # noqa: F401
     import PIL  # noqa: F401
     import safetensors  # noqa: F401
     import torch  # noqa: F401

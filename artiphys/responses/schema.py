@@ -328,7 +328,7 @@ def _faults_of_attrs(responses: xr.DataArray) -> list[str]:
     if "units" in plain and plain["units"] not in UNITS:
         faults.append(f"attrs['units'] must be one of {UNITS}; got {plain['units']!r}")
     if "reference" in plain and "position" in responses.coords:
-        labels = responses["position"].values.tolist()
+        labels = np.atleast_1d(responses["position"].values).tolist()  # one, of a selection
         if plain["reference"] not in labels:
             faults.append(
                 f"attrs['reference'] {plain['reference']!r} is not among the positions {labels}"

@@ -1,4 +1,7 @@
-"""Recordings for tests, written by h5py alone, so that what is broken is broken on purpose."""
+"""Recordings for tests, written by h5py alone, so that what is broken is broken on purpose.
+
+Tables have the types and descriptions that the schema asks for, and pynwb builds them.
+"""
 
 import itertools
 
@@ -49,6 +52,7 @@ def write_nwb(
         if mode == "w":
             file.attrs["nwb_version"] = version
             file.attrs["neurodata_type"] = "NWBFile"
+            file.attrs["namespace"] = "core"
             for name, text in {
                 "identifier": identifier,
                 "general/session_id": session_id,
@@ -65,14 +69,11 @@ def write_nwb(
 def add_table(file, path, columns, kind="DynamicTable"):
     """Write a table; a column given as a list of arrays is ragged."""
     group = file.require_group(path)
-    group.attrs["neurodata_type"] = kind
-    group.attrs["colnames"] = np.array(list(columns), dtype=TEXT)
+    if "id" not in group and columns:
+        group["id"] = np.arange(len(next(iter(columns.values()))))
     for name, values in columns.items():
         add_column(group, name, values)
-    if "id" not in group and columns:
-        first = next(iter(columns.values()))
-        group["id"] = np.arange(len(first))
-    return group
+    return typed(group, kind, list(columns))
 
 
 def add_column(group, name, values):
@@ -89,9 +90,6 @@ def add_column(group, name, values):
 
 def add_units(file, path, spikes, columns, index_dtype="uint32"):
     group = file.require_group(path)
-    group.attrs["neurodata_type"] = "Units"
-    names = ["spike_times", *columns]
-    group.attrs["colnames"] = np.array(names, dtype=TEXT)
     group["spike_times"] = np.concatenate(spikes) if len(spikes) else np.empty(0)
     ends = np.cumsum([len(train) for train in spikes])
     group["spike_times_index"] = ends.astype(index_dtype)
@@ -99,7 +97,34 @@ def add_units(file, path, spikes, columns, index_dtype="uint32"):
         add_column(group, name, values)
     if "id" not in group:
         group["id"] = np.arange(len(spikes))
+    return typed(group, "Units", ["spike_times", *columns])
+
+
+def typed(group, kind, columns):
+    """Say what the schema wants said of a table and its columns."""
+    group.attrs["neurodata_type"] = kind
+    group.attrs["namespace"] = "hdmf-common" if kind == "DynamicTable" else "core"
+    group.attrs["description"] = "made for a test"
+    group.attrs["colnames"] = np.array(columns, dtype=TEXT)
+    for name, dataset in group.items():
+        of_index = name.endswith("_index")
+        kinds = {"id": "ElementIdentifiers", True: "VectorIndex", False: "VectorData"}
+        dataset.attrs["neurodata_type"] = kinds[name if name == "id" else of_index]
+        dataset.attrs["namespace"] = "hdmf-common"
+        dataset.attrs["description"] = name
+        if of_index:
+            dataset.attrs["target"] = group[name.removesuffix("_index")].ref
     return group
+
+
+def untyped(file):
+    """Take all that :func:`typed` says from a file: pynwb can build none of its tables."""
+
+    def forget(_, node):
+        for name in ("neurodata_type", "namespace", "description", "target"):
+            node.attrs.pop(name, None)
+
+    file.visititems(forget)
 
 
 def add_electrodes(file, location, ids=None):
@@ -110,6 +135,56 @@ def add_electrodes(file, location, ids=None):
         del group["id"]
         group["id"] = np.asarray(ids)
     return group
+
+
+# ---- what is broken in a file, as functions of it
+
+
+def edited(path, edit):
+    with h5py.File(path, "a") as file:
+        edit(file)
+    return path
+
+
+def replaced(name, values, **how):
+    def edit(file):
+        old, said = file[name][()], dict(file[name].attrs)
+        del file[name]
+        file.create_dataset(name, data=values(old) if callable(values) else values, **how)
+        file[name].attrs.update(said)
+
+    return edit
+
+
+def texts(values):
+    return np.array([v if isinstance(v, str) else f"{v:g}" for v in values], dtype=object)
+
+
+def deleted(*names):
+    def edit(file):
+        for name in names:
+            del file[name]
+
+    return edit
+
+
+def linked(name, link):
+    def edit(file):
+        del file[name]
+        file[name] = link
+
+    return edit
+
+
+def chain(*edits):
+    def edit(file):
+        for one in edits:
+            one(file)
+
+    return edit
+
+
+# ---- what reading it must give
 
 
 def expected(trials, spikes, window=(0.05, 0.25)):

@@ -1,43 +1,51 @@
-"""Networks with their weights: torchvision's architectures, untrained, trained, or from a file.
+"""Networks with their weights: torchvision's architectures, or one's own from a file of Python.
 
-Weights are data: a checkpoint is read as tensors and never executed. A loaded network carries its
-:class:`Origin`, so that what is measured on it can say where it comes from.
+A loaded network carries its :class:`Origin`, so that what is measured on it can say where it comes
+from.
 """
 
 import difflib
 import hashlib
 import os
+import runpy
+import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import safetensors
 import torch
 import torchvision
-from safetensors.torch import load_file
 from torch import nn
 from torchvision.models import get_model_builder, get_model_weights, list_models
 
 from artiphys.arguments import whole_number
 from artiphys.errors import InputError
-from artiphys_torch.networks.own_networks import builder, is_own
-from artiphys_torch.networks.weights import fetched
+from artiphys_torch.networks.weights import downloaded, load_state, one_line, read_state
 from artiphys_torch.stimuli.canvas import IMAGENET, Normalisation
 
-__all__ = ["Origin", "load_alexnet", "load_network", "load_state", "origin_of", "state_digest"]
+__all__ = [
+    "ALEXNET_AREAS",
+    "Origin",
+    "load_alexnet",
+    "load_network",
+    "loaded",
+    "normalisation_of",
+    "origin_of",
+    "seeded",
+    "state_digest",
+]
 
-FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 ALEXNET_AREAS = {
     "conv2": "features.3",
     "conv3": "features.6",
     "conv4": "features.8",
     "conv5": "features.10",
 }
-WRAPPERS = ("state_dict", "model_state_dict", "model")  # keys that training scripts save it under
-PREFIXES = ("module.", "_orig_mod.")  # of DataParallel and torch.compile
 
 
 @dataclass(frozen=True)
@@ -120,7 +128,8 @@ def load_network(name: str, weights: str | Path = "untrained", *, seed: int = 0)
     InputError
         If there is no such network, or the weights cannot be had or do not fit.
     """
-    if is_own(name):
+    file, colon, _ = str(name).rpartition(":")
+    if colon and file.endswith(".py"):
         return _own(name, weights, seed)
     known = list_models(module=torchvision.models)
     if name not in known:
@@ -133,17 +142,6 @@ def load_network(name: str, weights: str | Path = "untrained", *, seed: int = 0)
     builder = get_model_builder(name)
     areas = ALEXNET_AREAS if name == "alexnet" else {}
     return loaded(lambda: _build(builder), name, weights, seed=seed, areas=areas)
-
-
-def _own(place: str, weights: str | Path, seed: int) -> nn.Module:
-    build = builder(place)
-    if str(weights) == "imagenet":
-        msg = f"no trained weights are published for {place}; pass the path of a file"
-        raise InputError(msg)
-    model: Any = loaded(build, place.rpartition(":")[2].lower(), weights, seed=seed, areas={})
-    if str(weights) == "untrained":  # for all that is known here, it comes with trained ones
-        model.artiphys_origin = replace(origin_of(model), weights=f"built-seed{seed}")
-    return model
 
 
 def loaded(
@@ -179,87 +177,11 @@ def seeded(build: Callable[[], Any], seed: int) -> Any:
         return build()
 
 
-def load_state(model: nn.Module, state: Mapping[str, Any], name: str) -> None:
-    """Put the tensors of a state dict into `model`, if they are all that it needs and fit.
-
-    Parameters
-    ----------
-    model : torch.nn.Module
-        Changed in place.
-    state : mapping of str to tensor
-        Or a checkpoint that holds it as ``state_dict``, ``model_state_dict`` or ``model``; the
-        prefixes of ``DataParallel`` and ``torch.compile`` are taken off.
-    name : str
-        For the messages.
-
-    Raises
-    ------
-    InputError
-        If tensors are missing, unknown, of the wrong shape or type, or not finite; every fault is
-        named, up to three of each kind.
-    """
-    state = _bare(state, name)
-    wanted = model.state_dict()
-    counters = [key for key in wanted if key.endswith("num_batches_tracked")]
-    faults = [
-        *_faults(
-            "misses",
-            [key for key in wanted if key not in state and key not in counters],
-        ),
-        *_faults("has the unknown", [key for key in state if key not in wanted]),
-        *_faults(
-            "has the wrong shape in",
-            [
-                f"{key} (expected {tuple(wanted[key].shape)}, got {tuple(value.shape)})"
-                for key, value in state.items()
-                if key in wanted and wanted[key].shape != value.shape
-            ],
-        ),
-        *_faults(
-            "has the wrong type in",
-            [
-                f"{key} (expected floating, dense, of 16 to 64 bits; got {_kind(value)})"
-                for key, value in state.items()
-                if key in wanted
-                and wanted[key].is_floating_point()
-                and not (value.dtype in FLOATING and value.layout == torch.strided)
-            ],
-        ),
-    ]
-    if not faults:
-        faults = _faults(
-            "has NaN or infinite values in",
-            [
-                f"{key} ({int((~value.isfinite()).sum())} of {value.numel()})"
-                for key, value in state.items()
-                if value.is_floating_point() and not value.isfinite().all()
-            ],
-        )
-    if faults:
-        msg = f"{name}: not weights of {type(model).__name__}: it {', and '.join(faults)}"
-        raise InputError(msg)
-    model.load_state_dict({**{key: wanted[key] for key in counters}, **state}, strict=True)
-
-
-def _kind(value: torch.Tensor) -> str:
-    kind = str(value.dtype).removeprefix("torch.")
-    return kind if value.layout == torch.strided else f"sparse {kind}"
-
-
 def state_digest(model: nn.Module) -> str:
     """Return the SHA-256 of a network's parameters and buffers, names and values."""
     with ThreadPoolExecutor() as pool:  # hashing a large array lets go of the interpreter's lock
         digests = pool.map(_digest_value, *zip(*sorted(model.state_dict().items()), strict=True))
         return hashlib.sha256(b"".join(digests)).hexdigest()
-
-
-def _digest_value(name: str, value: Any) -> bytes:
-    if not isinstance(value, torch.Tensor):
-        return hashlib.sha256(f"{name}{value!r}".encode()).digest()
-    array = value.detach().cpu().contiguous()
-    digest = hashlib.sha256(f"{name}{array.dtype}{tuple(array.shape)}".encode())
-    digest.update(array.flatten().view(torch.uint8).numpy().data)
-    return digest.digest()
 
 
 def origin_of(model: nn.Module) -> Origin:
@@ -281,6 +203,59 @@ def origin_of(model: nn.Module) -> Origin:
     return Origin(name, digest[:8], digest, IMAGENET, areas)
 
 
+def normalisation_of(model: nn.Module) -> Normalisation:
+    """Return what a network's weights ask of pixels; ImageNet's, as in torchvision, if unknown."""
+    origin = getattr(model, "artiphys_origin", None)
+    return origin.normalisation if isinstance(origin, Origin) else IMAGENET
+
+
+def _own(place: str, weights: str | Path, seed: int) -> nn.Module:
+    file, _, name = place.rpartition(":")
+    if not Path(file).is_file():
+        msg = f"{Path(file)}: no such file; a network of one's own is given as FILE.py:function"
+        raise InputError(msg)
+    if str(weights) == "imagenet":
+        msg = f"no trained weights are published for {place}; pass the path of a file"
+        raise InputError(msg)
+    model: Any = loaded(partial(_built, place), name.lower(), weights, seed=seed, areas={})
+    if str(weights) == "untrained":  # for all that is known here, it comes with trained ones
+        model.artiphys_origin = replace(origin_of(model), weights=f"built-seed{seed}")
+    return model
+
+
+def _built(place: str) -> nn.Module:
+    """Run a file as Python runs it, and return the network that its function makes."""
+    file, _, name = place.rpartition(":")
+    path = Path(file)
+    try:
+        with _neighbours_importable(path):
+            function = runpy.run_path(str(path), run_name=f"_network_{path.stem}").get(name)
+            if not callable(function):
+                msg = f"{path}: has no function {name!r} that returns the network"
+                raise InputError(msg)
+            model = function()
+    except InputError:
+        raise
+    except (Exception, SystemExit) as error:  # a file of the user's raises what it likes
+        msg = f"{place}: cannot be built: {one_line(error)}"
+        raise InputError(msg) from error
+    if not isinstance(model, nn.Module):
+        msg = f"{place}: must return a torch.nn.Module; it returned {type(model).__name__}"
+        raise InputError(msg)
+    return model
+
+
+@contextmanager
+def _neighbours_importable(path: Path) -> Iterator[None]:
+    """Let the file import the files beside it, as a script could."""
+    folder = str(path.resolve().parent)
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
+
+
 def _build(builder: Callable[..., nn.Module]) -> nn.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of two networks, on their slow init
@@ -296,64 +271,14 @@ def _state(name: str, weights: str | Path) -> Mapping[str, Any]:
         if published is None:
             msg = f"torchvision publishes no trained weights for {name}; pass the path of a file"
             raise InputError(msg)
-        return _read(fetched(published.url))
-    return _read(Path(weights))
+        return read_state(downloaded(published.url))
+    return read_state(Path(weights))
 
 
-def _read(path: Path) -> Mapping[str, Any]:
-    """Return what a checkpoint holds; nothing in it is executed."""
-    try:
-        if not path.is_file():
-            what = "it is a folder" if path.is_dir() else "no such file"
-            msg = f'{path}: {what}; expected "untrained", "imagenet" or the file of a state dict'
-            raise InputError(msg)
-        path.open("rb").close()  # safetensors says of a closed file that there is none
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what is wrong is said below, in one line
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except InputError:
-        raise
-    except safetensors.SafetensorError as error:
-        why = f"it is damaged, or no safetensors file ({error})"
-    except PermissionError:
-        why = "no permission to read it"
-    except Exception as error:  # torch, zipfile and pickle raise errors of many kinds here
-        if "weights_only" in str(error).lower() or "unsupported" in str(error).lower():
-            why = (
-                "it holds more than tensors, and running what a file brings along is not safe;"
-                " save model.state_dict() and pass that file"
-            )
-        else:
-            why = f"it is damaged, truncated, or no state dict ({type(error).__name__})"
-    msg = f"{path}: cannot be read as weights: {why}"
-    raise InputError(" ".join(msg.split()))
-
-
-def _bare(state: Any, name: str) -> dict[str, torch.Tensor]:
-    """Return the state dict inside a checkpoint, its prefixes taken off."""
-    if isinstance(state, Mapping):
-        for wrapper in WRAPPERS:
-            if isinstance(state.get(wrapper), Mapping):
-                state = state[wrapper]
-                break
-    if (
-        not isinstance(state, Mapping)
-        or not state
-        or not all(isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in state.items())
-    ):
-        msg = f"{name}: holds no state dict, a mapping of names to tensors; save model.state_dict()"
-        raise InputError(msg)
-    bare = dict(state)
-    for prefix in PREFIXES:
-        if all(key.startswith(prefix) for key in bare):
-            bare = {key.removeprefix(prefix): value for key, value in bare.items()}
-    return bare
-
-
-def _faults(what: str, found: list[str]) -> list[str]:
-    if not found:
-        return []
-    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-    return [f"{what} {', '.join(found[:3])}{more}"]
+def _digest_value(name: str, value: Any) -> bytes:
+    if not isinstance(value, torch.Tensor):
+        return hashlib.sha256(f"{name}{value!r}".encode()).digest()
+    array = value.detach().cpu().contiguous()
+    digest = hashlib.sha256(f"{name}{array.dtype}{tuple(array.shape)}".encode())
+    digest.update(array.flatten().view(torch.uint8).numpy().data)
+    return digest.digest()

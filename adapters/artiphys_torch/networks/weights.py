@@ -1,27 +1,127 @@
-"""Published weights, downloaded once into torch's own cache; fails within seconds, never hangs."""
+"""Weights: read from a file or downloaded, and put into a network.
 
-import hashlib
+Weights are data: a checkpoint is read as tensors and never executed.
+"""
+
 import http.client
-import os
+import queue
+import socket
+import sys
+import textwrap
 import threading
+import urllib.error
 import urllib.request
-from collections.abc import Callable
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import safetensors
 import torch
-from tqdm import tqdm
+from safetensors.torch import load_file
+from torch import nn
 
 from artiphys.errors import InputError
 
-__all__ = ["fetched"]
+__all__ = ["downloaded", "load_state", "one_line", "read_state"]
 
+FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+WRAPPERS = ("state_dict", "model_state_dict", "model")  # keys that training scripts save it under
+PREFIXES = ("module.", "_orig_mod.")  # of DataParallel and torch.compile
 CONNECT_SECONDS = 8.0  # names looked up and connection made
 STALL_SECONDS = 10.0  # of a transfer without a byte
+SHOWN = 200  # characters of each kind of fault: the names of the first few tensors
 
 
-def fetched(url: str) -> Path:
-    """Return the local file of a published checkpoint, downloaded if it is not there yet.
+def read_state(path: Path) -> Mapping[str, Any]:
+    """Return what a checkpoint holds; nothing in it is executed.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, it may not be read, is damaged, or holds more than tensors.
+    """
+    try:
+        if not path.is_file():
+            what = "it is a folder" if path.is_dir() else "no such file"
+            msg = f'{path}: {what}; expected "untrained", "imagenet" or the file of a state dict'
+            raise InputError(msg)
+        path.open("rb").close()  # safetensors says of a closed file that there is none
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is wrong is said below, in one line
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except InputError:
+        raise
+    except safetensors.SafetensorError as error:
+        why = f"it is damaged, or no safetensors file ({error})"
+    except PermissionError:
+        why = "no permission to read it"
+    except Exception as error:  # torch, zipfile and pickle raise errors of many kinds here
+        if "weights_only" in str(error).lower() or "unsupported" in str(error).lower():
+            why = (
+                "it holds more than tensors, and running what a file brings along is not safe;"
+                " save model.state_dict() and pass that file"
+            )
+        else:
+            why = f"it is damaged, truncated, or no state dict ({type(error).__name__})"
+    msg = f"{path}: cannot be read as weights: {why}"
+    raise InputError(" ".join(msg.split()))
+
+
+def load_state(model: nn.Module, state: Mapping[str, Any], name: str) -> None:
+    """Put the tensors of a state dict into `model`, if they are all that it needs and fit.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Changed in place; not to be used after an error.
+    state : mapping of str to tensor
+        Or a checkpoint that holds it as ``state_dict``, ``model_state_dict`` or ``model``; the
+        prefixes of ``DataParallel`` and ``torch.compile`` are taken off.
+    name : str
+        For the messages.
+
+    Raises
+    ------
+    InputError
+        If tensors are missing, unknown, of the wrong shape or type, or not finite; the first few
+        of each kind are named.
+    """
+    state = _bare(state, name)
+    wanted = model.state_dict()
+    faults = _told(
+        "has the wrong type in",
+        [
+            f"{key} (expected floating, dense, of 16 to 64 bits; got {_kind(value)})"
+            for key, value in state.items()
+            if key in wanted
+            and wanted[key].is_floating_point()
+            and not (value.dtype in FLOATING and value.layout == torch.strided)
+        ],
+    )
+    if not faults:  # torch would convert some types in silence, and stumble over others
+        try:
+            model.load_state_dict(state, strict=True)
+        except RuntimeError as error:
+            faults = _in_torch_s_words(error)
+    faults = faults or _told(
+        "has NaN or infinite values in",
+        [
+            f"{key} ({int((~value.isfinite()).sum())} of {value.numel()})"
+            for key, value in state.items()
+            if value.is_floating_point() and not value.isfinite().all()
+        ],
+    )
+    if faults:
+        msg = f"{name}: not weights of {type(model).__name__}: {faults}"
+        raise InputError(msg)
+
+
+def downloaded(url: str) -> Path:
+    """Return the local file of a published checkpoint, from torch's cache or else its server.
 
     Parameters
     ----------
@@ -31,66 +131,110 @@ def fetched(url: str) -> Path:
     Raises
     ------
     InputError
-        If it cannot be downloaded: one line says what to fetch, and where to put it.
+        If it cannot be downloaded: one line, within seconds, says what to fetch, and what to do
+        with it.
     """
     path = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
     if path.is_file():
         return path
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        digest = _download(url, partial)
-        expected = path.stem.rsplit("-", 1)[-1]
-        if not digest.startswith(expected):
-            msg = f"the digest is {digest[:8]}, not {expected}"
-            raise OSError(msg)
-        partial.replace(path)
-    except (OSError, http.client.HTTPException) as error:
+        _require_answer(url)
+        _download(url, path)
+    except (OSError, http.client.HTTPException, RuntimeError) as error:  # the last: another digest
         why = getattr(error, "reason", None) or error
         msg = (
             f"{path.name} cannot be downloaded ({why}): fetch {url} on a machine that reaches it"
             " and pass the file's path as the weights"
         )
         raise InputError(" ".join(msg.split())) from error
-    finally:
-        partial.unlink(missing_ok=True)
     return path
 
 
-def _download(url: str, path: Path) -> str:
-    """Write what is at `url` to `path` and return its SHA-256."""
-    request = urllib.request.Request(url, headers={"User-Agent": "artiphys"})
-    digest = hashlib.sha256()
-    answer = _within(
-        CONNECT_SECONDS, lambda: urllib.request.urlopen(request, timeout=STALL_SECONDS)
-    )
-    with answer, path.open("wb") as file:
-        size = int(answer.headers.get("Content-Length") or 0) or None
-        bar = tqdm(total=size, unit="B", unit_scale=True, desc=path.name, disable=None, leave=False)
-        with bar:
-            while block := answer.read(1 << 20):
-                digest.update(block)
-                file.write(block)
-                bar.update(len(block))
-    return digest.hexdigest()
+def one_line(error: BaseException | None) -> str:
+    """Return an error of another's making as one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
 
 
-def _within(seconds: float, call: Callable[[], Any]) -> Any:
-    """Return what `call` does, or raise TimeoutError; looking up a name obeys no socket's limit."""
-    outcome: list[Any] = []
+def _bare(state: Any, name: str) -> dict[str, torch.Tensor]:
+    """Return the state dict inside a checkpoint, its prefixes taken off."""
+    if isinstance(state, Mapping):
+        for wrapper in WRAPPERS:
+            if isinstance(state.get(wrapper), Mapping):
+                state = state[wrapper]
+                break
+    if (
+        not isinstance(state, Mapping)
+        or not state
+        or not all(isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in state.items())
+    ):
+        msg = f"{name}: holds no state dict, a mapping of names to tensors; save model.state_dict()"
+        raise InputError(msg)
+    bare = dict(state)
+    for prefix in PREFIXES:
+        if all(key.startswith(prefix) for key in bare):
+            bare = {key.removeprefix(prefix): value for key, value in bare.items()}
+    return bare
 
-    def run() -> None:
+
+def _kind(value: torch.Tensor) -> str:
+    kind = str(value.dtype).removeprefix("torch.")
+    return kind if value.layout == torch.strided else f"sparse {kind}"
+
+
+def _told(what: str, found: list[str]) -> str:
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    return f"it {what} {', '.join(found[:3])}{more}" if found else ""
+
+
+def _in_torch_s_words(error: RuntimeError) -> str:
+    """Return what ``load_state_dict`` says, a line for each fault after the first, as one line."""
+    lines = [textwrap.shorten(line, SHOWN, placeholder=" …") for line in str(error).splitlines()]
+    more = f" and {len(lines) - 4} more" if len(lines) > 4 else ""
+    return " ".join(lines[1:4] or lines) + more
+
+
+def _require_answer(url: str) -> None:
+    """Raise if no server answers in time; looking up a name obeys no socket's limit."""
+    outcome: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+
+    def ask() -> None:
         try:
-            outcome.append(call())
-        except Exception as error:  # raised again below, in the caller's thread
-            outcome.append(error)
+            request = urllib.request.Request(url, method="HEAD")
+            urllib.request.urlopen(request, timeout=CONNECT_SECONDS).close()
+        except urllib.error.HTTPError:  # an answer, which the download will tell
+            outcome.put(None)
+        except Exception as error:
+            outcome.put(error)
+        else:
+            outcome.put(None)
 
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if not outcome:
-        msg = f"no connection within {seconds:g} seconds"
-        raise TimeoutError(msg)
-    if isinstance(outcome[0], Exception):
-        raise outcome[0]
-    return outcome[0]
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        failure = outcome.get(timeout=CONNECT_SECONDS)
+    except queue.Empty:
+        msg = f"no connection within {CONNECT_SECONDS:g} seconds"
+        raise TimeoutError(msg) from None
+    if failure is not None:
+        raise failure
+
+
+def _download(url: str, path: Path) -> None:
+    with _socket_timeout(STALL_SECONDS):
+        torch.hub.download_url_to_file(
+            url,
+            str(path),
+            hash_prefix=path.stem.rsplit("-", 1)[-1],
+            progress=sys.stderr.isatty(),
+        )
+
+
+@contextmanager
+def _socket_timeout(seconds: float) -> Iterator[None]:
+    """Give up a transfer that stalls; ``torch.hub`` takes no limit of its own."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)

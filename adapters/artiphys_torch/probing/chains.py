@@ -7,6 +7,7 @@ padding can touch the value.
 """
 
 import copy
+import operator
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -16,11 +17,10 @@ import torch.nn.functional as F
 from torch import fx, nn
 
 from artiphys.errors import InputError
+from artiphys_torch.networks.layers import copied, dtype_of, is_patched
 from artiphys_torch.probing.precision import at_least_two
-from artiphys_torch.receptive_fields.changes_in_place import has_hooks, is_patched, may_be_changed
-from artiphys_torch.receptive_fields.connections import copied
 
-__all__ = ["Chain", "ChainPass", "chains"]
+__all__ = ["Chain", "ChainPass", "chain_passes", "chains", "traced"]
 
 # Modules that work on every pixel by itself, whatever they do across channels.
 POINTWISE = (
@@ -42,6 +42,23 @@ POOLING_FUNCTIONS: dict[Any, tuple[type[nn.Module], tuple[str, ...]]] = {
 }
 
 
+# Modules and functions that give a new tensor, unless they work in place.
+NEW_MODULES = (
+    *(nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm),
+    *(nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d),
+    *(nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish),
+    *(nn.Sigmoid, nn.Tanh, nn.Hardtanh, nn.Hardswish, nn.Hardsigmoid, nn.Softplus),
+)
+NEW_FUNCTIONS = (
+    *(operator.add, operator.sub, operator.mul, operator.truediv, operator.matmul),
+    *(torch.add, torch.sub, torch.mul, torch.div, torch.matmul, torch.cat, torch.concat),
+    *(torch.stack, torch.relu, torch.sigmoid, torch.tanh, torch.mean, torch.sum),
+    *(F.conv2d, F.linear, F.relu, F.relu6, F.leaky_relu, F.gelu, F.silu, F.hardtanh),
+    *(F.max_pool2d, F.avg_pool2d, F.adaptive_avg_pool2d, F.adaptive_max_pool2d),
+)
+KNOWN = ("builtins", "math")  # whose functions change no tensor
+
+
 class Chain(NamedTuple):
     """The modules from the image to a layer, their padding taken off."""
 
@@ -55,19 +72,14 @@ class Chain(NamedTuple):
 
 def chains(model: nn.Module, layers: Sequence[str]) -> dict[str, Chain]:
     """Return the chains of those of `layers` that have one; the model stays as it is."""
-    if is_patched(model) or any(has_hooks(m) for m in model.modules() if list(m.children())):
+    if is_patched(model) or any(_has_hooks(m) for m in model.modules() if list(m.children())):
         return {}  # the tracer sees neither the network's own patch nor a container's hook
-    training = {module: module.training for module in model.modules()}
-    try:  # a forward pass may branch on the mode, and responses are those of evaluation
-        model.eval()
-        graph = fx.Tracer().trace(model)
+    try:
+        graph = traced(model)
     except Exception:  # control flow that cannot be traced: no chain to be seen
         return {}
-    finally:
-        for module, mode in training.items():
-            module.training = mode
     modules = dict(model.named_modules())
-    if any(node.op == "get_attr" and may_be_changed(node, modules) for node in graph.nodes):
+    if any(node.op == "get_attr" and _may_be_changed(node, modules) for node in graph.nodes):
         return {}  # the weights of one module may depend on what another has done
     found = {}
     nodes = [node for node in graph.nodes if node.op == "call_module" and node.target in layers]
@@ -78,6 +90,25 @@ def chains(model: nn.Module, layers: Sequence[str]) -> dict[str, Chain]:
             if chain:
                 found[node.target] = chain
     return found
+
+
+def traced(model: nn.Module) -> fx.Graph:
+    """Return a network's graph in evaluation, whose responses are asked for; its mode stays."""
+    training = {module: module.training for module in model.modules()}
+    try:
+        model.eval()
+        return fx.Tracer().trace(model)
+    finally:
+        for module, mode in training.items():
+            module.training = mode
+
+
+def chain_passes(
+    model: nn.Module, layers: Sequence[str], device: torch.device
+) -> list["ChainPass"]:
+    """Return the passes for those of `layers` that have a chain with a square field."""
+    square = [chain for chain in chains(model, layers).values() if chain.size]
+    return [ChainPass(members, device) for members in _nested(square)]
 
 
 class ChainPass:
@@ -91,7 +122,7 @@ class ChainPass:
         self.layers = tuple(chain.layer for chain in members)
         self._at = {len(chain.steps): chain.layer for chain in members}
         self._steps = [_prepared(step, device) for step in longest.steps]
-        self._dtype = next((p.dtype for step in self._steps for p in _values(step)), torch.float32)
+        self._dtype = dtype_of(*self._steps)
 
     def __call__(self, canvases: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return the responses to some canvases, {layer: (canvas, channel)}."""
@@ -116,18 +147,6 @@ class ChainPass:
         return {"layers": list(self.layers), "method": self.method, "rf_size": self.size}
 
 
-def _one_unit(values: torch.Tensor, layer: str) -> torch.Tensor:
-    """Return a map of one unit as (canvas, channel); a larger one would pass for more channels."""
-    if values.shape[2:] != (1, 1):
-        msg = (
-            f"layer {layer!r}: must have one unit on a canvas as large as its receptive field; got"
-            f" a map of {' × '.join(map(str, values.shape[2:]))}; one of the modules before it does"
-            " not do what its class says"
-        )
-        raise InputError(msg)
-    return values.flatten(1).clone()
-
-
 def _chain(node: fx.Node, modules: dict[str, nn.Module]) -> Chain | None:
     """Walk from a layer back to the image; None if there is more than one path."""
     steps: list[Any] = []
@@ -140,11 +159,65 @@ def _chain(node: fx.Node, modules: dict[str, nn.Module]) -> Chain | None:
         steps.append(step)
         names.append(node.name)
         node, reader = node.all_input_nodes[0], node
-        if may_be_changed(node, modules, reader):
+        if _may_be_changed(node, modules, reader):
             return None
     steps.reverse()
     height, width = (_field(steps, axis) for axis in (0, 1))
     return Chain(layer, tuple(reversed(names)), tuple(steps), height if height == width else 0)
+
+
+def _may_be_changed(
+    node: fx.Node, modules: dict[str, nn.Module], reader: fx.Node | None = None
+) -> bool:
+    """Say whether any user of a value but `reader` may change it in place, or a view of it.
+
+    A traced network tells who uses a value, but not that two values are views of one memory.
+    Whatever is not known to give a new tensor is taken to give a view, and whatever is not known to
+    leave its input alone to change it: to be wrong costs a slower route, never a value.
+    """
+    views = [node]
+    for view in views:
+        for user in view.users:
+            if user is reader and view is node:
+                continue
+            if _changes(user, view, modules):
+                return True
+            if not _gives_a_new_tensor(user, modules) and user not in views:
+                views.append(user)
+    return False
+
+
+def _has_hooks(module: nn.Module) -> bool:
+    """Say whether something runs before or after a module's own forward pass."""
+    return bool(module._forward_hooks or module._forward_pre_hooks)
+
+
+def _changes(user: fx.Node, value: fx.Node, modules: dict[str, nn.Module]) -> bool:
+    if user.op == "call_module":
+        module = modules[str(user.target)]
+        return _has_hooks(module) or is_patched(module) or bool(getattr(module, "inplace", False))
+    if user.op == "output":
+        return False
+    name = getattr(user.target, "__name__", str(user.target))
+    if "out" in user.kwargs or user.kwargs.get("inplace", False) or name.endswith("_"):
+        return True
+    if user.op == "call_method":
+        return False
+    home = (getattr(user.target, "__module__", None) or "torch").partition(".")[0]
+    if home == "torch":
+        functional = getattr(user.target, "__module__", None) == F.__name__
+        return functional and any(value is True for value in user.args)  # its `inplace`, maybe
+    if home == "_operator":  # `a += b` is traced as if it were `a + b`
+        augmented = hasattr(operator, f"i{name.strip('_')}") and user.args[0] is value
+        return augmented or name == "setitem" or name[0] == "i"
+    return home not in KNOWN
+
+
+def _gives_a_new_tensor(user: fx.Node, modules: dict[str, nn.Module]) -> bool:
+    if user.op == "call_module":
+        return type(modules[str(user.target)]) in NEW_MODULES
+    targets: tuple[Any, ...] = NEW_FUNCTIONS
+    return user.op == "call_function" and user.target in targets
 
 
 def _step(node: fx.Node, modules: dict[str, nn.Module]) -> Any:
@@ -211,6 +284,20 @@ def _on(value: Any, axis: int) -> int:
     return int(value[axis]) if isinstance(value, tuple | list) else int(value)
 
 
+def _nested(linear: Sequence[Chain]) -> list[list[Chain]]:
+    """Group chains of one receptive field of which each begins like the longest."""
+    groups: list[list[Chain]] = []
+    for chain in sorted(linear, key=lambda chain: -len(chain.steps)):
+        for group in groups:
+            longest = group[0]
+            if chain.size == longest.size and chain.names == longest.names[: len(chain.names)]:
+                group.append(chain)
+                break
+        else:
+            groups.append([chain])
+    return sorted(groups, key=lambda group: group[0].size)
+
+
 def _prepared(step: Any, device: torch.device) -> Any:
     """Copy a step for the device, in evaluation mode; weights in the layout that runs fastest."""
     prepared = copied(step).eval().to(device)
@@ -219,5 +306,13 @@ def _prepared(step: Any, device: torch.device) -> Any:
     return prepared
 
 
-def _values(step: nn.Module) -> list[torch.Tensor]:
-    return [p for p in step.parameters() if p.is_floating_point()]
+def _one_unit(values: torch.Tensor, layer: str) -> torch.Tensor:
+    """Return a map of one unit as (canvas, channel); a larger one would pass for more channels."""
+    if values.shape[2:] != (1, 1):
+        msg = (
+            f"layer {layer!r}: must have one unit on a canvas as large as its receptive field; got"
+            f" a map of {' × '.join(map(str, values.shape[2:]))}; one of the modules before it does"
+            " not do what its class says"
+        )
+        raise InputError(msg)
+    return values.flatten(1).clone()

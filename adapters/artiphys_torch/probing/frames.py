@@ -10,13 +10,19 @@ from typing import Any
 import torch
 from torch import nn
 
+from artiphys_torch.networks.layers import copied, dtype_of
 from artiphys_torch.probing.precision import at_least_two
-from artiphys_torch.receptive_fields.connections import Connections, Reached, copied
+from artiphys_torch.receptive_fields.connections import (
+    Connections,
+    Reached,
+    padding,
+    until_reached,
+)
 from artiphys_torch.receptive_fields.fields import (
     LARGEST,
     ReceptiveField,
     Where,
-    heard_beyond,
+    answers_beyond,
     placed,
 )
 
@@ -35,15 +41,13 @@ class FramePass:
         corner: tuple[int, int],
         size: int,
         frame: int,
-        ground: torch.Tensor,
+        background: torch.Tensor,
     ) -> None:
         self.size = size
         self.layers = tuple(where)
         self._model, self._where, self._corner, self._frame = model, where, corner, frame
-        self._ground = ground
-        self._dtype = next(
-            (p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32
-        )
+        self._background = background
+        self._dtype = dtype_of(model)
 
     def __call__(self, canvases: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return the responses to some canvases, {layer: (canvas, channel)}."""
@@ -69,10 +73,11 @@ class FramePass:
         """Return what enters the layer, a convolution, (canvas, channel, row, column)."""
         (layer,) = self.layers
         convolution: Any = self._module(layer)
+        left, _, above, _ = padding(convolution)
         windows = []
         for axis, index in enumerate(self._where[layer]):
             stride, dilation = convolution.stride[axis], convolution.dilation[axis]
-            start = index * stride - _padding(convolution, axis)
+            start = index * stride - (above, left)[axis]
             stop = start + dilation * (convolution.kernel_size[axis] - 1) + 1
             windows.append(slice(start, stop, dilation))
         taken: list[torch.Tensor] = []
@@ -101,23 +106,18 @@ class FramePass:
     def _run(self, canvases: torch.Tensor, hooks: Sequence[Any]) -> None:
         top, left = self._corner
         canvases = at_least_two(canvases)
-        frames = self._ground.to(canvases.device, canvases.dtype)
+        frames = self._background.to(canvases.device, canvases.dtype)
         frames = frames.repeat(len(canvases), self._frame, self._frame, 1).permute(0, 3, 1, 2)
         frames[:, :, top : top + self.size, left : left + self.size] = canvases
-        try:
+        with until_reached(hooks):
             self._model(frames.to(self._dtype))
-        except Reached:
-            pass
-        finally:
-            for hook in hooks:
-                hook.remove()
 
 
 def frame_passes(
     model: nn.Module,
     connections: Connections,
     found: dict[str, tuple[ReceptiveField, ReceptiveField]],
-    ground: torch.Tensor,
+    background: torch.Tensor,
     device: torch.device,
     tick: Callable[[int], Any] = lambda n_layers: None,
 ) -> tuple[list[FramePass], dict[str, str]]:
@@ -131,15 +131,15 @@ def frame_passes(
         Of the model's.
     found : dict
         Fields along a column and along a row, by layer.
-    ground : torch.Tensor, (channel)
-        The background.
+    background : torch.Tensor, (channel)
+        Its value after normalisation.
     device : torch.device
     tick : callable, optional
         Called with the number of layers whenever some are done.
     """
     groups, refused = _by_place(connections, found)
     for where, units in groups.items():
-        beyond = heard_beyond(connections, units, where)
+        beyond = answers_beyond(connections, units, where)
         tick(len(units))
         refused |= beyond
         for layer in beyond:
@@ -148,7 +148,7 @@ def frame_passes(
         return [], refused
     working = copied(model).to(device).eval()
     return [
-        FramePass(working, units, corner, size, frame, ground)
+        FramePass(working, units, corner, size, frame, background)
         for (frame, corner, size), units in groups.items()
         if units
     ], refused
@@ -177,9 +177,3 @@ def _by_place(
             continue
         groups.setdefault((place.frame, place.corner, size), {})[layer] = place.unit
     return groups, refused
-
-
-def _padding(convolution: Any, axis: int) -> int:
-    if convolution.padding == "same":
-        return convolution.dilation[axis] * (convolution.kernel_size[axis] - 1) // 2
-    return 0 if convolution.padding == "valid" else convolution.padding[axis]

@@ -10,12 +10,13 @@ import xarray as xr
 from torch import nn
 
 from artiphys.errors import InputError
+from artiphys.responses.array import response_array
 from artiphys.responses.provenance import provenance
-from artiphys.responses.schema import response_array
 from artiphys.responses.storage import save_responses
-from artiphys_torch.probing.partial_results import NotWrittenError, PartialResults, partial_folder
-from artiphys_torch.probing.plan import BATCH_SIZE, Plan, probe_plan
-from artiphys_torch.stimuli.canvas import CROP, SHIFTS, Normalisation
+from artiphys_torch.networks.loading import normalisation_of
+from artiphys_torch.probing.partial_results import PartialResults, partial_results
+from artiphys_torch.probing.plan import BATCH_SIZE, Plan, Run, probe_plan
+from artiphys_torch.stimuli.canvas import CROP, SHIFTS, Normalisation, Stimulus
 
 __all__ = ["labelled_responses", "probe", "require_finite"]
 
@@ -105,69 +106,101 @@ def probe(
     >>> responses.sizes["unit"], responses.unit.values.tolist()
     (2, ['small/2/0', 'small/2/1'])
     """
-    folder = None if out is None else partial_folder(out)
-    plan = probe_plan(
-        model,
-        images,
-        layers,
-        shifts=shifts,
-        crop=crop,
-        background=background,
-        batch_size=batch_size,
-        device=device,
-        normalisation=normalisation,
-        source=source,
-        progress=progress,
-    )
-    with plan.running():
+    stimulus = Stimulus(shifts, crop, background, normalisation or normalisation_of(model))
+    run = Run(batch_size, device, source, out, progress)
+    plan = probe_plan(model, images, layers, stimulus, run)
+    with run.computing():
         n_channels = {
             layer: values.shape[1]
             for each in plan.passes
             for layer, values in each(plan.blank(each.size)).items()
         }
         plan.say_if_large(sum(n_channels.values()))
-        kept = None if folder is None else PartialResults(folder, plan.key())
-        try:
-            values = _responses(plan, n_channels, kept, progress)
-            responses = labelled_responses(plan, values, n_channels)
-            if out is not None and kept is not None:
-                with kept.writing():
-                    save_responses(responses, out)
-        except KeyboardInterrupt as interrupt:
-            if kept is None or not kept.goes_on():
-                raise
-            msg = f"interrupted; {kept.goes_on()}"
-            raise KeyboardInterrupt(msg) from interrupt
-        except (NotWrittenError, MemoryError, torch.OutOfMemoryError):
-            raise  # with more room, or smaller batches, the same call goes on
-        except Exception:
-            if kept:  # what is wrong has to be mended first, and then the key is another
-                kept.remove()
-            raise
-        else:
-            if kept is not None:
-                kept.remove()
-        finally:
-            if kept is not None:
-                kept.close()
-    return responses
+        if out is None:
+            return labelled_responses(plan, _responses(plan, n_channels, None), n_channels)
+        with partial_results(out, plan.key()) as kept:
+            responses = labelled_responses(plan, _responses(plan, n_channels, kept), n_channels)
+            with kept.writing():
+                save_responses(responses, out)
+            return responses
 
 
-def _responses(
-    plan: Plan,
-    n_channels: dict[str, int],
-    kept: PartialResults | None,
-    progress: bool | None,
-) -> np.ndarray:
+def require_finite(plan: Plan, values: np.ndarray, chunk: range) -> None:
+    """Raise if a response, (unit, image, position), to a chunk of images is none."""
+    bad = ~np.isfinite(values)
+    if bad.any():
+        image = plan.photographs[chunk[int(bad.any(axis=(0, 2)).argmax())]].name
+        msg = (
+            f"{int(bad.any(axis=(1, 2)).sum())} of {len(values)} units answer NaN or infinity,"
+            f" first to {image}: are the network's weights finite?"
+        )
+        raise InputError(msg)
+
+
+def labelled_responses(plan: Plan, values: np.ndarray, n_channels: dict[str, int]) -> xr.DataArray:
+    """Return the responses, (unit, image, position), units in the order of the plan's layers."""
+    shifts = list(plan.stimulus.shifts)
+    sizes = {layer: each.size for each in plan.passes for layer in each.layers}
+    prefix = plan.run.source or plan.origin.network
+    labels = [
+        (layer, area, channel)
+        for layer, area in plan.areas.items()
+        for channel in range(n_channels[layer])
+    ]
+    lefts = np.array([plan.stimulus.geometry(each.size).left for each in plan.passes])
+    shared = (lefts == lefts[0]).all(axis=0)
+    return response_array(
+        values,
+        unit=[f"{prefix}/{area}/{channel}" for _, area, channel in labels],
+        image=plan.photographs.names,
+        position=shifts,
+        x=np.where(shared, lefts[0], np.nan).tolist(),
+        y=[0.0] * len(shifts),
+        displacement_units="px",
+        shift=shifts,
+        area=[area for _, area, _ in labels],
+        source=plan.source,
+        units="a.u.",
+        reference=0.0,
+        unit_coords={
+            "layer": [layer for layer, _, _ in labels],
+            "channel": [channel for _, _, channel in labels],
+            "rf_size": [sizes[layer] for layer, _, _ in labels],
+        },
+        provenance=provenance(
+            "artiphys_torch.probe",
+            arguments={
+                "layers": {area: layer for layer, area in plan.areas.items()},
+                **vars(plan.stimulus),
+                "normalisation": plan.stimulus.normalisation._asdict(),
+                "batch_size": plan.run.batch_size,
+                "device": plan.run.device.type,
+            },
+            inputs=[
+                {"name": plan.origin.source, "sha256": plan.origin.digest},
+                {
+                    "name": plan.photographs.origin,
+                    "sha256": plan.photographs.digest(),
+                    "count": len(plan.photographs),
+                },
+            ],
+            dropped=plan.dropped,
+            packages=("torch", "torchvision", "pillow"),
+            passes=[each.describe() for each in plan.passes],
+        ),
+    )
+
+
+def _responses(plan: Plan, n_channels: dict[str, int], kept: PartialResults | None) -> np.ndarray:
     """Return the responses, (unit, image, position), chunk by chunk of images."""
-    n_units, n_positions = sum(n_channels.values()), len(plan.shifts)
+    n_units, n_positions = sum(n_channels.values()), len(plan.stimulus.shifts)
     done: dict[int, np.ndarray] = {}
     if kept:
         for chunk in plan.chunks():
-            held = kept.load(chunk.start, (n_units, len(chunk), n_positions))
-            if held is not None:
-                done[chunk.start] = held
-    with plan.bar(progress, sum(chunk.shape[1] for chunk in done.values())) as bar:
+            values = kept.load(chunk.start, (n_units, len(chunk), n_positions))
+            if values is not None:
+                done[chunk.start] = values
+    with plan.bar(sum(chunk.shape[1] for chunk in done.values())) as bar:
         for chunk, patches in plan.patches(lambda chunk: chunk.start not in done):
             values = _chunk_responses(plan, patches, bar)
             require_finite(plan, values, chunk)
@@ -186,72 +219,5 @@ def _chunk_responses(plan: Plan, patches: dict[int, torch.Tensor], bar: Any) -> 
                 by_layer[layer].append(values)
     columns = torch.cat([torch.cat(parts) for parts in by_layer.values()], dim=1)
     columns = columns.to("cpu", torch.promote_types(columns.dtype, torch.float32))
-    values = columns.unflatten(0, (-1, len(plan.shifts))).permute(2, 0, 1)
+    values = columns.unflatten(0, (-1, len(plan.stimulus.shifts))).permute(2, 0, 1)
     return np.ascontiguousarray(values.numpy())
-
-
-def require_finite(plan: Plan, values: np.ndarray, chunk: range) -> None:
-    """Raise if a response, (unit, image, position), to a chunk of images is none."""
-    bad = ~np.isfinite(values)
-    if bad.any():
-        image = plan.photographs[chunk[int(bad.any(axis=(0, 2)).argmax())]].name
-        msg = (
-            f"{int(bad.any(axis=(1, 2)).sum())} of {len(values)} units answer NaN or infinity,"
-            f" first to {image}: are the network's weights finite?"
-        )
-        raise InputError(msg)
-
-
-def labelled_responses(plan: Plan, values: np.ndarray, n_channels: dict[str, int]) -> xr.DataArray:
-    """Return the responses, (unit, image, position), units in the order of the plan's layers."""
-    sizes = {layer: each.size for each in plan.passes for layer in each.layers}
-    prefix = plan.source or plan.origin.network
-    labels = [
-        (layer, area, channel)
-        for layer, area in plan.areas.items()
-        for channel in range(n_channels[layer])
-    ]
-    lefts = np.array([plan.geometry(each.size).left for each in plan.passes])
-    shared = (lefts == lefts[0]).all(axis=0)
-    return response_array(
-        values,
-        unit=[f"{prefix}/{area}/{channel}" for _, area, channel in labels],
-        image=plan.photographs.names,
-        position=list(plan.shifts),
-        x=np.where(shared, lefts[0], np.nan).tolist(),
-        y=[0.0] * len(plan.shifts),
-        displacement_units="px",
-        shift=plan.shifts,
-        area=[area for _, area, _ in labels],
-        source=plan.source or plan.origin.source,
-        units="a.u.",
-        reference=0.0,
-        unit_coords={
-            "layer": [layer for layer, _, _ in labels],
-            "channel": [channel for _, _, channel in labels],
-            "rf_size": [sizes[layer] for layer, _, _ in labels],
-        },
-        provenance=provenance(
-            "artiphys_torch.probe",
-            arguments={
-                "layers": {area: layer for layer, area in plan.areas.items()},
-                "shifts": plan.shifts,
-                "crop": plan.crop,
-                "background": plan.background,
-                "normalisation": plan.normalisation._asdict(),
-                "batch_size": plan.batch_size,
-                "device": plan.device.type,
-            },
-            inputs=[
-                {"name": plan.origin.source, "sha256": plan.origin.digest},
-                {
-                    "name": plan.photographs.origin,
-                    "sha256": plan.photographs.digest(),
-                    "count": len(plan.photographs),
-                },
-            ],
-            dropped=plan.dropped,
-            packages=("torch", "torchvision", "pillow"),
-            passes=[each.describe() for each in plan.passes],
-        ),
-    )

@@ -6,49 +6,24 @@ convolution merged, since each sees all of them. The weights of such layers are 
 that does not run without them, since it makes more of them than their modules do, is copied whole.
 """
 
-import copy
+import contextlib
 import functools
-import itertools
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.nn.parameter import is_lazy
-from torch.nn.utils import prune
 
 from artiphys.errors import InputError
-from artiphys_torch.receptive_fields.changes_in_place import is_patched
+from artiphys_torch.networks.layers import check_layers, copied, dtype_of, is_patched
+from artiphys_torch.networks.weights import one_line
 
-__all__ = ["Connections", "Reached", "check_layers", "copied", "one_line"]
+__all__ = ["Connections", "Reached", "padding", "until_reached"]
 
 SMALLEST_FRAMES = (32, 64, 96, 128, 224, 256, 384, 512, 1024)  # the first that the network runs on
 ROUNDING = 1e-4  # of the largest answer: beyond it single precision does not explain a difference
-
-
-def check_layers(model: nn.Module, layers: Iterable[str]) -> None:
-    """Raise an error that lists the valid layers if one of `layers` is not in `model`."""
-    if not isinstance(model, nn.Module):
-        msg = f"model must be a torch.nn.Module; got {type(model).__name__}"
-        raise InputError(msg)
-    _require_weights(model)
-    valid = dict(model.named_modules())
-    unknown = [layer for layer in layers if layer not in valid]
-    if unknown:
-        leaves = [name for name, module in valid.items() if name and not list(module.children())]
-        msg = f"no layer {', '.join(map(repr, unknown))}; the layers are {', '.join(leaves)}"
-        raise InputError(msg)
-
-
-def _require_weights(model: nn.Module) -> None:
-    """Raise if a network is a skeleton: on torch's meta device, or lazy and never run."""
-    for name, value in itertools.chain(model.named_parameters(), model.named_buffers()):
-        if is_lazy(value) or value.is_meta:
-            what = "lazy; run the network once" if is_lazy(value) else "on meta; load it first"
-            msg = f"the network must hold its weights; {name} is {what}"
-            raise InputError(msg)
 
 
 class Connections:
@@ -91,7 +66,7 @@ class Connections:
                 self._seen[key] = {}
         return bool(self._seen[key])
 
-    def spread(
+    def seeing(
         self, layer: str, height: int, width: int, axis: str, side: str, pixel: int
     ) -> torch.Tensor:
         """Return which units along `axis` see rows or columns before or from `pixel` on, (unit)."""
@@ -106,7 +81,7 @@ class Connections:
             }
         return self._seen[key][layer]
 
-    def hear(
+    def answering_beyond(
         self, units: Mapping[str, tuple[int, int]], frame: int, corner: tuple[int, int], size: int
     ) -> list[str]:
         """Return the layers whose unit answers to noise outside the field that NaN has shown.
@@ -117,11 +92,10 @@ class Connections:
         noise = torch.randn(2, self._channels, frame, frame, generator=generator)
         rows, columns = (slice(start, start + size) for start in corner)
         noise[1, :, rows, columns] = noise[0, :, rows, columns]
-        dtype = next((p.dtype for p in self._model.parameters() if p.is_floating_point()), None)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the network's own, which the probing will tell
             outputs, _ = self._run(
-                noise.to(dtype or noise.dtype),
+                noise.to(dtype_of(self._model)),
                 stop=True,
                 network=self._network,
                 layers=list(units),
@@ -210,17 +184,12 @@ class Connections:
             for layer in layers
         ]
         try:
-            with torch.inference_mode():
+            with until_reached(hooks), torch.inference_mode():
                 network(frame)
-        except Reached:
-            pass
         except Exception:
             # The rest of a network may need frames of one size, after layers that do not.
             if len(outputs) < len(layers):
                 raise
-        finally:
-            for hook in hooks:
-                hook.remove()
         return outputs, counts
 
 
@@ -235,6 +204,31 @@ class Reached(BaseException):
 
     No ``except Exception`` of a network's own may swallow it.
     """
+
+
+@contextlib.contextmanager
+def until_reached(hooks: Sequence[Any]) -> Iterator[None]:
+    """Run a network within: it ends where a hook raises `Reached`, and the hooks are removed."""
+    try:
+        yield
+    except Reached:
+        pass
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def padding(convolution: Any) -> tuple[int, ...]:
+    """Return a convolution's padding left, right, above and below."""
+    if convolution.padding == "valid":
+        return (0, 0, 0, 0)
+    if convolution.padding == "same":
+        spans = [
+            dilation * (kernel - 1)
+            for dilation, kernel in zip(convolution.dilation, convolution.kernel_size, strict=True)
+        ]
+        return tuple(pad for span in reversed(spans) for pad in (span // 2, span - span // 2))
+    return tuple(int(pad) for pad in reversed(convolution.padding) for _ in range(2))
 
 
 def _light_copy(model: nn.Module, *, with_weights: bool = False) -> nn.Module:
@@ -260,31 +254,13 @@ def _merged_forward(module: nn.Module) -> Callable[..., torch.Tensor] | None:
     return _merged_linear if type(module) is nn.Linear else None
 
 
-def copied(model: nn.Module, memo: dict[int, Any] | None = None) -> Any:
-    """Return a deep copy of a network or a part of one; `memo` holds what is not to be copied."""
-    try:
-        return copy.deepcopy(model, memo)
-    except Exception as error:
-        remedy = f"; {_made_weights(model)}" if "graph leaves" in str(error) else ""
-        msg = f"the network cannot be copied, and it is to stay as it is: {one_line(error)}{remedy}"
-        raise InputError(msg) from error
-
-
-def _made_weights(model: nn.Module) -> str:
-    """Return how to fix weights that are made from others in each forward pass."""
-    how = "torch.nn.utils.remove_weight_norm(module)"
-    if prune.is_pruned(model):
-        how = "torch.nn.utils.prune.remove(module, 'weight') makes pruning permanent"
-    return f"weights made from others must be fixed first: {how}"
-
-
 def _merged(convolution: nn.Conv2d, image: torch.Tensor) -> torch.Tensor:
     """Spread NaN as a convolution does: an output channel sees all input channels of its group.
 
     The maximum of a window is NaN where any of it is.
     """
     groups = convolution.groups
-    merged = F.pad(image.unflatten(1, (groups, -1)).amax(dim=2), _padding(convolution))
+    merged = F.pad(image.unflatten(1, (groups, -1)).amax(dim=2), padding(convolution))
     window = F.max_pool2d(
         merged, convolution.kernel_size, convolution.stride, dilation=convolution.dilation
     )
@@ -292,22 +268,9 @@ def _merged(convolution: nn.Conv2d, image: torch.Tensor) -> torch.Tensor:
     return output if convolution.bias is None else output + convolution.bias[:, None, None]
 
 
-def _padding(convolution: Any) -> tuple[int, ...]:
-    """Return the padding left, right, above and below."""
-    if convolution.padding == "valid":
-        return (0, 0, 0, 0)
-    if convolution.padding == "same":
-        spans = [
-            dilation * (kernel - 1)
-            for dilation, kernel in zip(convolution.dilation, convolution.kernel_size, strict=True)
-        ]
-        return tuple(pad for span in reversed(spans) for pad in (span // 2, span - span // 2))
-    return tuple(int(pad) for pad in reversed(convolution.padding) for _ in range(2))
-
-
 def _merged_linear(linear: nn.Linear, values: torch.Tensor) -> torch.Tensor:
-    spread = 0 * values.amax(dim=-1, keepdim=True)
-    output = spread.repeat(*[1] * (values.ndim - 1), linear.out_features)
+    merged = 0 * values.amax(dim=-1, keepdim=True)
+    output = merged.repeat(*[1] * (values.ndim - 1), linear.out_features)
     return output if linear.bias is None else output + linear.bias
 
 
@@ -330,8 +293,3 @@ def _no_map(layer: str, output: Any, count: int) -> str | None:
             " field is the whole image"
         )
     return None
-
-
-def one_line(error: BaseException | None) -> str:
-    """Return an error of another's making as one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]

@@ -20,8 +20,8 @@ __all__ = [
     "Place",
     "ReceptiveField",
     "Where",
+    "answers_beyond",
     "fields",
-    "heard_beyond",
     "placed",
     "receptive_field",
 ]
@@ -116,7 +116,7 @@ def receptive_field(model: nn.Module, layer: str) -> ReceptiveField:
     place = placed(connections, layer, (vertical, horizontal))
     if place:
         where = (place.frame, place.corner, horizontal.size)
-        beyond = heard_beyond(connections, {layer: place.unit}, where)
+        beyond = answers_beyond(connections, {layer: place.unit}, where)
         if beyond:
             raise InputError(beyond[layer])
     return horizontal
@@ -164,12 +164,12 @@ def placed(
     return None
 
 
-def heard_beyond(
+def answers_beyond(
     connections: Connections,
     units: Mapping[str, tuple[int, int]],
     where: Where,
 ) -> dict[str, str]:
-    """Return what is wrong with those of some layers whose unit hears what is beyond its field.
+    """Return what is wrong with those of some layers whose unit answers beyond its field.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ def heard_beyond(
             " pixels that was measured: the network stops NaN (torch.where, nan_to_num) or is"
             " random; take a layer before that"
         )
-        for layer in connections.hear(units, frame, corner, size)
+        for layer in connections.answering_beyond(units, frame, corner, size)
     }
 
 
@@ -194,7 +194,7 @@ def _lies_at(
 ) -> bool:
     """Say whether in a frame of that length the field of `unit` begins and ends as `field` says."""
     edges = (field.start(unit), field.start(unit) + field.size)
-    return _edges(_spread(connections, layer, frame, axis), unit, frame, edges) == edges
+    return _edges(_seeing(connections, layer, frame, axis), unit, frame, edges) == edges
 
 
 def _along(
@@ -206,13 +206,13 @@ def _along(
     """Measure the field along one axis, in frames that grow until three units' lie inside them."""
     length = max(connections.side, 64)
     while True:
-        spread = _spread(connections, layer, length, axis)
-        n_units = _n_units(spread)
-        begin, end = spread("before", 1), spread("from", length - 1)
+        seeing = _seeing(connections, layer, length, axis)
+        n_units = _n_units(seeing)
+        begin, end = seeing("before", 1), seeing("from", length - 1)
         middle = n_units // 2
         if n_units >= 4 and not (begin[middle - 1 :].any() or end[: middle + 2].any()):
-            larger = _spread(connections, layer, 2 * length, axis)
-            field = _measured(spread, middle, length, guess)
+            larger = _seeing(connections, layer, 2 * length, axis)
+            field = _measured(seeing, middle, length, guess)
             if field and _grows_by(larger, n_units, length // field.stride):
                 return field
             problem, largest = "is not the same for every unit, or in every size of image", 512
@@ -235,18 +235,18 @@ def _why_so_wide(begin: torch.Tensor, end: torch.Tensor) -> str:
     return "is the whole image: global pooling or attention lies before it"
 
 
-def _spread(
+def _seeing(
     connections: Connections, layer: str, length: int, axis: str
 ) -> Callable[[str, int], torch.Tensor]:
     # Frames are thin, as wide as the network needs: along the other axis nothing is asked.
     frame = (connections.side, length) if axis == "column" else (length, connections.side)
-    return functools.partial(connections.spread, layer, *frame, axis)
+    return functools.partial(connections.seeing, layer, *frame, axis)
 
 
-def _n_units(spread: Callable[[str, int], torch.Tensor]) -> int:
+def _n_units(seeing: Callable[[str, int], torch.Tensor]) -> int:
     """Return how many units there are along the axis; all must see the image and not be NaN."""
     try:
-        blank = spread("before", 0)
+        blank = seeing("before", 0)
     except Exception as error:  # what a network says of a size that it does not take
         msg = f"its receptive field is larger than the images that the network takes ({error})"
         raise InputError(" ".join(msg.split())) from error
@@ -254,7 +254,7 @@ def _n_units(spread: Callable[[str, int], torch.Tensor]) -> int:
         msg = "gives NaN on a blank image; its weights are not finite"
         raise InputError(msg)
     try:
-        seen = spread("from", 0)
+        seen = seeing("from", 0)
     except Exception as error:
         msg = f"cannot be measured with NaN, which the network does not take ({error})"
         raise InputError(" ".join(msg.split())) from error
@@ -265,43 +265,43 @@ def _n_units(spread: Callable[[str, int], torch.Tensor]) -> int:
 
 
 def _measured(
-    spread: Callable[[str, int], torch.Tensor],
+    seeing: Callable[[str, int], torch.Tensor],
     unit: int,
     length: int,
     guess: ReceptiveField | None,
 ) -> ReceptiveField | None:
     """Return a unit's field if its neighbours' are the same, a stride away."""
     start = 0 if guess is None else guess.start(unit)
-    first, last = _edges(spread, unit, length, (start, start + (guess.size if guess else 0)))
+    first, last = _edges(seeing, unit, length, (start, start + (guess.size if guess else 0)))
     stride = (
-        _first(lambda pixel: bool(spread("before", pixel + 1)[unit + 1]), first, length) - first
+        _first(lambda pixel: bool(seeing("before", pixel + 1)[unit + 1]), first, length) - first
     )
     for neighbour, step in ((unit - 1, -stride), (unit + 1, stride)):
         expected = (first + step, last + step)
-        if stride == 0 or _edges(spread, neighbour, length, expected) != expected:
+        if stride == 0 or _edges(seeing, neighbour, length, expected) != expected:
             return None
     return ReceptiveField(last - first, stride, first - stride * unit + (last - first - 1) / 2)
 
 
-def _grows_by(spread: Callable[[str, int], torch.Tensor], n_units: int, expected: int) -> bool:
+def _grows_by(seeing: Callable[[str, int], torch.Tensor], n_units: int, expected: int) -> bool:
     """Say whether a larger frame has so many units more; after adaptive pooling it has not."""
     try:
-        more = len(spread("before", 0)) - n_units
+        more = len(seeing("before", 0)) - n_units
     except Exception:  # a network for images of one size: there is no other to compare with
         return True
     return abs(more - expected) <= 1
 
 
 def _edges(
-    spread: Callable[[str, int], torch.Tensor], unit: int, length: int, guess: tuple[int, int]
+    seeing: Callable[[str, int], torch.Tensor], unit: int, length: int, guess: tuple[int, int]
 ) -> tuple[int, int]:
     """Return the first pixel of a unit's field and the one after its last."""
 
     def seen_up_to(pixel: int) -> bool:
-        return bool(spread("before", pixel + 1)[unit])
+        return bool(seeing("before", pixel + 1)[unit])
 
     def unseen_from(pixel: int) -> bool:
-        return not bool(spread("from", pixel)[unit])
+        return not bool(seeing("from", pixel)[unit])
 
     return (
         _first(seen_up_to, 0, length, guess[0]),

@@ -8,6 +8,7 @@ halves rounded up would leave the canvas by a pixel.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,12 +19,13 @@ from artiphys.errors import InputError
 from artiphys_torch.stimuli.photographs import as_photographs
 
 __all__ = [
+    "CROP",
     "IMAGENET",
+    "SHIFTS",
     "Geometry",
     "Normalisation",
+    "Stimulus",
     "canvas_pictures",
-    "canvases",
-    "geometry",
     "patch",
 ]
 
@@ -53,43 +55,117 @@ class Geometry(NamedTuple):
     """Of each position."""
 
 
-def geometry(size: int, *, crop: float = CROP, shifts: Sequence[float] = SHIFTS) -> Geometry:
-    """Return where the photograph lies on a canvas of `size` pixels.
+@dataclass(frozen=True)
+class Stimulus:
+    """What becomes of a photograph: its place on the canvas, the background and the normalisation.
 
-    Parameters
+    Attributes
     ----------
-    size : int
-        Receptive field in pixels.
-    crop : float
-        Side of the photograph as a share of the receptive field, above 0 and at most 1.
     shifts : sequence of float
         Displacements to the right as shares of the receptive field, at least 0 and at most
         1 - `crop`. Where rounding would push the photograph over the edge (by one pixel at most),
         it is laid flush right.
+    crop : float
+        Side of the photograph as a share of the receptive field, above 0 and at most 1.
+    background : {"mean", "black"} or float
+        ``"mean"`` is 0 after normalisation, ``"black"`` is (0 - mean) / std of each channel; a
+        number is taken as it is, after normalisation.
+    normalisation : Normalisation
 
     Raises
     ------
     InputError
-        If the photograph would leave the canvas, or have no pixel.
-
-    Examples
-    --------
-    >>> geometry(51)
-    Geometry(size=51, patch=38, top=6, left=(0, 6, 13))
+        If the photograph would leave the canvas, or have no pixel, or the background is none.
     """
-    if not 0 < crop <= 1:
-        msg = f"crop must be above 0 and at most 1; got {crop:g}"
-        raise InputError(msg)
-    outside = [shift for shift in shifts if not 0 <= shift <= 1 - crop + 1e-9]
-    if outside:
-        msg = (
-            f"shifts must lie from 0 to 1 - crop = {1 - crop:g}, or the photograph leaves the"
-            f" canvas; got {outside[0]:g}; take smaller shifts or a smaller crop"
+
+    shifts: Sequence[float] = SHIFTS
+    crop: float = CROP
+    background: str | float = "mean"
+    normalisation: Normalisation = IMAGENET
+
+    def __post_init__(self) -> None:
+        shifts, crop = _numbers(self.shifts), _number(self.crop)
+        if not 0 < crop <= 1:
+            msg = f"crop must be above 0 and at most 1; got {crop:g}"
+            raise InputError(msg)
+        outside = [shift for shift in shifts if not 0 <= shift <= 1 - crop + 1e-9]
+        if outside:
+            msg = (
+                f"shifts must lie from 0 to 1 - crop = {1 - crop:g}, or the photograph leaves the"
+                f" canvas; got {outside[0]:g}; take smaller shifts or a smaller crop"
+            )
+            raise InputError(msg)
+        cleaned = {
+            "shifts": shifts,
+            "crop": crop,
+            "normalisation": Normalisation(*self.normalisation),
+        }
+        for name, value in cleaned.items():
+            object.__setattr__(self, name, value)
+        self.background_value()
+
+    def geometry(self, size: int) -> Geometry:
+        """Return where the photograph lies on a canvas of `size` pixels.
+
+        Examples
+        --------
+        >>> Stimulus().geometry(51)
+        Geometry(size=51, patch=38, top=6, left=(0, 6, 13))
+        """
+        side = max(1, round(self.crop * size))
+        left = tuple(min(round(shift * size), size - side) for shift in self.shifts)
+        return Geometry(size, side, (size - side) // 2, left)
+
+    def background_value(self) -> torch.Tensor:
+        """Return the background's value after normalisation, (channel)."""
+        if self.background == "mean":
+            return torch.zeros(3)
+        if self.background == "black":
+            mean, std = (torch.tensor(v, dtype=torch.float32) for v in self.normalisation)
+            return -mean / std
+        try:
+            value = float(self.background)
+        except (TypeError, ValueError):
+            value = np.nan
+        if not abs(value) <= torch.finfo(torch.float32).max:
+            msg = (
+                'background must be "mean", "black" or a number, within single precision;'
+                f" got {self.background!r}"
+            )
+            raise InputError(msg)
+        return torch.full((3,), value)
+
+    def canvases(self, patches: torch.Tensor, size: int) -> torch.Tensor:
+        """Return the canvases of some patches at every position, as a network takes them.
+
+        Parameters
+        ----------
+        patches : torch.Tensor of uint8, (image, row, column, channel)
+            As wide as :meth:`geometry` says, on the device that the canvases are wanted on.
+        size : int
+            Receptive field in pixels.
+
+        Returns
+        -------
+        torch.Tensor of float32, (image * position, channel, row, column)
+            Channels last in memory; the positions of an image lie side by side.
+        """
+        where = self.geometry(size)
+        device, n, side = patches.device, len(patches), where.patch
+        # A row of pixels with its channels is one dim here, which is many times faster than three
+        # values at a time; in memory it is (image, position, row, column, channel).
+        mean, std, empty = (
+            torch.as_tensor(values, dtype=torch.float32, device=device)
+            for values in (*self.normalisation, self.background_value())
         )
-        raise InputError(msg)
-    side = max(1, round(crop * size))
-    left = tuple(min(round(shift * size), size - side) for shift in shifts)
-    return Geometry(size, side, (size - side) // 2, left)
+        pixels = patches.reshape(n, side, side * 3).to(torch.float32).div_(255)
+        pixels.sub_(mean.repeat(side)).div_(std.repeat(side))
+        laid = torch.empty((n, len(where.left), size, size * 3), dtype=torch.float32, device=device)
+        laid.copy_(empty.repeat(size))
+        for position, left in enumerate(where.left):
+            columns = slice(3 * left, 3 * (left + side))
+            laid[:, position, where.top : where.top + side, columns] = pixels
+        return laid.view(-1, size, size, 3).permute(0, 3, 1, 2)
 
 
 def patch(photograph: Image.Image, size: int) -> np.ndarray:
@@ -105,68 +181,6 @@ def patch(photograph: Image.Image, size: int) -> np.ndarray:
     if (width, height) != (side, side):
         photograph = photograph.crop((left, top, left + side, top + side))
     return np.asarray(photograph.resize((size, size), Image.Resampling.BICUBIC))
-
-
-def canvases(
-    patches: torch.Tensor,
-    where: Geometry,
-    *,
-    normalisation: Normalisation = IMAGENET,
-    background: str | float = "mean",
-) -> torch.Tensor:
-    """Return the canvases of some patches at every position, as a network takes them.
-
-    Parameters
-    ----------
-    patches : torch.Tensor of uint8, (image, row, column, channel)
-        On the device that the canvases are wanted on.
-    where : Geometry
-    normalisation : Normalisation
-    background : {"mean", "black"} or float
-        ``"mean"`` is 0 after normalisation, ``"black"`` is (0 - mean) / std of each channel; a
-        number is taken as it is, after normalisation.
-
-    Returns
-    -------
-    torch.Tensor of float32, (image * position, channel, row, column)
-        Channels last in memory; the positions of an image lie side by side.
-    """
-    device, n, side = patches.device, len(patches), where.patch
-    # A row of pixels with its channels is one dim here, which is many times faster than three
-    # values at a time; in memory it is (image, position, row, column, channel).
-    mean, std, empty = (
-        torch.as_tensor(values, dtype=torch.float32, device=device)
-        for values in (*normalisation, ground(normalisation, background))
-    )
-    pixels = patches.reshape(n, side, side * 3).to(torch.float32).div_(255)
-    pixels.sub_(mean.repeat(side)).div_(std.repeat(side))
-    shape = (n, len(where.left), where.size, where.size * 3)
-    laid = torch.empty(shape, dtype=torch.float32, device=device)
-    laid.copy_(empty.repeat(where.size))
-    for position, left in enumerate(where.left):
-        columns = slice(3 * left, 3 * (left + side))
-        laid[:, position, where.top : where.top + side, columns] = pixels
-    return laid.view(-1, where.size, where.size, 3).permute(0, 3, 1, 2)
-
-
-def ground(normalisation: Normalisation, background: str | float) -> torch.Tensor:
-    """Return the background's value after normalisation, (channel)."""
-    if background == "mean":
-        return torch.zeros(3)
-    if background == "black":
-        mean, std = (torch.tensor(v, dtype=torch.float32) for v in normalisation)
-        return -mean / std
-    try:
-        value = float(background)
-    except (TypeError, ValueError):
-        value = np.nan
-    if not abs(value) <= torch.finfo(torch.float32).max:
-        msg = (
-            'background must be "mean", "black" or a number, within single precision;'
-            f" got {background!r}"
-        )
-        raise InputError(msg)
-    return torch.full((3,), value)
 
 
 def canvas_pictures(
@@ -193,11 +207,26 @@ def canvas_pictures(
     -------
     numpy.ndarray of float32, (image, position, row, column, channel)
     """
-    where = geometry(size, crop=crop, shifts=shifts)
-    patches = np.stack([patch(item.read(), where.patch) for item in as_photographs(images)])
-    laid = canvases(
-        torch.from_numpy(patches), where, normalisation=normalisation, background=background
-    )
-    mean, std = (np.array(v, dtype=np.float32) for v in normalisation)
+    stimulus = Stimulus(shifts, crop, background, normalisation)
+    side = stimulus.geometry(size).patch
+    patches = np.stack([patch(item.read(), side) for item in as_photographs(images)])
+    laid = stimulus.canvases(torch.from_numpy(patches), size)
+    mean, std = (np.array(v, dtype=np.float32) for v in stimulus.normalisation)
     pixels = laid.permute(0, 2, 3, 1).numpy() * std + mean
-    return pixels.clip(0, 1).reshape(len(patches), len(where.left), size, size, 3)
+    return pixels.clip(0, 1).reshape(len(patches), len(stimulus.shifts), size, size, 3)
+
+
+def _numbers(shifts: Sequence[float]) -> tuple[float, ...]:
+    try:
+        return tuple(float(shift) for shift in shifts)
+    except (TypeError, ValueError) as error:
+        msg = f"shifts must be numbers; got {shifts!r}"
+        raise InputError(msg) from error
+
+
+def _number(crop: float) -> float:
+    try:
+        return float(crop)
+    except (TypeError, ValueError) as error:
+        msg = f"crop must be a number; got {crop!r}"
+        raise InputError(msg) from error

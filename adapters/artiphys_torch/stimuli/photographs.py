@@ -9,9 +9,10 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,9 @@ from artiphys.errors import ArtiphysWarning, InputError
 from artiphys.responses.provenance import digest_array, digest_file, dropped
 from artiphys_torch.stimuli import dead_leaves as leaves
 
-__all__ = ["Photograph", "Photographs", "as_photographs"]
+__all__ = ["Photograph", "Photographs", "as_photographs", "cached"]
 
+CACHE_BYTES = 10**9  # of pixels
 N_DEAD_LEAVES = 500  # as many as the paper has photographs
 ORIENTATION = 0x0112  # EXIF tag
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".ppm", ".pgm")
@@ -58,11 +60,14 @@ class Photographs(Sequence[Photograph]):
         Where they come from, in words.
     dropped : tuple of dict
         What was left out, by reason, with counts.
+    in_memory : bool
+        Whether each, once read, stays in memory (see :func:`cached`).
     """
 
     items: tuple[Photograph, ...]
     origin: str
     dropped: tuple[dict[str, Any], ...] = ()
+    in_memory: bool = False
 
     def __len__(self) -> int:
         return len(self.items)
@@ -135,6 +140,45 @@ def as_photographs(
     items = tuple(found[index * len(found) // n_images] for index in range(n_images))
     left = dropped("image", f"only {n_images} were asked for", len(found) - n_images)
     return Photographs(items, found.origin, (*found.dropped, left))
+
+
+def cached(photographs: Photographs, budget: int = CACHE_BYTES) -> Photographs:
+    """Return the same photographs, kept in memory from when they are first read.
+
+    For what goes over them several times: each layer and each network does.
+
+    Parameters
+    ----------
+    photographs : Photographs
+        Returned as they are if they are in memory already.
+    budget : int
+        Bytes of pixels that are kept; photographs beyond are read anew each time.
+
+    Returns
+    -------
+    Photographs
+        Their pictures are shared by all who read them: not to be changed in place.
+    """
+    if photographs.in_memory:
+        return photographs
+    pictures: dict[str, Image.Image] = {}
+    left = budget
+    lock = Lock()  # they are read in several threads at once
+
+    def read(item: Photograph) -> Image.Image:
+        nonlocal left
+        if item.name in pictures:
+            return pictures[item.name]
+        picture = item.read()
+        n_bytes = 3 * picture.width * picture.height
+        with lock:
+            if n_bytes <= left and item.name not in pictures:
+                left -= n_bytes
+                pictures[item.name] = picture
+        return picture
+
+    items = tuple(replace(item, read=partial(read, item)) for item in photographs)
+    return replace(photographs, items=items, in_memory=True)
 
 
 def _is_folder(path: Path) -> bool:

@@ -227,3 +227,9 @@ def test_repeated_labels_of_many_units_are_counted_at_once(make_responses):
     with pytest.raises(SchemaError, match="10000 repeat, e.g. u0, u1, u10"):
         make_responses(np.zeros((20_000, 1, 1)), unit=names)
     assert time.perf_counter() - start < 5
+
+
+def test_one_selected_position_is_a_missing_dim(make_responses):
+    responses = make_responses(np.zeros((2, 3, 2))).isel(position=0)
+    with pytest.raises(SchemaError, match="dims must be .* got \\('unit', 'image'\\)"):
+        validate(responses)

@@ -5,7 +5,8 @@ import pytest
 import xarray as xr
 
 from artiphys.errors import InputError
-from artiphys.estimators.dynamic_range import dynamic_range, invariance
+from artiphys.estimators.dynamic_range import dynamic_range
+from artiphys.estimators.invariance import invariance
 from artiphys.integration.explained import agreement, explained_invariance
 from environment import missing
 
@@ -14,8 +15,11 @@ try:
     from torch import nn
 
     from artiphys_torch import dead_leaves, layer_inputs, load_alexnet, load_network, probe
-    from artiphys_torch.probing.inputs import kernel_weights
-    from artiphys_torch.probing.unrectified_inputs import probe_with_inputs, unrectified_inputs
+    from artiphys_torch.probing.inputs import (
+        kernel_weights,
+        probe_with_inputs,
+        unrectified_inputs,
+    )
 except ImportError:
     missing("the extra 'torch'", module=True)
 
@@ -46,11 +50,11 @@ def summed(inputs, weights):
     """Return variances and invariances of units that sum their rectified inputs, by numpy's own."""
     rectified = np.maximum(inputs.values, 0).astype(float).reshape(*inputs.shape[:2], -1)
     answers = rectified @ weights.values.reshape(len(weights), -1).T
-    carried = [
+    correlations = [
         [np.corrcoef(answers[:, 0, unit], answers[:, column, unit])[0, 1] for column in (1, 2)]
         for unit in range(len(weights))
     ]
-    return {"variance": answers[:, 0].var(axis=0, ddof=1), "invariance": np.array(carried)}
+    return {"variance": answers[:, 0].var(axis=0, ddof=1), "invariance": np.array(correlations)}
 
 
 @pytest.mark.parametrize("area", LAYERS)

@@ -14,7 +14,7 @@ from torch.nn.utils import prune
 from artiphys.errors import InputError
 from artiphys_torch import probe, receptive_field
 from artiphys_torch.probing.chains import chains
-from artiphys_torch.probing.unrectified_inputs import unrectified_inputs
+from artiphys_torch.probing.inputs import unrectified_inputs
 from artiphys_torch.receptive_fields.connections import Connections
 from artiphys_torch.receptive_fields.fields import fields
 from torch_networks import Residual, brute_force, chain, photographs

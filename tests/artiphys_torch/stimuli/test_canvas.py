@@ -8,14 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from artiphys.errors import InputError
-from artiphys_torch.stimuli.canvas import (
-    IMAGENET,
-    canvas_pictures,
-    canvases,
-    geometry,
-    ground,
-    patch,
-)
+from artiphys_torch.stimuli.canvas import IMAGENET, Normalisation, Stimulus, canvas_pictures, patch
 from torch_networks import photographs, reference_canvas
 
 
@@ -30,19 +23,19 @@ from torch_networks import photographs, reference_canvas
     ],
 )
 def test_geometry_of_the_paper(size, side, top, left):
-    assert geometry(size) == (size, side, top, left)
+    assert Stimulus().geometry(size) == (size, side, top, left)
 
 
 @given(st.integers(1, 3000))
 def test_a_quarter_always_fits_three_quarters(size):
-    where = geometry(size)
+    where = Stimulus().geometry(size)
     assert where.left[-1] + where.patch == size or size == 1
     assert where.left == tuple(min(round(s * size), size - where.patch) for s in (0, 1 / 8, 1 / 4))
 
 
 @given(st.integers(1, 500), st.floats(0.01, 1), st.floats(0, 1))
 def test_never_over_the_edge(size, crop, share):
-    where = geometry(size, crop=crop, shifts=(0, share * (1 - crop)))
+    where = Stimulus((0, share * (1 - crop)), crop).geometry(size)
     assert where.patch >= 1
     assert 0 <= where.top <= size - where.patch
     assert all(0 <= left <= size - where.patch for left in where.left)
@@ -51,9 +44,8 @@ def test_never_over_the_edge(size, crop, share):
 @pytest.mark.parametrize("background", ["mean", "black", -1.5])
 def test_canvases_equal_the_slow_way(background):
     pixels = [*photographs(2), photographs(1, size=70)[0][:30], photographs(1, size=9)[0]]
-    where = geometry(51)
     patches = torch.from_numpy(np.stack([patch(Image.fromarray(p), 38) for p in pixels]))
-    laid = canvases(patches, where, background=background)
+    laid = Stimulus(background=background).canvases(patches, 51)
     assert laid.shape == (12, 3, 51, 51)
     assert laid.is_contiguous(memory_format=torch.channels_last)
     empty = {
@@ -84,6 +76,8 @@ def test_pictures_for_the_eye():
         ({"crop": 0}, "crop must be above 0 and at most 1; got 0"),
         ({"crop": 1.2}, "crop must be above 0 and at most 1; got 1.2"),
         ({"crop": float("nan")}, "crop must be above 0"),
+        ({"crop": "a"}, "crop must be a number; got 'a'"),
+        ({"shifts": (0, "far")}, r"shifts must be numbers; got \(0, 'far'\)"),
         ({"shifts": (0, 0.3)}, "from 0 to 1 - crop = 0.25, or the photograph leaves .* got 0.3"),
         ({"shifts": (0, -0.1)}, "or the photograph leaves the canvas; got -0.1"),
         ({"shifts": (0, float("nan"))}, "or the photograph leaves the canvas; got nan"),
@@ -91,10 +85,17 @@ def test_pictures_for_the_eye():
 )
 def test_photographs_do_not_leave_the_canvas(arguments, message):
     with pytest.raises(InputError, match=message):
-        geometry(51, **arguments)
+        Stimulus(**arguments)
 
 
 @pytest.mark.parametrize("background", ["white", float("nan"), None, 1e300, "-1e39"])
 def test_unknown_background(background):
     with pytest.raises(InputError, match='background must be "mean", "black" or a number'):
-        ground(IMAGENET, background)
+        Stimulus(background=background)
+
+
+def test_a_stimulus_is_clean():
+    stimulus = Stimulus([0, np.float32(0.25)], 0.5, normalisation=[(0, 0, 0), (1, 1, 1)])
+    assert (stimulus.shifts, type(stimulus.shifts[1])) == ((0.0, 0.25), float)
+    assert stimulus.normalisation == Normalisation((0, 0, 0), (1, 1, 1))
+    assert stimulus == Stimulus((0, 0.25), 0.5, normalisation=Normalisation((0, 0, 0), (1, 1, 1)))

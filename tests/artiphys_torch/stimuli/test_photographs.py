@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from artiphys.errors import ArtiphysWarning, InputError
-from artiphys_torch import as_photographs
+from artiphys_torch import Photograph, Photographs, as_photographs
+from artiphys_torch.stimuli.photographs import cached
 
 
 def saved(path, mode="RGB", size=(6, 4), **options):
@@ -232,3 +233,56 @@ def test_a_folder_among_files(tmp_path):
 def test_number_must_be_a_number(n_images):
     with pytest.raises(InputError, match="n_images must be a whole number of at least 1"):
         as_photographs(n_images=n_images)
+
+
+def noted(photographs, read):
+    """Photographs that note in a list who was read."""
+
+    def noting(item):
+        def reading():
+            read.append(item.name)
+            return item.read()
+
+        return Photograph(item.name, reading, item.digest)
+
+    return Photographs(tuple(noting(item) for item in photographs), "noted")
+
+
+@pytest.fixture
+def pictures():
+    return as_photographs(np.random.default_rng(0).integers(0, 256, (3, 8, 10, 3), dtype=np.uint8))
+
+
+def test_each_is_read_once_and_is_the_same(pictures):
+    read = []
+    found = cached(noted(pictures, read))
+    for _ in range(3):
+        for item, expected in zip(found, pictures, strict=True):
+            assert np.array_equal(np.asarray(item.read()), np.asarray(expected.read()))
+    assert read == pictures.names
+    assert (found.names, found.origin, found.digest()) == (
+        pictures.names,
+        "noted",
+        pictures.digest(),
+    )
+
+
+def test_none_is_read_before_it_is_asked_for(pictures):
+    read = []
+    cached(noted(pictures, read))
+    assert read == []
+
+
+def test_beyond_the_budget_they_are_read_anew(pictures):
+    read = []
+    found = cached(noted(pictures, read), budget=2 * 8 * 10 * 3 + 1)
+    for _ in range(2):
+        for item in found:
+            item.read()
+    assert read == [*pictures.names, pictures.names[2]]
+
+
+def test_what_is_cached_is_not_cached_twice(pictures):
+    found = cached(pictures)
+    assert cached(found) is found
+    assert as_photographs(found) is found
