@@ -1,10 +1,15 @@
 """Read NWB recordings into the response array."""
 
+import importlib.util
+
 try:
     import h5py  # noqa: F401
+
+    if importlib.util.find_spec("pynwb") is None:  # loaded where it is first needed, for it is slow
+        raise ModuleNotFoundError(name="pynwb")
 except ImportError as error:
-    msg = "h5py is needed to read NWB files: pip install 'artiphys[nwb]'"
-    raise ImportError(msg) from error
+    msg = f"{error.name} is needed to read NWB files: pip install 'artiphys[nwb]'"
+    raise ImportError(msg, name=error.name) from error
 
 from artiphys_nwb.describing import describe_nwb
 from artiphys_nwb.errors import RecordingError, RecordingWarning

@@ -13,19 +13,10 @@ from tabulate import tabulate
 
 from artiphys.errors import InputError
 from artiphys_nwb.errors import RecordingError
-from artiphys_nwb.files.opening import opened, sources
-from artiphys_nwb.files.tables import (
-    Column,
-    Table,
-    attribute_text,
-    column_names,
-    find,
-    n_rows,
-    read_column,
-    tables_in,
-)
+from artiphys_nwb.files.opening import attribute_text, opened, sources
+from artiphys_nwb.files.tables import Table, tables_in
 from artiphys_nwb.labels import one_label
-from artiphys_nwb.layout import LAYOUTS, Layout
+from artiphys_nwb.layout import LAYOUTS, Layout, columns_of
 from artiphys_nwb.sessions.session import session_name
 
 __all__ = ["ColumnDescription", "Description", "TableDescription", "describe_nwb"]
@@ -143,36 +134,30 @@ def describe_nwb(path: Any) -> Description:
     if len(found) != 1:
         msg = f"describe_nwb takes one recording; got {len(found)}; describe them one by one"
         raise InputError(msg)
-    with opened(found[0]) as file:
-        name = found[0].name
-        tables = [Table(name, at, group) for at, group in tables_in(file)]
-        described = tuple(_describe_table(table) for table in tables)
+    with opened(found[0]) as recording:
+        tables = list(tables_in(recording))
         units = [table for table in tables if _holds_units(table)]
-        preset, layout = _proposed(file, tables, units)
+        preset, layout = _proposed(tables, units)
         return Description(
-            file=name,
-            nwb_version=attribute_text(file, "nwb_version"),
-            session=session_name(file, name, layout or LAYOUTS["v4_position"]),
+            file=recording.name,
+            nwb_version=attribute_text(recording.file, "nwb_version"),
+            session=session_name(recording, layout or LAYOUTS["v4_position"]),
             n_units=sum(_n_units(table) for table in units),
             n_spikes=sum(_n_spikes(table) for table in units),
-            tables=described,
+            tables=tuple(_describe_table(table) for table in tables),
             layout=layout,
             layout_name=preset,
         )
 
 
 def _describe_table(table: Table) -> TableDescription:
-    return TableDescription(
-        path=table.path,
-        kind=attribute_text(table.group, "neurodata_type"),
-        n_rows=n_rows(table),
-        columns=tuple(_describe_column(table, name) for name in column_names(table)),
-    )
+    columns = tuple(_describe_column(table, name) for name in table.columns)
+    return TableDescription(table.path, table.kind, table.n_rows, columns)
 
 
 def _describe_column(table: Table, name: str) -> ColumnDescription:
     try:
-        dataset = find(table.group, table.file, name)
+        dataset = table.dataset(name)
     except RecordingError:
         return ColumnDescription(name, "a link that leads nowhere", ())
     if dataset is None:  # the timestamps of a regular series
@@ -212,16 +197,13 @@ def _short(value: Any) -> str:
 
 
 def _holds_units(table: Table) -> bool:
-    return "spike_times" in table.group or attribute_text(table.group, "neurodata_type") in (
-        "Units",
-        "BinnedAlignedSpikes",
-    )
+    return "spike_times" in table.group or table.kind in ("Units", "BinnedAlignedSpikes")
 
 
 def _n_units(table: Table) -> int:
     data = table.group.get("data")
-    binned = attribute_text(table.group, "neurodata_type") == "BinnedAlignedSpikes"
-    return len(data) if binned and isinstance(data, h5py.Dataset) else n_rows(table)
+    binned = table.kind == "BinnedAlignedSpikes" and isinstance(data, h5py.Dataset)
+    return len(data) if binned else table.n_rows
 
 
 def _n_spikes(table: Table) -> int:
@@ -229,12 +211,10 @@ def _n_spikes(table: Table) -> int:
     return int(times.size) if isinstance(times, h5py.Dataset) else 0
 
 
-def _proposed(
-    file: h5py.File, tables: list[Table], units: list[Table]
-) -> tuple[str | None, Layout | None]:
+def _proposed(tables: list[Table], units: list[Table]) -> tuple[str | None, Layout | None]:
     if not units:
         return None, None
-    shown = [table for table in tables if table not in units and n_rows(table) > 0]
+    shown = [table for table in tables if table not in units and table.n_rows > 0]
     by_path = {table.path: table for table in shown}
     for name, preset in LAYOUTS.items():
         fitting = by_path.get(preset.table)
@@ -252,16 +232,16 @@ def _proposed(
 
 
 def _fits(table: Table, layout: Layout) -> bool:
-    there = column_names(table)
-    wanted = [layout.onset, *_tuple(layout.image), *_tuple(layout.position)]
-    wanted += [layout.valid] if layout.valid else []
+    there = table.columns
+    wanted = [layout.onset, *columns_of(layout.image), *columns_of(layout.position)]
+    wanted += columns_of(layout.valid)
     for column in wanted:
         as_pattern = re.escape(column).replace(r"\*", ".+")
         if not any(re.fullmatch(as_pattern, name) for name in there):
             return False
     if layout.pattern is None:
         return True
-    text = _first_text(table, _tuple(layout.image)[0])
+    text = _first_text(table, columns_of(layout.image)[0])
     return re.search(layout.pattern, text) is not None
 
 
@@ -271,8 +251,8 @@ def _first_text(table: Table, column: str) -> str:
 
 
 def _by_names(table: Table, units: str) -> Layout | None:
-    there = column_names(table)
-    if attribute_text(table.group, "neurodata_type") == "IndexSeries":
+    there = table.columns
+    if table.kind == "IndexSeries":
         named = "indexed_images/order_of_images" in table.group
         return Layout(
             table=table.path,
@@ -290,7 +270,7 @@ def _by_names(table: Table, units: str) -> Layout | None:
         position=_place_columns(there) or _first(POSITIONS, there),
         onset=onset,
         valid=_first(VALIDS, there),
-        blank=(-1,) if _has_minus_one(table, image) and image == "frame" else None,
+        blank=(-1,) if image == "frame" and _has_minus_one(table, image) else None,
     )
 
 
@@ -312,13 +292,7 @@ def _place_columns(there: list[str]) -> tuple[str, str] | None:
 
 def _has_minus_one(table: Table, image: str) -> bool:
     try:
-        column: Column = read_column(table, image)
+        values = table.read(image).values
     except RecordingError:
         return False
-    return bool(column.values.dtype.kind in "if" and np.any(column.values == -1))
-
-
-def _tuple(columns: str | tuple[str, ...] | None) -> tuple[str, ...]:
-    if columns is None:
-        return ()
-    return (columns,) if isinstance(columns, str) else columns
+    return bool(values.dtype.kind in "if" and np.any(values == -1))

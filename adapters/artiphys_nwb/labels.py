@@ -7,7 +7,15 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["MISSING", "in_order", "is_held_out", "labelled", "number_or_text", "one_label"]
+__all__ = [
+    "MISSING",
+    "decoded",
+    "in_order",
+    "is_held_out",
+    "labelled",
+    "number_or_text",
+    "one_label",
+]
 
 MISSING = ""
 # Texts that stand for no value, as tables of text get them from NaN and None.
@@ -48,6 +56,16 @@ def one_label(value: Any) -> str:
         return repr(float(value))
     text = str(value).strip()
     return MISSING if text.lower() in NO_VALUE else _canonical(text)
+
+
+def decoded(value: Any) -> str:
+    """Return text as a file holds it: UTF-8, or Latin-1 where it is not; without closing zeros."""
+    if not isinstance(value, bytes):
+        return str(value)
+    try:
+        return value.decode("utf-8").rstrip("\0")
+    except UnicodeDecodeError:
+        return value.decode("latin-1").rstrip("\0")
 
 
 def in_order(labels: set[str]) -> list[str]:

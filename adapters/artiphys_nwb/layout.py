@@ -13,7 +13,7 @@ from typing import Any
 
 from artiphys_nwb.errors import LayoutError
 
-__all__ = ["LAYOUTS", "Layout", "load_layout"]
+__all__ = ["LAYOUTS", "Layout", "columns_of", "load_layout"]
 
 GROUPS = {"image", "x", "y", "position"}
 
@@ -140,6 +140,13 @@ def load_layout(layout: "Layout | str | Path | Mapping[str, Any]") -> Layout:
     return _from_mapping(_read_toml(Path(layout)), str(layout))
 
 
+def columns_of(field: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    """Return the columns that a field names: none, one or several."""
+    if field is None:
+        return ()
+    return (field,) if isinstance(field, str) else field
+
+
 def _from_mapping(mapping: Mapping[str, Any], name: str) -> Layout:
     inner = mapping.get("layout", mapping)
     if not isinstance(inner, Mapping):
@@ -203,8 +210,8 @@ def _faults_of_columns(layout: Layout) -> list[str]:
             faults.append(f"{name} must be {expected}; got {value!r}")
     if isinstance(layout.position, tuple) and len(layout.position) not in (1, 2):
         faults.append(
-            f"position must be one column, or two, x and y; got {len(layout.position)}; "
-            "join labels in one column or put them into image"
+            f"position must be one column, or two, x and y; got {len(layout.position)}; join "
+            "labels in one column or put them into image"
         )
     return faults
 

@@ -5,11 +5,13 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
+from artiphys.responses.array import response_array
 from artiphys.responses.provenance import dropped
-from artiphys.responses.schema import response_array
 from artiphys_nwb.errors import LayoutError, PoolingError, RecordingWarning, SessionsDiffer
 from artiphys_nwb.labels import in_order, number_or_text, one_label
-from artiphys_nwb.sessions.session import Session, numbered
+from artiphys_nwb.sessions.counts import Counts
+from artiphys_nwb.sessions.presentations import repeat_numbers
+from artiphys_nwb.sessions.units import UNKNOWN
 
 __all__ = ["Join", "check_different", "grid", "pooled"]
 
@@ -18,7 +20,7 @@ Join = Literal["exact", "outer"]
 HALF_EMPTY = 0.5
 
 
-def check_different(sessions: list[Session]) -> list[tuple[type[RecordingWarning], str]]:
+def check_different(sessions: list[Counts]) -> list[tuple[type[RecordingWarning], str]]:
     """Return the doubts about sessions of one name; two of the same recording are an error.
 
     Raises
@@ -27,36 +29,34 @@ def check_different(sessions: list[Session]) -> list[tuple[type[RecordingWarning
         If a session is there twice, by its spikes or by its identifier and name.
     """
     doubts: list[tuple[type[RecordingWarning], str]] = []
-    for i, session in enumerate(sessions):
-        for other in sessions[:i]:
-            shared = len(session.trains & other.trains)
-            same_name = session.name == other.name
-            same_identifier = session.identifier and session.identifier == other.identifier
-            if shared or session.digest == other.digest or (same_name and same_identifier):
-                why = (
-                    f"{shared} units have the very same spikes"
-                    if shared
-                    else f"both are {session.identifier or session.name!r}"
+    for session, other in ((a, b) for i, a in enumerate(sessions) for b in sessions[:i]):
+        shared = len(session.trains & other.trains)
+        same_name = session.name == other.name
+        same_identifier = session.identifier and session.identifier == other.identifier
+        if shared or session.digest == other.digest or (same_name and same_identifier):
+            why = (
+                f"{shared} units have the very same spikes"
+                if shared
+                else f"both are {session.identifier or session.name!r}"
+            )
+            msg = (
+                f"{session.file}: the same session as {other.file} ({why}); its units would count "
+                "twice; give each session once"
+            )
+            raise PoolingError(msg)
+        if same_name:
+            doubts.append(
+                (
+                    SessionsDiffer,
+                    f"{session.file}: named {session.name!r} like {other.file}, with other "
+                    "spikes; unit names tell them apart by a number; see that no neuron is in both",
                 )
-                msg = (
-                    f"{session.file}: the same session as {other.file} ({why}); its units would "
-                    "count twice; give each session once"
-                )
-                raise PoolingError(msg)
-            if same_name:
-                doubts.append(
-                    (
-                        SessionsDiffer,
-                        f"{session.file}: named {session.name!r} like {other.file}, with other "
-                        "spikes; unit names tell them apart by a number; see that no neuron is in "
-                        "both",
-                    )
-                )
+            )
     return doubts
 
 
 def grid(
-    sessions: list[Session], join: Join
+    sessions: list[Counts], join: Join
 ) -> tuple[list[str], list[str], list[dict[str, Any]], list[tuple[type[RecordingWarning], str]]]:
     """Return images and positions of the pooled array, what falls out of it, and doubts.
 
@@ -95,7 +95,7 @@ def grid(
 
 
 def pooled(
-    sessions: list[Session],
+    sessions: list[Counts],
     images: list[str],
     positions: list[str],
     *,
@@ -127,7 +127,7 @@ def pooled(
         position=numbers,
         x=x.tolist(),
         y=y.tolist(),
-        displacement_units=_displacement_units(sessions),
+        displacement_units=sessions[0].shown.displacement_units,
         area=coords.pop("area").tolist(),
         source=np.repeat(names, n_units).tolist(),
         units="spikes/s" if rate else "spikes",
@@ -137,14 +137,14 @@ def pooled(
     )
 
 
-def _nothing_shared(sessions: list[Session], of_each: list[set[str]], what: str) -> str:
+def _nothing_shared(sessions: list[Counts], of_each: list[set[str]], what: str) -> str:
     """Names a pair that shares nothing; where each pair does but not all, the whole list."""
     for i, here in enumerate(of_each):
         for j, there in enumerate(of_each[:i]):
             if not here & there:
                 return (
-                    f"{sessions[i].file} and {sessions[j].file} share no {what}: "
-                    f"{_some_of(there)} against {_some_of(here)}"
+                    f"{sessions[i].file} and {sessions[j].file} share no {what}: {_some_of(there)} "
+                    f"against {_some_of(here)}"
                 )
     files = ", ".join(session.file for session in sessions)
     return f"{files}: no {what} was shown in all {len(sessions)} sessions"
@@ -155,23 +155,28 @@ def _some_of(labels: set[str]) -> str:
     return ", ".join(first[:3]) + (f" ... {first[-1]}" if len(first) > 3 else "")
 
 
-def _block(session: Session, images: list[str], positions: list[str], rate: bool) -> np.ndarray:
-    """Responses (unit, image, position, trial); the trial is the number of the repeat."""
-    image_at = {label: i for i, label in enumerate(images)}
-    position_at = {label: i for i, label in enumerate(positions)}
-    image = np.array([image_at.get(label, -1) for label in session.shown.image.tolist()])
-    position = np.array([position_at.get(label, -1) for label in session.shown.position.tolist()])
+def _block(session: Counts, images: list[str], positions: list[str], rate: bool) -> np.ndarray:
+    """Return responses (unit, image, position, trial); the trial is the number of the repeat."""
+    image, position = (
+        _numbers(session.shown.image, images),
+        _numbers(session.shown.position, positions),
+    )
     used = (image >= 0) & (position >= 0)
     cell = (image * len(positions) + position)[used]
-    counts = session.counts if used.all() else session.counts[:, used]
-    trial = numbered(cell)
+    values = session.values if used.all() else session.values[:, used]
+    trial = repeat_numbers(cell)
     n_trials = int(trial.max(initial=0)) + 1
-    block = np.full((len(counts), len(images) * len(positions) * n_trials), np.nan)
+    block = np.full((len(values), len(images) * len(positions) * n_trials), np.nan)
     if rate:
-        duration = np.atleast_2d(session.window[..., 1] - session.window[..., 0]).T
-        counts = counts / duration
-    block[:, cell * n_trials + trial] = counts
-    return block.reshape(len(counts), len(images), len(positions), n_trials)
+        values = values / np.atleast_2d(session.window[..., 1] - session.window[..., 0]).T
+    block[:, cell * n_trials + trial] = values
+    return block.reshape(len(values), len(images), len(positions), n_trials)
+
+
+def _numbers(labels: np.ndarray, among: list[str]) -> np.ndarray:
+    """Return where each label is in a list; -1 if it is not."""
+    at = {label: i for i, label in enumerate(among)}
+    return np.array([at.get(label, -1) for label in labels.tolist()])
 
 
 def _side_by_side(blocks: list[np.ndarray]) -> np.ndarray:
@@ -187,17 +192,15 @@ def _side_by_side(blocks: list[np.ndarray]) -> np.ndarray:
     return values
 
 
-def _session_names(sessions: list[Session]) -> list[str]:
+def _session_names(sessions: list[Counts]) -> list[str]:
     """Names of sessions; one that comes again gets a number."""
-    again = numbered(np.array([session.name for session in sessions]))
-    return [
-        session.name if number == 0 else f"{session.name}~{number + 1}"
-        for session, number in zip(sessions, again.tolist(), strict=True)
-    ]
+    names = [session.name for session in sessions]
+    again = repeat_numbers(np.array(names)).tolist()
+    return [f"{name}~{n + 1}" if n else name for name, n in zip(names, again, strict=True)]
 
 
 def _places(
-    sessions: list[Session], positions: list[str], reference: Any
+    sessions: list[Counts], positions: list[str], reference: Any
 ) -> tuple[str, np.ndarray, np.ndarray]:
     """Return the reference position, and x and y of each position from there."""
     places: dict[str, tuple[float, float]] = {}
@@ -220,25 +223,19 @@ def _places(
     return origin, x - x[at], y - y[at]
 
 
-def _displacement_units(sessions: list[Session]) -> str:
-    return sessions[0].shown.displacement_units
-
-
-def _unit_coords(sessions: list[Session]) -> dict[str, np.ndarray]:
+def _unit_coords(sessions: list[Counts]) -> dict[str, np.ndarray]:
     """Coordinates along unit; a session that lacks one has NaN, or no text, there."""
-    names = dict.fromkeys(name for session in sessions for name in session.units.coords)
     coords = {}
-    for name in names:
-        parts = []
-        for session in sessions:
-            n_units = len(session.units.name)
-            is_text = any(
-                other.units.coords[name].dtype.kind not in "fiu"
-                for other in sessions
-                if name in other.units.coords
-            )
-            missing: Any = "unknown" if is_text else np.nan
-            part = session.units.coords.get(name, np.full(n_units, missing))
-            parts.append(part.astype(str) if is_text else part.astype(np.float64))
-        coords[name] = np.concatenate(parts)
+    for name in dict.fromkeys(name for session in sessions for name in session.units.coords):
+        parts = [session.units.coords.get(name) for session in sessions]
+        is_text = any(part is not None and part.dtype.kind not in "fiu" for part in parts)
+        missing: Any = UNKNOWN if is_text else np.nan
+        coords[name] = np.concatenate(
+            [
+                (np.full(len(session.units.name), missing) if part is None else part).astype(
+                    str if is_text else np.float64
+                )
+                for session, part in zip(sessions, parts, strict=True)
+            ]
+        )
     return coords

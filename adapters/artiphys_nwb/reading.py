@@ -19,7 +19,8 @@ from artiphys_nwb.files.opening import Source, opened, sources
 from artiphys_nwb.layout import Layout, load_layout
 from artiphys_nwb.pooling import Join, check_different, grid, pooled
 from artiphys_nwb.sessions.conditions import Condition, described
-from artiphys_nwb.sessions.session import Session, Window, layouts_in, read_session
+from artiphys_nwb.sessions.counts import Counts, count_session
+from artiphys_nwb.sessions.session import Request, Window, layouts_in
 
 __all__ = ["read_nwb"]
 
@@ -60,7 +61,7 @@ def read_nwb(
     window : (float, float) or "auto"
         Half-open window [start, stop) in seconds from the onset; windows may overlap. ``"auto"``
         begins 0.2 s at each unit's latency, found on trials that are not returned
-        (:mod:`artiphys_nwb.latency`).
+        (:mod:`artiphys_nwb.sessions.latency`).
     rate : bool
         Spikes/s, or else counts.
     units_where, trials_where : mapping, str or callable, optional
@@ -99,18 +100,19 @@ def read_nwb(
     >>> responses = read_nwb("sub-SP_ses-20210412SP_ecephys.nwb", "v4_position")  # doctest: +SKIP
     """
     layout = load_layout(layout)
-    window = _checked_window(window)
+    request = Request(
+        window=_checked_window(window), units_where=units_where, trials_where=trials_where
+    )
     if join not in ("exact", "outer"):
         msg = f"join must be 'exact' or 'outer'; got {join!r}"
         raise InputError(msg)
     tell = _Teller(progress)
     found = sources(source)
-    sessions, refused = _read_all(
-        found, layout, tell, window=window, units_where=units_where, trials_where=trials_where
-    )
-    doubts = [doubt for session in sessions for doubt in session.account.doubts]
+    sessions, refused = _count_all(found, layout, request, tell)
+    doubts = [doubt for session in sessions for doubt in session.doubts]
     if refused:
-        doubts.append((FilesLeftOut, _left_out_in_words(refused, len(found))))
+        told = f"{len(refused)} of {len(found)} files left out: {_listed(refused)}"
+        doubts.append((FilesLeftOut, told))
     doubts += check_different(sessions)
     images, positions, not_common, differing = grid(sessions, join)
     doubts += differing
@@ -123,7 +125,7 @@ def read_nwb(
         "artiphys_nwb.read_nwb",
         arguments={
             "layout": json.loads(json.dumps(vars(layout), default=str)),
-            "window": window,
+            "window": request.window,
             "rate": rate,
             "units_where": described(units_where),
             "trials_where": described(trials_where),
@@ -139,14 +141,14 @@ def read_nwb(
             for session in sessions
         ],
         dropped=[
-            *(item for session in sessions for item in session.account.left_out),
+            *(item for session in sessions for item in session.left_out),
             *not_common,
             *(
                 {"what": "file", "reason": reason, "count": 1, "name": name}
                 for name, reason in refused
             ),
         ],
-        packages=("h5py",),
+        packages=("pynwb", "hdmf", "h5py"),
         warnings=[message for _, message in doubts],
         summary=[session.summary for session in sessions],
     )
@@ -193,22 +195,22 @@ def _checked_window(window: Any) -> Window:
     return start, stop
 
 
-def _read_all(
-    found: list[Source], layout: Layout, tell: _Teller, **how: Any
-) -> tuple[list[Session], list[tuple[str, str]]]:
-    """Return the sessions read, and the names of the files that could not be, with the reason.
+def _count_all(
+    found: list[Source], layout: Layout, request: Request, tell: _Teller
+) -> tuple[list[Counts], list[tuple[str, str]]]:
+    """Return the sessions counted, and the names of the files that could not be, with the reason.
 
     A mistake in the arguments is the same in every file, so it is raised at once from the first.
     """
-    sessions: list[Session] = []
+    sessions: list[Counts] = []
     refused: list[tuple[str, str]] = []
     error: RecordingError | None = None
     for source in tell.bar(found):
         try:
-            with opened(source) as file:
-                for one in layouts_in(file, source.name, layout):
+            with opened(source) as recording:
+                for one in layouts_in(recording, layout):
                     many = len(found) > 1 or one is not layout
-                    sessions.append(read_session(file, source.name, one, keep_trains=many, **how))
+                    sessions.append(count_session(recording, one, request, keep_trains=many))
                     tell(sessions[-1].summary)
         except RecordingError as refusal:
             error = refusal
@@ -219,10 +221,6 @@ def _read_all(
         raise error
     msg = f"none of {len(found)} files can be read: {_listed(refused)}"
     raise PoolingError(msg) from error
-
-
-def _left_out_in_words(refused: list[tuple[str, str]], n_files: int) -> str:
-    return f"{len(refused)} of {n_files} files left out: {_listed(refused)}"
 
 
 def _listed(refused: list[tuple[str, str]]) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from artiphys.errors import InputError
 from artiphys.responses.storage import open_responses
-from artiphys_cli import describe, ingest
+from artiphys_cli.parser import parsed
 from artiphys_nwb import describe_nwb, errors, load_layout, read_nwb
 from nwb_files import LAYOUT, recording, write_nwb
 
@@ -108,32 +108,21 @@ def test_bad_recordings_are_described_or_refused(shared_data):
 # ---- commands; that bad input ends in one line and exit 2 is tested with the command's frame
 
 
-def parsed(command, *argv):
-    import argparse
-
-    parser = argparse.ArgumentParser()
-    command.add_parser(parser.add_subparsers(required=True))
-    args = parser.parse_args([command.__name__.rsplit(".", 1)[-1], *map(str, argv)])
-    args.quiet, args.progress = False, None
-    return args
-
-
-def run(command, *argv):
-    args = parsed(command, *argv)
-    args.run(args)
+def run(*words):
+    parsed([str(word) for word in words])()
 
 
 def test_describe_prints_what_there_is(path, capsys):
-    run(describe, path)
+    run("describe", path)
     assert capsys.readouterr().out == str(describe_nwb(path)) + "\n"
 
 
 def test_the_layout_described_can_be_ingested(path, tmp_path, capsys):
-    run(describe, path, "--layout-only")
+    run("describe", path, "--layout-only")
     (tmp_path / "lab.toml").write_text(capsys.readouterr().out)
     assert load_layout(tmp_path / "lab.toml") == LAYOUT
     out = tmp_path / "x.nc"
-    run(ingest, path, "--layout", tmp_path / "lab.toml", "--window", "0", "0.1", "--out", out)
+    run("ingest", path, "--layout", tmp_path / "lab.toml", "--window", "0", "0.1", "--out", out)
     got = capsys.readouterr()
     assert got.out == ""
     assert got.err.splitlines() == [
@@ -149,7 +138,7 @@ def test_ingest_takes_what_read_nwb_takes(path, tmp_path):
     out = tmp_path / "x.nc"
     argv = (path, other, "--layout", tmp_path / "lab.toml", "--out", out)
     more = ("--counts", "--join", "outer", "--units-where", "id > 0", "--trials-where", "stim < 4")
-    run(ingest, *argv, *more, "--window", "-0.1", "0.25")
+    run("ingest", *argv, *more, "--window", "-0.1", "0.25")
     truth = read_nwb(
         [path, other],
         LAYOUT,
@@ -176,11 +165,11 @@ def test_ingest_refuses_before_it_reads(path, tmp_path, monkeypatch, argv, match
     monkeypatch.chdir(tmp_path)
     before = sorted(os.listdir(tmp_path))
     with pytest.raises(InputError, match=match):
-        run(ingest, path, "--layout", "v4_position", *argv)
+        run("ingest", path, "--layout", "v4_position", *argv)
     assert sorted(os.listdir(tmp_path)) == before
 
 
 def test_describe_has_no_layout_to_give(tmp_path):
     path = write_nwb(tmp_path / "a.nwb", recording()[0], None)
     with pytest.raises(errors.LayoutError, match="no layout to propose"):
-        run(describe, path, "--layout-only")
+        run("describe", path, "--layout-only")

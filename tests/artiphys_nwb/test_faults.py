@@ -22,8 +22,14 @@ from nwb_files import (
     add_electrodes,
     add_table,
     assert_holds,
+    chain,
+    deleted,
+    edited,
     expected,
+    linked,
     recording,
+    replaced,
+    texts,
     write_nwb,
 )
 
@@ -31,49 +37,6 @@ from nwb_files import (
 @pytest.fixture
 def path(tmp_path):
     return write_nwb(tmp_path / "session.nwb", *recording())
-
-
-def edited(path, edit):
-    with h5py.File(path, "a") as file:
-        edit(file)
-    return path
-
-
-def replaced(name, values, **how):
-    def edit(file):
-        old = file[name][()] if isinstance(file.get(name), h5py.Dataset) else None
-        del file[name]
-        file.create_dataset(name, data=values(old) if callable(values) else values, **how)
-
-    return edit
-
-
-def texts(values):
-    return np.array([v if isinstance(v, str) else f"{v:g}" for v in values], dtype=object)
-
-
-def deleted(*names):
-    def edit(file):
-        for name in names:
-            del file[name]
-
-    return edit
-
-
-def linked(name, link):
-    def edit(file):
-        del file[name]
-        file[name] = link
-
-    return edit
-
-
-def chain(*edits):
-    def edit(file):
-        for one in edits:
-            one(file)
-
-    return edit
 
 
 def with_dangling_reference(name, row):

@@ -1,9 +1,13 @@
 """Reading: windows, silence against absence, selection, sources, and what is told of it all."""
 
+import dataclasses
+import gc
 import io
 import json
 import logging
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -229,6 +233,7 @@ def test_sources(path, made):
     source = made(path)
     np.testing.assert_array_equal(read_nwb(source, LAYOUT), read_nwb(path, LAYOUT))
     if isinstance(source, h5py.HLObject | io.IOBase):
+        gc.collect()
         again = read_nwb(source, LAYOUT)  # what was open stays open
         np.testing.assert_array_equal(again, read_nwb(path, LAYOUT))
         (source.file if isinstance(source, h5py.HLObject) else source).close()
@@ -338,3 +343,33 @@ def test_progress_is_told_line_by_line(path, caplog, capsys):
     assert capsys.readouterr() == ("", "")  # not a terminal: nothing is drawn
     read_nwb([path], LAYOUT, progress=True)
     assert told[0] in capsys.readouterr().err
+
+
+def loaded(code):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("name", ["h5py", "pynwb"])
+def test_without_the_extra_the_missing_package_is_named(name):
+    code = f"""
+import sys
+sys.modules[{name!r}] = None
+try:
+    import artiphys_nwb
+except ImportError as error:
+    print(error)
+"""
+    assert loaded(code) == f"{name} is needed to read NWB files: pip install 'artiphys[nwb]'"
+
+
+def test_looking_at_a_file_loads_no_pynwb(path):
+    """Which takes as long to load as all the rest."""
+    code = f"""
+import sys, artiphys_nwb
+artiphys_nwb.describe_nwb({str(path)!r})
+print("pynwb" in sys.modules)
+artiphys_nwb.read_nwb({str(path)!r}, {dataclasses.asdict(LAYOUT)!r})
+print("pynwb" in sys.modules)
+"""
+    assert loaded(code) == "False\nTrue"

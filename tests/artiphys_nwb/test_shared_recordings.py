@@ -199,3 +199,21 @@ def test_mixed_folder_reads_the_good_and_lists_the_rest(shared_data):
         "ses-4_truncated.nwb",
         "ses-5_pointer.nwb",
     ]
+
+
+def test_enumerations_pool_by_what_they_stand_for(shared_data):
+    """Two files that number the same images in different orders."""
+    folder = shared_data / "nwb_field"
+    files = [folder / name for name in ("py_base.nwb", "py_enum_b.nwb")]
+    pooled, numbered = (
+        read_nwb(files, Layout(image=image, position=("x", "y"), onset="start_time"), rate=False)
+        for image in ("cat", "stim")
+    )
+    assert pooled["image"].values.tolist() == [f"im{i}" for i in range(8)]
+    np.testing.assert_array_equal(pooled.values, numbered.values)
+
+
+def test_a_ragged_column_with_values_of_no_row_is_told(shared_data):
+    layout = Layout(image="im", position=("x", "y"), onset="on")
+    with pytest.raises(RecordingError, match="values lie beyond the index and belong to no row"):
+        read_nwb(shared_data / "nwb_field" / "ragged_onset_leftover.nwb", layout)

@@ -1,4 +1,7 @@
-"""Recordings from whatever a user has: paths, patterns, folders, URLs, open files."""
+"""Recordings from whatever a user has: paths, patterns, folders, URLs, open files.
+
+HDF5 opens the file, so that what is wrong with it can be said; pynwb makes its objects in it.
+"""
 
 import contextlib
 import dataclasses
@@ -6,22 +9,30 @@ import errno
 import gc
 import glob
 import os
+import sys
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
+import numpy as np
 
 from artiphys.errors import InputError
 from artiphys_nwb.errors import FileError, RecordingError
-from artiphys_nwb.files.tables import attribute_text
+from artiphys_nwb.labels import decoded
 
-__all__ = ["Source", "opened", "sources"]
+if TYPE_CHECKING:
+    from artiphys_nwb.files.objects import Objects
+
+__all__ = ["Recording", "Source", "attribute_text", "opened", "sources"]
 
 SCHEMES = ("http://", "https://", "s3://", "gs://", "ftp://", "file://", "memory://")
 # Few large requests: a file is read by a handful of columns, each of them one run of bytes.
 BLOCK_SIZE = 4 * 2**20
 BLOCKS_KEPT = 64
+CLOSED = "the file given is closed; open it, or give its path"
+NO_RANGES = "the server does not serve ranges; download the file first"
 SIGNS = (
     (b"version https://git-lfs", "a Git LFS pointer, not the file; fetch it with git lfs pull"),
     (b"/annex/objects", "a git-annex pointer, not the file; fetch it with git annex get"),
@@ -40,6 +51,20 @@ class Source:
     target: Any
 
 
+class Recording:
+    """A recording that is open: its name in messages, its HDF5 file, and pynwb's objects in it."""
+
+    def __init__(self, name: str, file: h5py.File, io: Any = None) -> None:
+        self.name, self.file, self._io = name, file, io
+
+    @cached_property
+    def objects(self) -> "Objects":
+        """The objects that pynwb makes of the file."""
+        from artiphys_nwb.files.objects import Objects  # which loads pynwb
+
+        return Objects(self.file, self._io)
+
+
 def sources(source: Any) -> list[Source]:
     """Return the recordings that `source` stands for, in order; nothing is opened yet.
 
@@ -53,30 +78,27 @@ def sources(source: Any) -> list[Source]:
     InputError
         If it stands for no recording.
     """
-    if isinstance(source, dict | int | float | bool) or source is None:
-        msg = f"source must be a path, a URL, an open file or many of them; got {source!r}"
-        raise InputError(msg)
-    if not isinstance(source, str | bytes | os.PathLike) and not _is_open_file(source):
-        if not isinstance(source, Iterable):
-            kind = type(source).__name__
-            msg = f"source must be a path, a URL, an open file or many of them; got {kind}"
-            raise InputError(msg)
-        found = [one for item in source for one in sources(item)]
-        if not found:
-            msg = "source must have at least one recording; got none"
-            raise InputError(msg)
-        return found
     if _is_open_file(source):
         return [Source(_name_of_open_file(source), source)]
-    path = os.fsdecode(source)
-    if path.startswith(SCHEMES):
-        return [Source(path, path)]
-    return [Source(one, one) for one in _paths(path)]
+    if isinstance(source, str | bytes | os.PathLike):
+        path = os.fsdecode(source)
+        found = [path] if path.startswith(SCHEMES) else _paths(path)
+        return [Source(one, one) for one in found]
+    if isinstance(source, dict) or not isinstance(source, Iterable):
+        plain = source is None or isinstance(source, dict | int | float)
+        got = repr(source) if plain else type(source).__name__
+        msg = f"source must be a path, a URL, an open file or many of them; got {got}"
+        raise InputError(msg)
+    many = [one for item in source for one in sources(item)]
+    if not many:
+        msg = "source must have at least one recording; got none"
+        raise InputError(msg)
+    return many
 
 
 @contextlib.contextmanager
-def opened(source: Source) -> Iterator[h5py.File]:
-    """Yield a recording as an HDF5 file that is NWB; closed at the end unless it was open before.
+def opened(source: Source) -> Iterator[Recording]:
+    """Yield a recording that is NWB; closed at the end unless it was open before.
 
     Raises
     ------
@@ -84,26 +106,39 @@ def opened(source: Source) -> Iterator[h5py.File]:
         If it cannot be opened, or is not an NWB file of version 2.
     """
     with contextlib.ExitStack() as stack:
-        file = _open(source, stack)
         try:
-            _require_nwb(file, source.name)
-            yield file
-        except RecordingError:
-            raise
+            recording = _open(source, stack)
+            _require_nwb(recording.file)
+            yield recording
+        except RecordingError as error:  # wherever in the reading: said of this file
+            msg = f"{source.name}: {error}"
+            raise type(error)(msg) from error
         except (OSError, RuntimeError, KeyError) as error:  # what h5py makes of damaged bytes
-            msg = f"{source.name}: cannot be read on; it is damaged; fetch it again ({error})"
-            raise FileError(" ".join(msg.split())) from error
+            why = f"cannot be read on; it is damaged; fetch it again ({_in_one_line(error)})"
+            msg = f"{source.name}: {why}"
+            raise FileError(msg) from error
+
+
+def attribute_text(node: h5py.HLObject, name: str) -> str:
+    """Return an attribute as text, empty if it is not there; arrays of one count as one."""
+    value = node.attrs.get(name, "")
+    if isinstance(value, np.ndarray):
+        value = value.ravel()[0] if value.size else ""
+    return decoded(value)
 
 
 def _is_open_file(source: Any) -> bool:
     return (
         isinstance(source, h5py.HLObject)
-        or hasattr(source, "read_io")
-        or (
-            hasattr(source, "read")
-            and (hasattr(source, "seek") or type(source).__name__ == "NWBHDF5IO")
-        )
+        or _is_of_pynwb(source, "NWBHDF5IO", "NWBFile")
+        or (hasattr(source, "read") and hasattr(source, "seek"))
     )
+
+
+def _is_of_pynwb(source: Any, *kinds: str) -> bool:
+    """Return whether this is an object of pynwb's, which is loaded then."""
+    pynwb = sys.modules.get("pynwb")
+    return pynwb is not None and isinstance(source, tuple(getattr(pynwb, kind) for kind in kinds))
 
 
 def _name_of_open_file(source: Any) -> str:
@@ -117,6 +152,9 @@ def _name_of_open_file(source: Any) -> str:
 
 
 def _paths(path: str) -> list[str]:
+    if "\0" in path:
+        msg = f"{path!r}: not a path (embedded null byte); check it"
+        raise FileError(msg)
     if os.path.isdir(path):
         if any(os.path.exists(os.path.join(path, key)) for key in (".zgroup", "zarr.json")):
             msg = f"{path}: NWB in Zarr is not read; export it to HDF5 first"
@@ -135,31 +173,29 @@ def _paths(path: str) -> list[str]:
     return [path]
 
 
-def _open(source: Source, stack: contextlib.ExitStack) -> h5py.File:
-    target = source.target
-    if hasattr(target, "read_io"):  # a pynwb.NWBFile
-        target = target.read_io
-    if type(target).__name__ == "NWBHDF5IO":
-        target = target._file
-    if target is None or (isinstance(target, h5py.HLObject) and not target):
-        msg = f"{source.name}: the file given is closed; open it, or give its path"
-        raise FileError(msg)
+def _open(source: Source, stack: contextlib.ExitStack) -> Recording:
+    target, name = source.target, source.name
+    io = target.read_io if _is_of_pynwb(target, "NWBFile") else target
+    if not _is_of_pynwb(io, "NWBHDF5IO"):
+        io = None
+    if _is_of_pynwb(target, "NWBHDF5IO", "NWBFile"):
+        target = io._file if io is not None else None
+    if target is None or getattr(target, "closed", False):
+        raise FileError(CLOSED)
     if isinstance(target, h5py.HLObject):
-        return target.file
+        if not target:
+            raise FileError(CLOSED)
+        return Recording(name, target.file, io)
     if isinstance(target, str) and target.startswith(SCHEMES):
         target = stack.enter_context(_streamed(source))
     elif isinstance(target, str):
         _require_file(target)
-    elif getattr(target, "closed", False):
-        msg = f"{source.name}: the file given is closed; open it, or give its path"
-        raise FileError(msg)
     try:
-        return stack.enter_context(h5py.File(target, "r"))
+        return Recording(name, stack.enter_context(h5py.File(target, "r")))
     except FileError:
         raise
     except Exception as error:
-        msg = f"{source.name}: {_why_not_opened(target, error)}"
-        raise FileError(msg) from error
+        raise FileError(_why_not_opened(target, error)) from error
 
 
 @contextlib.contextmanager
@@ -182,19 +218,19 @@ def _streamed(source: Source) -> Iterator[Any]:
         msg = f"{source.name}: this kind of address needs another package ({error})"
         raise ImportError(msg) from error
     except Exception as error:  # whatever a file system of fsspec's may raise
-        msg = f"{source.name}: cannot be fetched ({_in_one_line(error)}); check the address"
+        msg = f"cannot be fetched ({_in_one_line(error)}); check the address"
         raise FileError(msg) from error
     with contextlib.closing(file):
         if not file.seekable():
-            raise FileError(_without_ranges(source.name))
-        yield _Stream(file, source.name)
+            raise FileError(NO_RANGES)
+        yield _Stream(file)
 
 
 class _Stream:
     """A remote file for h5py, whose errors on the way say which file and what to do."""
 
-    def __init__(self, file: Any, name: str) -> None:
-        self._file, self._name = file, name
+    def __init__(self, file: Any) -> None:
+        self._file = file
         self.seek, self.tell = file.seek, file.tell
 
     def readinto(self, buffer: Any) -> int:
@@ -208,10 +244,10 @@ class _Stream:
                 return bytes(self._file.read(size))
         except Exception as error:  # of asyncio, aiohttp, fsspec or another file system
             if "range" in str(error):
-                raise FileError(_without_ranges(self._name)) from error
+                raise FileError(NO_RANGES) from error
             msg = (
-                f"{self._name}: the connection failed ({_in_one_line(error)}); try again, or "
-                "download the file first"
+                f"the connection failed ({_in_one_line(error)}); try again, or download the file "
+                "first"
             )
             raise FileError(msg) from error
 
@@ -233,10 +269,6 @@ def _no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _without_ranges(name: str) -> str:
-    return f"{name}: the server does not serve ranges; download the file first"
-
-
 def _require_file(path: str) -> None:
     try:
         with open(path, "rb") as file:
@@ -254,11 +286,7 @@ def _require_file(path: str) -> None:
             errno.ENAMETOOLONG: "its name is too long; check the path",
         }
         why = remedies.get(error.errno or 0, f"cannot be read: {error.strerror}; fetch it again")
-        msg = f"{path}: {why}"
-        raise FileError(msg) from error
-    except ValueError as error:  # a null byte in the name
-        msg = f"{path!r}: not a path ({error}); check it"
-        raise FileError(msg) from error
+        raise FileError(why) from error
 
 
 def _why_not_opened(target: Any, error: Exception) -> str:
@@ -291,17 +319,16 @@ def _head(target: Any) -> bytes | None:
         return None
 
 
-def _require_nwb(file: h5py.File, name: str) -> None:
+def _require_nwb(file: h5py.File) -> None:
     version = attribute_text(file, "nwb_version")
-    if not version:
-        if "nwb_version" in file:
-            msg = f"{name}: NWB of version 1; convert it to version 2"
-            raise FileError(msg)
-        msg = f"{name}: an HDF5 file without nwb_version, so not NWB; name an NWB file"
+    if not version and "nwb_version" in file:
+        msg = "NWB of version 1; convert it to version 2"
         raise FileError(msg)
-    number = version.upper().removeprefix("NWB-").strip()
-    if not number.startswith("2"):
-        msg = f"{name}: NWB of version {version}; versions 2.0 to 2.11 and later 2.x are read"
+    if not version:
+        msg = "an HDF5 file without nwb_version, so not NWB; name an NWB file"
+        raise FileError(msg)
+    if not version.upper().removeprefix("NWB-").strip().startswith("2"):
+        msg = f"NWB of version {version}; versions 2.0 to 2.11 and later 2.x are read"
         raise FileError(msg)
 
 

@@ -1,5 +1,6 @@
 """Rows of a table that meet the user's condition, and columns of truth values."""
 
+import contextlib
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -8,7 +9,7 @@ import pandas as pd
 
 from artiphys.errors import InputError
 from artiphys_nwb.errors import LayoutError, RecordingError, TableError
-from artiphys_nwb.files.tables import Table, column_names, read_column, read_plain
+from artiphys_nwb.files.tables import Table
 from artiphys_nwb.labels import MISSING, labelled, one_label
 
 __all__ = ["Condition", "described", "rows_where", "truth_values"]
@@ -21,7 +22,6 @@ def rows_where(
     table: Table,
     condition: Condition,
     *,
-    rows: int,
     argument: str,
     known: Mapping[str, np.ndarray] | None = None,
 ) -> np.ndarray:
@@ -34,8 +34,6 @@ def rows_where(
         A mapping from columns to a value, to several of which one must hold, or to a function of
         the column's values; or an expression, as ``pandas.DataFrame.query`` takes it; or a function
         of the table as a DataFrame that returns a boolean for each row.
-    rows : int
-        Number of rows.
     argument : str
         Name of the argument, for messages.
     known : mapping of str to array, optional
@@ -48,15 +46,15 @@ def rows_where(
     LayoutError
         If it names a column that is not there; the columns are listed.
     """
-    known = known or {}
+    known, rows = known or {}, table.n_rows
     if isinstance(condition, Mapping):
         met = np.ones(rows, dtype=bool)
         for name, wanted in condition.items():
-            values = _values(table, str(name), rows, known, argument)
+            values = _values(table, str(name), known, argument)
             met &= (
-                _as_mask(wanted(values), rows, table, argument)
+                _as_mask(wanted(values), table, argument)
                 if callable(wanted)
-                else (_equals_any(values, wanted))
+                else _equals_any(values, wanted)
             )
         return met
     if not (isinstance(condition, str) or callable(condition)):
@@ -65,7 +63,7 @@ def rows_where(
             f"the table; got {type(condition).__name__}"
         )
         raise InputError(msg)
-    frame = _frame(table, rows, known)
+    frame = _frame(table, known)
     try:
         result = frame.eval(condition) if isinstance(condition, str) else condition(frame)
     except Exception as error:  # whatever a user's own expression or function may raise
@@ -75,7 +73,7 @@ def rows_where(
             f"({' '.join(str(error).split())}); its columns are {there}"
         )
         raise InputError(msg) from error
-    return _as_mask(result, rows, table, argument)
+    return _as_mask(result, table, argument)
 
 
 def truth_values(table: Table, name: str, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -93,8 +91,8 @@ def truth_values(table: Table, name: str, values: np.ndarray) -> tuple[np.ndarra
     strange = sorted(different - TRUE - FALSE - {MISSING})
     if strange:
         msg = (
-            f"{table.place}/{name} must be true or false; it holds {', '.join(strange[:5])}; "
-            "select by it with trials_where instead"
+            f"{table.path}/{name} must be true or false; it holds {', '.join(strange[:5])}; select "
+            "by it with trials_where instead"
         )
         raise TableError(msg)
     return np.isin(words, list(TRUE)), words == MISSING
@@ -112,16 +110,13 @@ def described(condition: Condition | None) -> Any:
     return getattr(condition, "__qualname__", type(condition).__name__)
 
 
-def _values(
-    table: Table, name: str, rows: int, known: Mapping[str, np.ndarray], argument: str
-) -> np.ndarray:
-    names = column_names(table)
-    if name in names:
-        return read_plain(table, name, rows)
+def _values(table: Table, name: str, known: Mapping[str, np.ndarray], argument: str) -> np.ndarray:
+    if name in table.columns:
+        return table.read_plain(name)
     if name in known:
         return known[name]
-    there = ", ".join([*names, *(key for key in known if key not in names)])
-    msg = f"{table.place} has no column {name!r} for {argument}; the columns are {there}"
+    there = ", ".join([*table.columns, *(key for key in known if key not in table.columns)])
+    msg = f"{table.path} has no column {name!r} for {argument}; the columns are {there}"
     raise LayoutError(msg)
 
 
@@ -136,28 +131,25 @@ def _equals_any(values: np.ndarray, wanted: Any) -> np.ndarray:
     return np.isin(labelled(values), [one_label(option) for option in options])
 
 
-def _as_mask(result: Any, rows: int, table: Table, argument: str) -> np.ndarray:
+def _as_mask(result: Any, table: Table, argument: str) -> np.ndarray:
     mask = np.asarray(result)
     if mask.dtype == object and all(isinstance(value, bool | np.bool_) for value in mask.ravel()):
         mask = mask.astype(bool)
-    if mask.dtype != bool or mask.shape != (rows,):
+    if mask.dtype != bool or mask.shape != (table.n_rows,):
         msg = (
-            f"{table.place}: {argument} must give one boolean for each of the {rows} rows; "
+            f"{table.place}: {argument} must give one boolean for each of the {table.n_rows} rows; "
             f"got {mask.dtype} of shape {mask.shape}"
         )
         raise InputError(msg)
     return mask
 
 
-def _frame(table: Table, rows: int, known: Mapping[str, np.ndarray]) -> pd.DataFrame:
+def _frame(table: Table, known: Mapping[str, np.ndarray]) -> pd.DataFrame:
     """Return the columns of one value a row, without those of several (spikes, waveforms)."""
     columns = dict(known)
-    for name in column_names(table):
-        dataset = table.group.get(name)
-        if getattr(dataset, "shape", None) != (rows,) or f"{name}_index" in table.group:
-            continue
-        try:
-            columns[name] = read_column(table, name).values
-        except RecordingError:  # compound and the like: no condition can be put on it
-            continue
+    for name in table.columns:
+        shape = getattr(table.group.get(name), "shape", None)
+        if shape == (table.n_rows,) and f"{name}_index" not in table.group:
+            with contextlib.suppress(RecordingError):  # compound: no condition can be put on it
+                columns[name] = table.read(name).values
     return pd.DataFrame({name: pd.Series(values) for name, values in columns.items()})

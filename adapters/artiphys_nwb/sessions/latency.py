@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from artiphys_nwb.errors import TableError, UnitsDoubtful
-from artiphys_nwb.sessions.account import Account
-from artiphys_nwb.sessions.spikes import count_spikes
+from artiphys_nwb.sessions.observation import Observation
+from artiphys_nwb.sessions.session import Session
+from artiphys_nwb.sessions.spikes import Spikes
 
-__all__ = ["EDGES", "WIDTH", "Latencies", "latencies", "trials_for_latency"]
+__all__ = ["WIDTH", "Latencies", "latencies", "trials_for_latency"]
 
 WIDTH = 0.2  # seconds of the window that begins at the latency, as in the default window
 BIN = 0.005
@@ -46,14 +47,12 @@ def trials_for_latency(cell: np.ndarray, repeat: np.ndarray) -> tuple[np.ndarray
 
 
 def latencies(
-    times: np.ndarray,
-    bounds: np.ndarray,
+    session: Session,
+    spikes: Spikes,
+    observation: Observation,
     onset: np.ndarray,
     cell: np.ndarray,
     half: np.ndarray,
-    observed: np.ndarray | None,
-    place: str,
-    account: Account,
 ) -> Latencies:
     r"""Return the latency of each unit from the split-half reliability of its responses.
 
@@ -71,14 +70,11 @@ def latencies(
 
     Parameters
     ----------
-    times, bounds : ndarray
-        Spikes as in :func:`artiphys_nwb.counting.count_spikes`.
+    session : Session
+    spikes : Spikes
+    observation : Observation
     onset, cell, half : ndarray, (presentation)
         Of the presentations set aside for this.
-    observed : ndarray of bool, (unit, presentation), optional
-    place : str
-        How messages begin.
-    account : Account
 
     Returns
     -------
@@ -97,13 +93,14 @@ def latencies(
     cells = np.intersect1d(cell[half == 0], cell[half == 1])
     if len(cells) < 3:
         msg = (
-            f"{place}: window='auto' needs three images or positions shown three times or more; "
+            "window='auto' needs three images or positions shown three times or more; "
             f"{len(cells)} are; give a window, e.g. (0.05, 0.25)"
         )
         raise TableError(msg)
     counts = np.stack(
-        [count_spikes(times, bounds, onset + edge, onset + edge + BIN) for edge in EDGES[:-1]]
+        [spikes.counts(onset + edge, onset + edge + BIN) for edge in EDGES[:-1]]
     ).astype(np.float64)
+    observed = observation.of(onset, onset + EDGES[-1])
     if observed is not None:
         counts[:, ~observed] = np.nan
     one, other = (_deviations(counts, cell, half == which, cells) for which in (0, 1))
@@ -116,10 +113,10 @@ def latencies(
     if not clear.all():
         instead = float(np.median(latency[clear])) if clear.any() else FALLBACK
         latency[~clear] = instead
-        account.doubt(
+        session.doubt(
             UnitsDoubtful,
-            f"{place}: {int((~clear).sum())} of {len(clear)} units do not answer reliably enough "
-            f"to show a latency; {instead * 1000:.0f} ms is taken, "
+            f"{int((~clear).sum())} of {len(clear)} units do not answer reliably enough to show a "
+            f"latency; {instead * 1000:.0f} ms is taken, "
             + ("the median of the others" if clear.any() else "since no unit does"),
         )
     return Latencies(latency, 2 * r / np.maximum(1 + r, np.finfo(float).tiny))

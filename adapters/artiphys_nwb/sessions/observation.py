@@ -4,68 +4,40 @@ A window counts as observed where it lies within one of the unit's ``obs_interva
 of the recording's ``invalid_times``.
 """
 
-import h5py
 import numpy as np
 
 from artiphys_nwb.errors import TableError
-from artiphys_nwb.files.tables import (
-    Column,
-    Table,
-    find,
-    n_rows,
-    read_bounds,
-    read_dataset,
-    read_plain,
-)
+from artiphys_nwb.sessions.session import Session
 
-__all__ = ["invalid_intervals", "meets_any", "observed_intervals", "within_any"]
+__all__ = ["Observation", "meets_any", "within_any"]
 
 INVALID_TIMES = "/intervals/invalid_times"
 
 
-def observed_intervals(table: Table, rows: np.ndarray) -> list[np.ndarray] | None:
-    """Return the observed intervals (interval, 2) of the units in `rows`; None if nothing is said.
+class Observation:
+    """The intervals (interval, 2) in which each unit was observed, and the recording invalid.
 
     Raises
     ------
     TableError
         If they are not pairs of times, or do not fit the units.
     """
-    dataset = find(table.group, table.file, "obs_intervals")
-    if dataset is None:
-        return None
-    place = f"{table.place}/obs_intervals"
-    values = read_dataset(dataset, place) if isinstance(dataset, h5py.Dataset) else None
-    if values is None or isinstance(values, Column) or values.shape[1:] not in ((2,), (0,)):
-        if values is None or isinstance(values, Column) or values.size:
-            msg = f"{place} must hold pairs of a start and a stop; write the file again"
-            raise TableError(msg)
-        values = np.empty((0, 2))
-    if find(table.group, table.file, "obs_intervals_index") is not None:
-        bounds = read_bounds(table, "obs_intervals", len(values))
-    elif len(values) == n_rows(table):
-        bounds = np.arange(len(values) + 1)
-    else:
-        msg = f"{place} has no index that says which intervals are whose; write the file again"
-        raise TableError(msg)
-    if len(bounds) - 1 != n_rows(table):
-        msg = f"{place}_index has {len(bounds) - 1} rows for {n_rows(table)} units; it is damaged"
-        raise TableError(msg)
-    values = values.reshape(-1, 2).astype(np.float64)
-    return [_merged(values[bounds[row] : bounds[row + 1]], place) for row in rows.tolist()]
 
+    def __init__(self, session: Session, rows: np.ndarray, *, of_units: bool = True) -> None:
+        self.n_units = len(rows)
+        self.of_units = _observed_intervals(session, rows) if of_units else None
+        self.invalid = _invalid_intervals(session)
 
-def invalid_intervals(file: h5py.File, name: str) -> np.ndarray:
-    """Return the intervals (interval, 2) in which the recording is invalid; maybe none."""
-    group = find(file, name, INVALID_TIMES)
-    if not isinstance(group, h5py.Group):
-        return np.empty((0, 2))
-    table = Table(name, INVALID_TIMES, group)
-    rows = n_rows(table)
-    if rows == 0:
-        return np.empty((0, 2))
-    columns = [read_plain(table, column, rows) for column in ("start_time", "stop_time")]
-    return _merged(np.stack(columns, axis=1).astype(np.float64), table.place)
+    def of(self, starts: np.ndarray, stops: np.ndarray) -> np.ndarray | None:
+        """Return which windows (unit, window) were observed; None where nothing is said of it."""
+        if self.of_units is None and len(self.invalid) == 0:
+            return None
+        shape = (self.n_units, starts.shape[-1])
+        starts, stops = np.broadcast_to(starts, shape), np.broadcast_to(stops, shape)
+        mask = ~meets_any(self.invalid, starts, stops)
+        for unit, intervals in enumerate(self.of_units or []):
+            mask[unit] &= within_any(intervals, starts[unit], stops[unit])
+        return mask
 
 
 def within_any(intervals: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
@@ -98,6 +70,35 @@ def meets_any(intervals: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> n
         return np.zeros(starts.shape, dtype=bool)
     before = np.searchsorted(intervals[:, 0], stops, side="left")
     return np.asarray((before > 0) & (intervals[np.maximum(before - 1, 0), 1] > starts))
+
+
+def _observed_intervals(session: Session, rows: np.ndarray) -> list[np.ndarray] | None:
+    table = session.units_table
+    if table.dataset("obs_intervals") is None:
+        return None
+    place, n_units = f"{table.path}/obs_intervals", table.n_rows
+    column = table.read("obs_intervals")
+    values = column.values
+    if values.size and values.shape[1:] != (2,):
+        msg = f"{place} must hold pairs of a start and a stop; write the file again"
+        raise TableError(msg)
+    if column.bounds is None and len(values) != n_units:
+        msg = f"{place} has no index that says which intervals are whose; write the file again"
+        raise TableError(msg)
+    bounds = np.arange(len(values) + 1) if column.bounds is None else column.bounds
+    if len(bounds) - 1 != n_units:
+        msg = f"{place}_index has {len(bounds) - 1} rows for {n_units} units; it is damaged"
+        raise TableError(msg)
+    values = values.reshape(-1, 2).astype(np.float64)
+    return [_merged(values[bounds[row] : bounds[row + 1]], place) for row in rows.tolist()]
+
+
+def _invalid_intervals(session: Session) -> np.ndarray:
+    table = session.table_at(INVALID_TIMES)
+    if table is None or table.n_rows == 0:
+        return np.empty((0, 2))
+    columns = [table.read_plain(column) for column in ("start_time", "stop_time")]
+    return _merged(np.stack(columns, axis=1).astype(np.float64), table.path)
 
 
 def _merged(intervals: np.ndarray, place: str) -> np.ndarray:

@@ -6,18 +6,22 @@ from typing import Any
 
 import numpy as np
 
-from artiphys_nwb.errors import HeldOutImages, OnsetsMissing, TableError
-from artiphys_nwb.files.tables import Column, Table, column_names, n_rows, read_column
+from artiphys_nwb.errors import TableError
+from artiphys_nwb.files.tables import Column
 from artiphys_nwb.labels import MISSING, in_order, is_held_out, labelled, one_label
-from artiphys_nwb.layout import Layout
-from artiphys_nwb.sessions.account import Account
-from artiphys_nwb.sessions.conditions import Condition, rows_where, truth_values
+from artiphys_nwb.layout import Layout, columns_of
+from artiphys_nwb.sessions.checks import (
+    check_every_value_has_a_row,
+    check_images_held_out,
+    check_onsets,
+)
+from artiphys_nwb.sessions.conditions import rows_where, truth_values
+from artiphys_nwb.sessions.session import Session
 
-__all__ = ["ONE_POSITION", "Presentations", "read_presentations"]
+__all__ = ["ONE_POSITION", "Presentations", "read_presentations", "repeat_numbers"]
 
 ONE_POSITION = "0"  # the label where all images were shown at one place
-# Below this share, missing onsets are told but not warned of: photodiodes miss a few frames.
-FEW_ONSETS_MISSING = 0.05
+Places = dict[str, tuple[float, float]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,111 +35,136 @@ class Presentations:
     onset: np.ndarray
     image: np.ndarray
     position: np.ndarray
-    places: dict[str, tuple[float, float]]
+    places: Places
     displacement_units: str
     row: np.ndarray
-    n_rows: int
+
+    def __getitem__(self, some: np.ndarray) -> "Presentations":
+        taken = {name: getattr(self, name)[some] for name in ("onset", "image", "position", "row")}
+        return dataclasses.replace(self, **taken)
+
+    def cells(self) -> np.ndarray:
+        """Return a number for each pair of image and position."""
+        image = np.unique(self.image.astype(str), return_inverse=True)[1]
+        position = np.unique(self.position.astype(str), return_inverse=True)[1]
+        return np.unique(image * (position.max(initial=0) + 1) + position, return_inverse=True)[1]
 
 
-def read_presentations(
-    table: Table, layout: Layout, account: Account, *, trials_where: Condition | None = None
-) -> Presentations:
-    """Return the presentations in a table, as a layout says, and account for the other rows.
+def read_presentations(session: Session) -> Presentations:
+    """Return the presentations of a session, which is told of the other rows.
 
     Raises
     ------
     TableError
         If a column is missing or does not fit the others, or no presentation is left.
     """
-    rows = n_rows(table)
-    if rows == 0:
-        msg = f"{table.place} has no rows; name a table of presentations in the layout"
+    table, layout, where = session.shown_table, session.layout, session.request.trials_where
+    if table.n_rows == 0:
+        msg = f"{table.path} has no rows; name a table of presentations in the layout"
         raise TableError(msg)
-    cells = _flattened(table, layout, rows)
-    names, places, unmatched = _images_and_positions(table, layout, cells)
-    keep = _Sieve(len(cells["row"]), account)
-    if trials_where is not None:
-        met = rows_where(table, trials_where, rows=rows, argument="trials_where")
-        keep.out("trials_where not met", ~met[cells["row"]])
+    cells = _joined_cells([_cells_of(session, side) for side in _sides(session)])
+    image, position, places, unmatched = _images_and_positions(session, cells)
+    sieve = _Sieve(len(cells.row), session)
+    if where is not None:
+        met = rows_where(table, where, argument="trials_where")
+        sieve.out("trials_where not met", ~met[cells.row])
     if layout.valid is not None:
-        true, unknown = truth_values(table, layout.valid, cells["valid"])
-        keep.out(f"{layout.valid} is missing", unknown)
-        keep.out(f"{layout.valid} is false", ~true)
-    _drop_what_is_no_image(table, layout, cells, names, unmatched, keep)
-    keep.out("position is missing", names["position"] == MISSING)
-    onset = _as_times(table, layout.onset, cells["onset"])
-    n_images = int(keep.mask.sum())
-    n_without = keep.out(f"{layout.onset} is NaN", ~np.isfinite(onset))
-    if not keep.mask.any():
-        reasons = account.in_words()
-        msg = f"{table.place}: no presentation is left of {rows} rows; {reasons}; check the layout"
-        raise TableError(msg)
-    if n_without > FEW_ONSETS_MISSING * n_images:
-        account.doubt(
-            OnsetsMissing,
-            f"{table.place}: {n_without} of {n_images} presentations left out, their onset in "
-            f"{layout.onset} is NaN; map another onset column if these are wanted",
+        true, unknown = truth_values(table, layout.valid, cells.valid)
+        sieve.out(f"{layout.valid} is missing", unknown)
+        sieve.out(f"{layout.valid} is false", ~true)
+    _drop_what_is_no_image(session, cells, unmatched | (image == MISSING), sieve)
+    sieve.out("position is missing", position == MISSING)
+    onset = _as_numbers(session, layout.onset, cells.onset)
+    n_images = int(sieve.mask.sum())
+    n_without = sieve.out(f"{layout.onset} is NaN", ~np.isfinite(onset))
+    if not sieve.mask.any():
+        msg = (
+            f"{table.path}: no presentation is left of {table.n_rows} rows; {session.losses()}; "
+            "check the layout"
         )
-    kept = np.flatnonzero(keep.mask)
+        raise TableError(msg)
+    check_onsets(session, n_without, n_images)
+    kept = np.flatnonzero(sieve.mask)
     kept = kept[np.argsort(onset[kept], kind="stable")]  # repeats are numbered by time, not by row
-    shown = names["position"][kept]
     return Presentations(
         onset=onset[kept],
-        image=names["image"][kept],
-        position=shown,
-        places={label: places.get(label, (np.nan, np.nan)) for label in set(shown.tolist())},
+        image=image[kept],
+        position=position[kept],
+        places={label: places.get(label, (np.nan, np.nan)) for label in set(position[kept])},
         displacement_units=_displacement_units(layout),
-        row=cells["row"][kept],
-        n_rows=rows,
+        row=cells.row[kept],
     )
+
+
+def repeat_numbers(labels: np.ndarray) -> np.ndarray:
+    """Return how many times each label has come before: the number of the repeat.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> repeat_numbers(np.array([7, 3, 7, 7, 3])).tolist()
+    [0, 0, 1, 2, 1]
+    """
+    order = np.argsort(labels, kind="stable")
+    in_order = labels[order]
+    is_first = np.r_[True, in_order[1:] != in_order[:-1]]
+    first = np.maximum.accumulate(np.where(is_first, np.arange(len(labels)), 0))
+    number = np.empty(len(labels), dtype=np.int64)
+    number[order] = np.arange(len(labels)) - first
+    return number
 
 
 class _Sieve:
     """Rows still in; each row that goes out is counted once, for the first reason it meets."""
 
-    def __init__(self, size: int, account: Account) -> None:
+    def __init__(self, size: int, session: Session) -> None:
         self.mask = np.ones(size, dtype=bool)
-        self._account = account
+        self._session = session
 
     def out(self, reason: str, condition: np.ndarray) -> int:
         count = int((self.mask & condition).sum())
         self.mask &= ~condition
-        self._account.drop("row", reason, count)
+        self._session.drop("row", reason, count)
         return count
 
 
-def _flattened(table: Table, layout: Layout, rows: int) -> dict[str, Any]:
-    """One entry a presentation: of `row`, `onset`, `valid`, and lists of `image` and `position`.
+@dataclasses.dataclass(frozen=True)
+class _Cells:
+    """Columns as the file has them, one entry a presentation; `row` is the row of the table."""
 
-    A row holds several presentations where its onsets are ragged or several columns side by side.
-    """
-    sides = [_side(table, side, rows) for side in _sides(table, layout)]
+    row: np.ndarray
+    onset: np.ndarray
+    valid: np.ndarray
+    image: list[np.ndarray]
+    position: list[np.ndarray]
+
+
+def _joined_cells(sides: list[_Cells]) -> _Cells:
+    """Return presentations that lie side by side in a row one after the other."""
     if len(sides) == 1:
         return sides[0]
-    joined: dict[str, Any] = {
-        name: np.concatenate([_loose(side[name]) for side in sides])
-        for name in ("row", "onset", "valid")
-    }
-    for name in ("image", "position"):
-        columns = zip(*(side[name] for side in sides), strict=True)
-        joined[name] = [np.concatenate([_loose(part) for part in parts]) for parts in columns]
-    return joined
+    joined: dict[str, Any] = {}
+    for name in vars(sides[0]):
+        parts = [getattr(side, name) for side in sides]
+        several = isinstance(parts[0], list)
+        columns = zip(*parts, strict=True) if several else [parts]
+        whole = [np.concatenate(column) for column in columns]
+        joined[name] = whole if several else whole[0]
+    return _Cells(**joined)
 
 
-def _loose(values: np.ndarray) -> np.ndarray:
-    return values.astype(object) if values.dtype.kind == "O" else values
-
-
-def _sides(table: Table, layout: Layout) -> list[Layout]:
+def _sides(session: Session) -> list[Layout]:
     """Return the layout for each presentation of a row: one, or as many as ``*`` matches."""
+    layout, table = session.layout, session.shown_table
     if "*" not in layout.onset:
         return [layout]
-    there = column_names(table)
-    onsets = _matches(layout.onset, there)
-    if not onsets:
+    before, _, after = layout.onset.partition("*")
+    fits = re.compile(re.escape(before) + "(.+)" + re.escape(after))
+    matches = {match[1] for name in table.columns if (match := fits.fullmatch(name))}
+    if not matches:
         msg = (
-            f"{table.place} has no column like {layout.onset!r}; the columns are "
-            f"{', '.join(there)}; name some in the layout"
+            f"{table.path} has no column like {layout.onset!r}; the columns are "
+            f"{', '.join(table.columns)}; name some in the layout"
         )
         raise TableError(msg)
 
@@ -146,131 +175,109 @@ def _sides(table: Table, layout: Layout) -> list[Layout]:
 
     changing = ("image", "position", "onset", "valid")
     return [
-        Layout(
-            **{
-                field: filled(getattr(layout, field), match)
-                if field in changing
-                else getattr(layout, field)
-                for field in layout.__dataclass_fields__
-            }
+        dataclasses.replace(
+            layout, **{name: filled(getattr(layout, name), match) for name in changing}
         )
-        for match in in_order(onsets)
+        for match in in_order(matches)
     ]
 
 
-def _matches(pattern: str, names: list[str]) -> set[str]:
-    before, _, after = pattern.partition("*")
-    fits = re.compile(re.escape(before) + "(.+)" + re.escape(after))
-    return {match[1] for name in names if (match := fits.fullmatch(name))}
+def _cells_of(session: Session, layout: Layout) -> _Cells:
+    """Return the presentations in a layout's columns; a row holds several if onsets are ragged."""
+    table, pair = session.shown_table, columns_of(layout.position)
+    columns: dict[str, Column] = {}
+    for name in (*columns_of(layout.image), *pair, layout.onset, *columns_of(layout.valid)):
+        if name in columns:
+            continue
+        columns[name] = _ragged(table.read(name), may_be_pair=pair == (name,))
+        table.require_rows(name, columns[name])
+        check_every_value_has_a_row(f"{table.path}/{name}", columns[name])
+    onset = columns[layout.onset]
+    rows = np.arange(table.n_rows)
+    row = rows if onset.bounds is None else np.repeat(rows, np.diff(onset.bounds))
 
-
-def _side(table: Table, layout: Layout, rows: int) -> dict[str, Any]:
-    read: dict[str, Column] = {}
-    for name in {*_tuple(layout.image), *_tuple(layout.position), layout.onset, layout.valid}:
-        if name is not None:
-            read[name] = _unwrapped(read_column(table, name), name, layout)
-            if len(read[name]) != rows:
-                msg = (
-                    f"{table.place}/{name} has {len(read[name])} rows where the table has {rows}; "
-                    "the table is damaged; write it again"
-                )
-                raise TableError(msg)
-    onset = read[layout.onset]
-    bounds = onset.bounds
-    row = np.arange(rows) if bounds is None else np.repeat(np.arange(rows), np.diff(bounds))
-
-    def spread(name: str) -> np.ndarray:
-        column = read[name]
+    def of_each(name: str) -> np.ndarray:
+        column = columns[name]
         if column.bounds is None:
             return column.values[row]
-        if bounds is not None and np.array_equal(column.bounds, bounds):
+        if onset.bounds is not None and np.array_equal(column.bounds, onset.bounds):
             return column.values
-        if bounds is None and (np.diff(column.bounds) <= 1).all():
-            return _filled(column, rows)
+        if onset.bounds is None and (np.diff(column.bounds) <= 1).all():
+            return _none_or_one(column, np.diff(column.bounds) == 1)
         msg = (
-            f"{table.place}/{name} holds several values a row, and not as many as {layout.onset}; "
+            f"{table.path}/{name} holds several values a row, and not as many as {layout.onset}; "
             "map an onset column that has one for each"
         )
         raise TableError(msg)
 
-    position = [spread(name) for name in _tuple(layout.position)]
+    position = [of_each(name) for name in pair]
     if len(position) == 1 and position[0].ndim == 2:
         position = [position[0][:, 0], position[0][:, 1]]
-    return {
-        "row": row,
-        "onset": onset.values,
-        "valid": spread(layout.valid) if layout.valid else np.ones(len(row), dtype=bool),
-        "image": [spread(name) for name in _tuple(layout.image)],
-        "position": position,
-    }
+    return _Cells(
+        row=row,
+        onset=onset.values,
+        valid=of_each(layout.valid) if layout.valid else np.ones(len(row), dtype=bool),
+        image=[of_each(name) for name in columns_of(layout.image)],
+        position=position,
+    )
 
 
-def _unwrapped(column: Column, name: str, layout: Layout) -> Column:
-    """Several values a row as a ragged column, except for positions given as pairs x, y."""
+def _ragged(column: Column, *, may_be_pair: bool) -> Column:
+    """Return several values a row as a ragged column, except for positions given as pairs x, y."""
     values = column.values
     if values.ndim == 1 or column.bounds is not None:
         return column
     if values.ndim == 2 and values.shape[1] == 1:
         return Column(values[:, 0])
-    if values.ndim == 2 and values.shape[1] == 2 and _tuple(layout.position) == (name,):
+    if values.ndim == 2 and values.shape[1] == 2 and may_be_pair:
         return column
     per_row = int(np.prod(values.shape[1:]))
     return Column(values.reshape(-1), np.arange(len(values) + 1, dtype=np.int64) * per_row)
 
 
-def _filled(column: Column, rows: int) -> np.ndarray:
-    """Rows of none or one value as one value each; none becomes missing."""
-    assert column.bounds is not None
-    has = np.diff(column.bounds) == 1
+def _none_or_one(column: Column, has: np.ndarray) -> np.ndarray:
+    """Return rows of none or one value as one value each; none becomes missing."""
     if has.all():
         return column.values
-    missing: Any = np.nan if column.values.dtype.kind in "iufb" else MISSING
-    kind = float if column.values.dtype.kind in "iufb" else object
-    values = np.full(rows, missing, dtype=kind)
+    is_number = column.values.dtype.kind in "iufb"
+    values = np.full(
+        len(has), np.nan if is_number else MISSING, dtype=float if is_number else object
+    )
     values[has] = column.values
     return values
 
 
 def _images_and_positions(
-    table: Table, layout: Layout, cells: dict[str, Any]
-) -> tuple[dict[str, np.ndarray], dict[str, tuple[float, float]], np.ndarray]:
-    parts = [labelled(values) for values in cells["image"]]
-    image = _joined(parts, "|")
+    session: Session, cells: _Cells
+) -> tuple[np.ndarray, np.ndarray, Places, np.ndarray]:
+    """Return labels of images and positions, where positions are, and what a pattern leaves out."""
+    image = _joined([labelled(values) for values in cells.image], "|")
     unmatched = np.zeros(len(image), dtype=bool)
-    places: dict[str, tuple[float, float]] = {}
-    if layout.pattern is not None:
-        image, position, places, unmatched = _by_pattern(table, layout, image)
+    if session.layout.pattern is not None:
+        image, position, places, unmatched = _by_pattern(session, image)
         if position is not None:
-            return {"image": image, "position": position}, places, unmatched
-    if not cells["position"]:
-        places = {ONE_POSITION: (0.0, 0.0)}
+            return image, position, places, unmatched
+    if not cells.position:
         position = np.full(len(image), ONE_POSITION, dtype=object)
-    elif len(cells["position"]) == 1:
-        position = labelled(cells["position"][0])
-    else:
-        x, y = (_as_times(table, str(layout.position), values) for values in cells["position"])
-        position, places = _labels_of_places(x, y, cells["position"])
-    return {"image": image, "position": position}, places, unmatched
+        return image, position, {ONE_POSITION: (0.0, 0.0)}, unmatched
+    position = _joined([labelled(values) for values in cells.position], ",")
+    if len(cells.position) == 1:
+        return image, position, {}, unmatched
+    name = str(session.layout.position)
+    x, y = (_as_numbers(session, name, values) for values in cells.position)
+    position[~(np.isfinite(x) & np.isfinite(y))] = MISSING
+    # By the label's own digits: float32 and float64 files then give the same place.
+    places = {label: _place(label) for label in set(position.tolist()) - {MISSING}}
+    return image, position, places, unmatched
 
 
 def _joined(parts: list[np.ndarray], between: str) -> np.ndarray:
-    """Labels joined row by row; missing if any of them is."""
+    """Return labels joined row by row; missing if any of them is."""
     if len(parts) == 1:
         return parts[0]
     rows = zip(*parts, strict=True)
-    return np.array(
-        [MISSING if MISSING in row else between.join(row) for row in rows], dtype=object
-    )
-
-
-def _labels_of_places(
-    x: np.ndarray, y: np.ndarray, raw: list[np.ndarray]
-) -> tuple[np.ndarray, dict[str, tuple[float, float]]]:
-    position = _joined([labelled(values) for values in raw], ",")
-    finite = np.isfinite(x) & np.isfinite(y)
-    position[~finite] = MISSING
-    # By the label's own digits: float32 and float64 files then give the same place.
-    return position, {label: _place(label) for label in set(position.tolist()) - {MISSING}}
+    joined = [MISSING if MISSING in row else between.join(row) for row in rows]
+    return np.array(joined, dtype=object)
 
 
 def _place(label: str) -> tuple[float, float]:
@@ -279,38 +286,35 @@ def _place(label: str) -> tuple[float, float]:
 
 
 def _by_pattern(
-    table: Table, layout: Layout, text: np.ndarray
-) -> tuple[np.ndarray, np.ndarray | None, dict[str, tuple[float, float]], np.ndarray]:
-    pattern = re.compile(str(layout.pattern))
-    found = {value: _parsed(pattern, value) for value in set(text.tolist())}
+    session: Session, text: np.ndarray
+) -> tuple[np.ndarray, np.ndarray | None, Places, np.ndarray]:
+    """Return what the pattern finds in texts: images, and positions if it says them."""
+    pattern = re.compile(str(session.layout.pattern))
+    found = {value: _parsed(pattern, value) for value in dict.fromkeys(text.tolist())}
     if all(result is None for result in found.values()):
         sample = ", ".join(repr(value) for value in list(found)[:3])
         msg = (
-            f"{table.place}: pattern {layout.pattern!r} matches none of the images, e.g. {sample}; "
-            "mend it in the layout"
+            f"{session.shown_table.path}: pattern {pattern.pattern!r} matches none of the images, "
+            f"e.g. {sample}; mend it in the layout"
         )
         raise TableError(msg)
-    results = [found[value] for value in text.tolist()]
-    unmatched = np.array([result is None for result in results])
-    image = np.array([result[0] if result else MISSING for result in results], dtype=object)
-    if not set(pattern.groupindex) & {"x", "position"}:
-        return image, None, {}, unmatched
-    position = np.array([result[1] if result else MISSING for result in results], dtype=object)
-    is_place = "x" in pattern.groupindex
-    places = {result[1]: _place(result[1]) for result in results if result} if is_place else {}
-    return image, position, places, unmatched
+    unmatched = np.array([found[value] is None for value in text.tolist()])
+    parts = [found[value] or (MISSING, MISSING) for value in text.tolist()]
+    image, position = (np.array(column, dtype=object) for column in zip(*parts, strict=True))
+    if "x" in pattern.groupindex:
+        places = {label: _place(label) for label in set(position[~unmatched])}
+        return image, position, places, unmatched
+    return image, position if "position" in pattern.groupindex else None, {}, unmatched
 
 
 def _parsed(pattern: re.Pattern[str], text: str) -> tuple[str, str] | None:
-    """Image and position in a text, or None if it does not match."""
+    """Return image and position in a text, or None if it does not match."""
     match = pattern.search(text)
     if match is None or not match["image"]:
         return None
     groups = match.groupdict()
-    if "position" in groups:
-        return match["image"], one_label(groups["position"] or "")
     if "x" not in groups:
-        return match["image"], MISSING
+        return match["image"], one_label(groups.get("position") or "")
     try:
         x, y = float(groups["x"]), float(groups["y"])
     except (TypeError, ValueError):
@@ -319,27 +323,23 @@ def _parsed(pattern: re.Pattern[str], text: str) -> tuple[str, str] | None:
 
 
 def _drop_what_is_no_image(
-    table: Table,
-    layout: Layout,
-    cells: dict[str, Any],
-    names: dict[str, np.ndarray],
-    unmatched: np.ndarray,
-    keep: _Sieve,
+    session: Session, cells: _Cells, unmatched: np.ndarray, sieve: _Sieve
 ) -> None:
-    parts = [labelled(values) for values in cells["image"]]
+    layout = session.layout
+    parts = [labelled(values) for values in cells.image]
     whole = _joined(parts, "|")
-    keep.out("image is missing", whole == MISSING)
-    said = ("blank",) if layout.blank is None else layout.blank
-    for value in said:
+    held_out = np.any([is_held_out(values) for values in cells.image], axis=0)
+    sieve.out("image is missing", whole == MISSING)
+    for value in ("blank",) if layout.blank is None else layout.blank:
         label = one_label(value)
         hits = np.any([_same(part, label) for part in (whole, *parts)], axis=0)
         if label == "-1":  # which an unsigned column holds as its largest number
-            hits |= np.any([is_held_out(values) for values in cells["image"]], axis=0)
-        keep.out(f"image is {value!r}, a blank", hits)
+            hits |= held_out
+        sieve.out(f"image is {value!r}, a blank", hits)
     if layout.blank is None:
-        _drop_held_out(table, layout, cells, keep)
+        check_images_held_out(session, sieve.out("image is -1, held out", held_out))
     if layout.pattern is not None:
-        keep.out("image does not match the pattern", unmatched | (names["image"] == MISSING))
+        sieve.out("image does not match the pattern", unmatched)
 
 
 def _same(labels: np.ndarray, label: str) -> np.ndarray:
@@ -347,37 +347,19 @@ def _same(labels: np.ndarray, label: str) -> np.ndarray:
     return np.isin(labels.astype(str), list(same)) if same else np.zeros(len(labels), dtype=bool)
 
 
-def _drop_held_out(table: Table, layout: Layout, cells: dict[str, Any], keep: _Sieve) -> None:
-    hits = np.any([is_held_out(values) for values in cells["image"]], axis=0)
-    count = keep.out("image is -1, held out", hits)
-    if count:
-        columns = " or ".join(_tuple(layout.image))
-        keep._account.doubt(
-            HeldOutImages,
-            f"{table.place}: {count} rows left out, their image in {columns} is -1, neither an "
-            "image nor said to be a blank; set blank in the layout to [-1] if it is one, or to [] "
-            "if it is an image",
-        )
-
-
-def _as_times(table: Table, name: str, values: np.ndarray) -> np.ndarray:
-    """Numbers as float; text that spells numbers too."""
+def _as_numbers(session: Session, name: str, values: np.ndarray) -> np.ndarray:
+    """Return numbers as float; text that spells numbers too."""
     if values.dtype.kind in "iufb":
         return values.astype(np.float64)
     try:
         return np.array([float(label or "nan") for label in labelled(values).tolist()])
     except ValueError as error:
-        msg = f"{table.place}/{name} must hold numbers; {error}; name another in the layout"
+        place = f"{session.shown_table.path}/{name}"
+        msg = f"{place} must hold numbers; {error}; name another in the layout"
         raise TableError(msg) from error
 
 
 def _displacement_units(layout: Layout) -> str:
     """Positions are in degrees unless their columns' names say pixels."""
-    names = " ".join(_tuple(layout.position)).lower()
+    names = " ".join(columns_of(layout.position)).lower()
     return "px" if re.search(r"(^|_|\b)(px|pix|pixels?)(_|\b|$)", names) else "deg"
-
-
-def _tuple(columns: str | tuple[str, ...] | None) -> tuple[str, ...]:
-    if columns is None:
-        return ()
-    return (columns,) if isinstance(columns, str) else columns

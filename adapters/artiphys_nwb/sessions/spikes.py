@@ -1,16 +1,76 @@
-"""Counts of spikes in half-open windows [start, stop), which may overlap and need no order.
+"""Spikes of all units, one unit after the other, and their counts in half-open windows.
 
 A count is the number of spikes before `stop` less the number before `start`: a spike at `start`
 counts, one at `stop` does not, so that a spike on the edge of two windows that meet is in one of
-them.
+them. Windows may overlap and need no order.
 """
 
+import dataclasses
+import hashlib
+import itertools
+
+import h5py
 import numpy as np
 
-__all__ = ["count_spikes", "mended"]
+from artiphys_nwb.errors import TableError
+from artiphys_nwb.files.tables import Column
+from artiphys_nwb.sessions.checks import (
+    check_precision,
+    check_spikes_finite,
+    check_spikes_in_order,
+    check_spikes_of_units,
+)
+from artiphys_nwb.sessions.session import Session
+
+__all__ = ["Spikes", "count_spikes", "mended", "read_spikes"]
+
+# A train of so many spikes does not come about twice.
+TELLING_SPIKES = 20
 
 MANY = 8  # spikes an edge, from where a search is faster than a sweep
 ONE = np.uint64(1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Spikes:
+    """Spike times of all units, one after the other: unit i has times[bounds[i]:bounds[i+1]]."""
+
+    times: np.ndarray
+    bounds: np.ndarray
+
+    def counts(self, starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
+        """Return :func:`count_spikes` in windows."""
+        return count_spikes(self.times, self.bounds, starts, stops)
+
+    def trains(self) -> frozenset[bytes]:
+        """Return a digest of each unit's spikes, to know a session again under another name."""
+        return frozenset(
+            hashlib.blake2b(self.times[start:stop].tobytes(), digest_size=16).digest()
+            for start, stop in itertools.pairwise(self.bounds.tolist())
+            if stop - start >= TELLING_SPIKES
+        )
+
+
+def read_spikes(session: Session, rows: np.ndarray) -> Spikes:
+    """Return the spikes of the units in `rows`, in order within each, read in one piece.
+
+    Raises
+    ------
+    TableError
+        If there are no spike times, or their index does not fit them or the units.
+    """
+    times, bounds = _flat_spike_times(session)
+    check_precision(session, times)
+    times = times.astype(np.float64, copy=False)
+    check_spikes_of_units(session, len(times), int(bounds[-1]))
+    times, bounds, unordered, n_missing = mended(times[: bounds[-1]], bounds)
+    check_spikes_in_order(session, len(unordered))
+    check_spikes_finite(session, n_missing)
+    if len(rows) == len(bounds) - 1:
+        return Spikes(times, bounds)
+    starts, stops = bounds[rows], bounds[rows + 1]
+    parts = [times[start:stop] for start, stop in zip(starts, stops, strict=True)]
+    return Spikes(np.concatenate(parts), np.concatenate(([0], np.cumsum(stops - starts))))
 
 
 def count_spikes(
@@ -83,6 +143,40 @@ def mended(times: np.ndarray, bounds: np.ndarray) -> tuple[np.ndarray, np.ndarra
         for unit in units.tolist():
             times[bounds[unit] : bounds[unit + 1]].sort()
     return times, bounds, units, n_missing
+
+
+def _flat_spike_times(session: Session) -> tuple[np.ndarray, np.ndarray]:
+    table = session.units_table
+    rows, place = table.n_rows, f"{table.path}/spike_times"
+    dataset = table.dataset("spike_times")
+    if dataset is None:
+        msg = (
+            f"{table.path} has no spike_times; its columns are {', '.join(table.columns)}; where a "
+            "file has counts only, name its BinnedAlignedSpikes as units in the layout"
+        )
+        raise TableError(msg)
+    if not isinstance(dataset, h5py.Dataset) or len(dataset.shape) != 1:
+        msg = f"{place} must be one row of numbers with an index; write the file again"
+        raise TableError(msg)
+    column: Column = table.read("spike_times")
+    if column.bounds is None and rows != 1:
+        msg = (
+            f"{table.path} has {rows} units and no spike_times_index that says which spikes are "
+            "whose; write the file again"
+        )
+        raise TableError(msg)
+    times = column.values
+    bounds = np.array([0, len(times)]) if column.bounds is None else column.bounds
+    if times.dtype.kind not in "iuf":
+        msg = f"{place} must hold numbers, in seconds; got {times.dtype}; write the file again"
+        raise TableError(msg)
+    if len(bounds) - 1 != rows:
+        msg = (
+            f"{place}_index has {len(bounds) - 1} rows where the table has {rows} units; the table "
+            "is damaged; write it again"
+        )
+        raise TableError(msg)
+    return times, bounds
 
 
 def _in_order(starts: np.ndarray, stops: np.ndarray) -> tuple[np.ndarray, ...]:

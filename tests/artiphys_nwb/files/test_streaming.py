@@ -6,13 +6,12 @@ import http.server
 import os
 import threading
 
-import h5py
 import numpy as np
 import pytest
 
 from artiphys_nwb import describe_nwb, errors, read_nwb
 from environment import missing
-from nwb_files import LAYOUT, recording, write_nwb
+from nwb_files import LAYOUT, edited, recording, replaced, write_nwb
 
 try:
     import aiohttp  # noqa: F401
@@ -107,10 +106,7 @@ def chunked(path, n_units, n_spikes=2_000_000):
     times = np.random.default_rng(0).uniform(0, 26, n_spikes)
     spikes = [np.sort(part) for part in np.array_split(times, n_units)]
     write_nwb(path, trials, spikes, units={"depth": np.arange(float(n_units))})
-    with h5py.File(path, "a") as file:
-        del file["units/spike_times"]
-        file.create_dataset("units/spike_times", data=np.concatenate(spikes), chunks=(8192,))
-    return path
+    return edited(path, replaced("units/spike_times", lambda times: times, chunks=(8192,)))
 
 
 def test_requests_do_not_grow_with_the_number_of_units(tmp_path, serve):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from artiphys_nwb import errors, read_nwb
 from artiphys_nwb.sessions.latency import trials_for_latency
-from artiphys_nwb.sessions.session import numbered
+from artiphys_nwb.sessions.presentations import repeat_numbers
 from nwb_files import LAYOUT, recording, write_nwb
 
 
@@ -60,7 +60,7 @@ def test_the_trials_of_a_cell_are_shared_out(repeats, random):
     order = list(range(len(cell)))
     random.shuffle(order)
     cell = cell[order]
-    chosen, half = trials_for_latency(cell, numbered(cell))
+    chosen, half = trials_for_latency(cell, repeat_numbers(cell))
     for i, n in enumerate(repeats):
         n_chosen = chosen[cell == i].sum()
         assert n_chosen == (0 if n < 3 else 2 if n == 3 else n // 2)
@@ -74,7 +74,7 @@ def test_what_is_returned_does_not_touch_what_was_chosen_on(tmp_path):
     trials, spikes = answering([0.06, 0.1])
     before = read_nwb(write_nwb(tmp_path / "a.nwb", trials, spikes), LAYOUT, window="auto")
     cell = (trials["stim"] * 10 + trials["position"]).astype(int)
-    chosen, _ = trials_for_latency(cell, numbered(cell))
+    chosen, _ = trials_for_latency(cell, repeat_numbers(cell))
     assert int(before[0].notnull().sum()) == (~chosen).sum()
     latencies = {}
     for name, rows in {"returned": ~chosen, "set aside": chosen}.items():

@@ -1,0 +1,155 @@
+"""A session, counted: a count for every unit and presentation, and what it belongs to."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from artiphys.responses.provenance import digest_array
+from artiphys_nwb.errors import RecordingWarning
+from artiphys_nwb.files.opening import Recording
+from artiphys_nwb.layout import Layout
+from artiphys_nwb.sessions.bins import is_binned, read_binned
+from artiphys_nwb.sessions.checks import (
+    Spans,
+    check_observed,
+    check_one_session,
+    check_recorded_throughout,
+    check_repeats,
+    check_seconds,
+    check_some_spikes,
+    check_within_spikes,
+)
+from artiphys_nwb.sessions.latency import WIDTH, latencies, trials_for_latency
+from artiphys_nwb.sessions.observation import Observation
+from artiphys_nwb.sessions.presentations import (
+    Presentations,
+    read_presentations,
+    repeat_numbers,
+)
+from artiphys_nwb.sessions.session import Request, Session, header_text
+from artiphys_nwb.sessions.spikes import Spikes, read_spikes
+from artiphys_nwb.sessions.units import Units, read_units
+
+__all__ = ["Counts", "count_session"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Counts:
+    """Counts (unit, presentation), NaN where a unit was not observed, and what they belong to.
+
+    `window` is (start, stop) or, one row a unit, where latencies were found; `trains` holds a
+    digest of each unit's spikes, to recognise a session under another name.
+    """
+
+    file: str
+    name: str
+    identifier: str
+    values: np.ndarray
+    shown: Presentations
+    units: Units
+    window: np.ndarray
+    left_out: list[dict[str, Any]]
+    doubts: list[tuple[type[RecordingWarning], str]]
+    digest: str
+    trains: frozenset[bytes]
+    summary: str
+
+
+def count_session(
+    recording: Recording, layout: Layout, request: Request, *, keep_trains: bool = False
+) -> Counts:
+    """Return the counts of one session of a recording.
+
+    Parameters
+    ----------
+    recording : Recording
+    layout : Layout
+        Without ``*`` in its paths.
+    request : Request
+    keep_trains : bool
+        Keep digests of the spike trains.
+
+    Raises
+    ------
+    RecordingError
+        If the file does not hold what the layout says, or contradicts itself.
+    """
+    session = Session(recording, layout, request)
+    shown = read_presentations(session)
+    check_one_session(session, shown.row)
+    n_shown = len(shown.onset)
+    if is_binned(session.units_table):
+        units, values = read_binned(session, shown.onset)
+        window = np.asarray(request.window, dtype=np.float64)
+        starts, stops = shown.onset + window[0], shown.onset + window[1]
+        _forget(values, Observation(session, units.row, of_units=False).of(starts, stops))
+        spikes = Spikes(values.ravel(), np.zeros(1, dtype=np.int64))
+    else:
+        units = read_units(session, session.units_table)
+        spikes = read_spikes(session, units.row)
+        shown, units, values, window = _counted(session, shown, units, spikes)
+    check_observed(session, values)
+    check_repeats(session, repeat_numbers(shown.cells()))
+    return Counts(
+        file=recording.name,
+        name=session.name,
+        identifier=header_text(recording, "identifier"),
+        values=values,
+        shown=shown,
+        units=units,
+        window=window,
+        left_out=session.left_out,
+        doubts=session.doubts,
+        digest=_digest(spikes, shown),
+        trains=spikes.trains() if keep_trains else frozenset(),
+        summary=(
+            f"{session.name}: {n_shown} of {session.shown_table.n_rows} rows, {len(units.name)} "
+            f"units; {session.losses()}"
+        ),
+    )
+
+
+def _counted(
+    session: Session, shown: Presentations, units: Units, spikes: Spikes
+) -> tuple[Presentations, Units, np.ndarray, np.ndarray]:
+    """Return counts of spikes in each unit's window, and what is left to be counted in."""
+    observation = Observation(session, units.row)
+    if session.request.window != "auto":
+        window = np.asarray(session.request.window)
+    else:
+        cell = shown.cells()
+        chosen, half = trials_for_latency(cell, repeat_numbers(cell))
+        session.drop("trial", "used to find latencies", int(chosen.sum()))
+        aside, shown = shown[chosen], shown[~chosen]
+        found = latencies(session, spikes, observation, aside.onset, aside.cells(), half[chosen])
+        window = np.stack([found.latency, found.latency + WIDTH], axis=1)
+        units = dataclasses.replace(units, coords={**units.coords, **found._asdict()})
+    starts, stops = (shown.onset + window[..., [i]] for i in (0, 1))
+    values = spikes.counts(starts, stops).astype(np.float64)
+    seen = observation.of(starts, stops)
+    _forget(values, seen)
+    # Silence where nobody looked says nothing of clocks.
+    by_any = slice(None) if seen is None else seen.any(axis=0)
+    begin, end = np.atleast_2d(starts).min(0)[by_any], np.atleast_2d(stops).max(0)[by_any]
+    if len(begin):
+        check_some_spikes(session, spikes.times)
+    if len(begin) and len(spikes.times):
+        spans = Spans.of(spikes.times, spikes.bounds, begin, end)
+        check_within_spikes(session, spans)
+        check_seconds(session, spans, spikes.times)
+        check_recorded_throughout(session, spans)
+    return shown, units, values, window
+
+
+def _forget(values: np.ndarray, seen: np.ndarray | None) -> None:
+    """Make values NaN where nobody looked."""
+    if seen is not None:
+        values[~seen] = np.nan
+
+
+def _digest(spikes: Spikes, shown: Presentations) -> str:
+    names = "\n".join([*shown.image.tolist(), *shown.position.tolist()]).encode()
+    return digest_array(
+        spikes.times, spikes.bounds, shown.onset, np.frombuffer(names, dtype=np.uint8)
+    )
