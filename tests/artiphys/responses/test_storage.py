@@ -322,17 +322,18 @@ def test_an_interrupt_while_folders_change_places_leaves_the_old(responses, tmp_
 
 SAVING = """
 import sys, numpy as np, xarray as xr
-from artiphys_cli.parser import main, signature
-from artiphys.responses.storage import open_responses, save_responses
-def save(args):
-    responses = open_responses(args.files[0], chunks={}).isel(unit=np.zeros(4000, int))
+from artiphys.responses.storage import save_responses
+from artiphys.signatures import signature as door
+from artiphys_cli.main import main
+def save(responses, **_):
+    responses = responses.isel(unit=np.zeros(4000, int))
     responses = responses.assign_coords(unit=[f"u{i}" for i in range(4000)]).chunk({"unit": 10})
     slow = xr.apply_ufunc(wait, responses, dask="parallelized", output_dtypes=[float])
-    save_responses(slow.assign_attrs(responses.attrs), args.out)
+    save_responses(slow.assign_attrs(responses.attrs), sys.argv[2])
 def wait(values):
     import time; time.sleep(0.05); return values
-signature.run = save
-sys.exit(main(["signature", sys.argv[1], "--out", sys.argv[2]]))
+door.signature = save
+sys.exit(main(["signature", sys.argv[1]]))
 """
 
 
