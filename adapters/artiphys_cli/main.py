@@ -22,7 +22,9 @@ INTERRUPTED = "interrupted; what was half-written is removed"
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0 on success, 2 on bad input."""
     interrupts = _Interrupts()
-    gc.disable()  # what is loaded stays: to look through it for garbage takes a tenth of the start
+    whole_process = argv is None
+    if whole_process:  # what is loaded stays: to look through it for garbage takes a fifth of a run
+        gc.disable()
     try:
         with _minded(interrupts):
             from artiphys_cli.parser import parsed
@@ -31,7 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             if command is not None:
                 with _one_line_warnings():
                     interrupts.loading = False
-                    gc.enable()
+                    if whole_process:
+                        gc.freeze()
+                        gc.enable()
                     command()
             sys.stdout.flush()
     except KeyboardInterrupt as interrupt:  # probing says in it where its finished part is
@@ -47,8 +51,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not _is_bad_input(error):
             raise
         return _refuse(_told(error))
-    finally:
-        gc.enable()
     return 0
 
 

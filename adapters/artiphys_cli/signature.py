@@ -18,6 +18,7 @@ from artiphys_cli.options import (
     Words,
     as_typed,
     position_label,
+    with_suffix,
 )
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def signature(
     level: Level = 0.95,
     seed: Seed = 0,
     out: Folder | None = None,
+    table: Annotated[Path | None, Parameter(metavar="FILE")] = None,
     quiet: Quiet = False,
 ) -> None:
     """Measure how invariance goes with dynamic range, from files of responses.
@@ -70,22 +72,29 @@ def signature(
         n_repeats
     out
         write signature.csv and the figures here
+    table
+        write a row for each unit and position here, with what is measured of it: .csv
 
     Examples
     --------
     $ artiphys signature v4.nc --resample image unit
-    $ artiphys signature v4.nc --covariates mean_response --out results/
+    $ artiphys signature v4.nc --noise corrected --out results/ --table units.csv
     """
     import pandas as pd
 
-    from artiphys.atomic_files import written_together
+    from artiphys.atomic_files import written_together, written_whole
     from artiphys.responses.storage import open_responses
     from artiphys.signatures.report import verdict
+    from artiphys.signatures.unit_table import unit_table
     from artiphys_cli.terminal import correlation_frame, print_table, say, write_csv, write_figure
 
     names = _names(files)
-    frames, verdicts = [], []
-    with nullcontext() if out is None else written_together(out) as folder:
+    _check_table(table, out)
+    frames, units, verdicts = [], [], []
+    with (
+        nullcontext() if out is None else written_together(out) as folder,
+        nullcontext() if table is None else written_whole(table) as units_file,
+    ):
         for path, name in zip(files, names, strict=True):
             responses = open_responses(path)
             how = {
@@ -104,6 +113,8 @@ def signature(
                 rng=seed,
             )
             frames.append(correlation_frame(result).assign(file=str(path)))
+            if units_file is not None:
+                units.append(unit_table(responses, by=by, **how).assign(file=str(path)))
             if "trial" in responses.dims:
                 verdicts.append(verdict(result))
             if folder is not None and result.sizes[by] > MAX_PANELS:
@@ -114,6 +125,8 @@ def signature(
         frame = pd.concat(frames, ignore_index=True)
         if folder is not None:
             write_csv(frame, folder / "signature.csv")
+        if units_file is not None:
+            pd.concat(units, ignore_index=True).to_csv(units_file, index=False)
     where = "add --out DIR for all" if out is None else f"all are in {out}/signature.csv"
     print_table(_for_reading(frame, by, several=len(files) > 1), quiet=quiet, whole=where)
     if len(frame) <= MAX_VERDICTS:  # more prose than that nobody reads; the table has the numbers
@@ -141,6 +154,17 @@ def _names(files: Sequence[Path]) -> list[str]:
             for path, name in zip(paths, names, strict=True)
         ]
     return names
+
+
+def _check_table(table: Path | None, out: Path | None) -> None:
+    from artiphys.errors import InputError
+
+    if table is None:
+        return
+    with_suffix(table, ".csv")
+    if out is not None and table.absolute() == (out / "signature.csv").absolute():
+        msg = f"{table}: --out writes its own table there; give --table another name"
+        raise InputError(msg)
 
 
 def _label(text: str | None, labels: list[Any]) -> Any:

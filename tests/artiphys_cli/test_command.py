@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from artiphys.responses.storage import save_responses
+from artiphys.responses.storage import open_responses, save_responses
+from artiphys.signatures.unit_table import unit_table
 from artiphys.simulation import simulate_responses
 from artiphys_cli.main import main
 from artiphys_cli.terminal import p_text
@@ -99,6 +100,15 @@ def test_a_numeric_reference_may_be_typed(file, capsys):
             "--reference best chooses on trials of its own; got averages; name a position",
         ),
         (["signature", "{file}", "--out", "{file}"], "a file of that name is in the way"),
+        (
+            ["signature", "{file}", "--table", "t.txt"],
+            "t.txt: the name must end in .csv; got '.txt'",
+        ),
+        (["signature", "{file}", "--table", "absent/t.csv"], "the folder absent does not exist"),
+        (
+            ["signature", "{file}", "--out", "o", "--table", "o/signature.csv"],
+            "o/signature.csv: --out writes its own table there; give --table another name",
+        ),
     ],
 )
 def test_bad_arguments_are_one_line(file, capsys, argv, fault):
@@ -288,3 +298,33 @@ def test_every_estimate_from_trials_gets_a_verdict(recording, capsys, noise):
     assert "simulated, position 1: " in printed
     assert "Caution: " in printed
     assert ("as measured would have said" in printed) is (noise != "none")
+
+
+def test_the_table_of_units_has_a_row_for_each_of_every_file(recording, tmp_path):
+    shutil.copy(recording, tmp_path / "trials.nc")
+    values = open_responses(recording)
+    out, units = tmp_path / "out", tmp_path / "out" / "units.CSV"
+    words = ["--n-resamples", "9", "--noise", "none", "--out", str(out), "--table", str(units)]
+    assert main(["signature", str(tmp_path / "trials.nc"), str(recording), *words]) == 0
+    assert "units.CSV" in os.listdir(out)
+    table = pd.read_csv(units)
+    assert table["file"].value_counts(sort=False).to_dict() == {
+        str(tmp_path / "trials.nc"): 40,
+        str(recording): 40,
+    }
+    expected = unit_table(values, noise=None)
+    pd.testing.assert_frame_equal(
+        table.iloc[40:][["unit", "dynamic_range", "invariance", "depth"]].reset_index(drop=True),
+        expected[["unit", "dynamic_range", "invariance", "depth"]],
+        check_dtype=False,
+    )
+
+
+def test_a_table_that_fails_leaves_nothing(recording, tmp_path, capsys, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", full)
+    words = ["--n-resamples", "9", "--out", tmp_path / "out", "--table", tmp_path / "u.csv"]
+    assert "the disk is full" in refused(capsys, "signature", recording, *words)
+    assert os.listdir(tmp_path) == [recording.name]

@@ -65,8 +65,11 @@ def test_quiet_says_nothing(tmp_path, capsys):
         (("--out", "{folder}/s.nc", "--n-units", "1.5"), "invalid int value"),
         (("--out", "{folder}/s.nc", "--repeats", "1", "2", "3"), "--repeats takes one number"),
         (("--out", "{folder}/s.nc", "--repeats", "5", "2"), "the fewest and the most"),
-        (("--out", "{folder}/s.nc", "--rate", "nan"), "rate must be above 0"),
-        (("--out", "{folder}/s.nc", "--fano", "0.5"), "fano must be at least 1"),
+        (("--out", "{folder}/s.nc", "--rate", "nan"), "rate must be a number above 0"),
+        (
+            ("--out", "{folder}/s.nc", "--fano", "0.5"),
+            "fano (1 for Poisson) must be a number of at least 1",
+        ),
         (("--out", "{folder}/s.nc", "--n-sessions", "81"), "n_sessions must not exceed"),
         (("--out", "{folder}/s.nc", "--seed", "-1"), "rng must be a seed"),
     ],

@@ -1,15 +1,11 @@
 """What a file holds, in a record and in words; and the two commands."""
 
-import os
-
 import h5py
 import numpy as np
 import pytest
 
 from artiphys.errors import InputError
-from artiphys.responses.storage import open_responses
-from artiphys_cli.parser import parsed
-from artiphys_nwb import describe_nwb, errors, load_layout, read_nwb
+from artiphys_nwb import describe_nwb, errors, read_nwb
 from nwb_files import LAYOUT, recording, write_nwb
 
 
@@ -103,73 +99,3 @@ def test_bad_recordings_are_described_or_refused(shared_data):
         except errors.RecordingError as error:
             words = str(error)
         assert str(file) in words
-
-
-# ---- commands; that bad input ends in one line and exit 2 is tested with the command's frame
-
-
-def run(*words):
-    parsed([str(word) for word in words])()
-
-
-def test_describe_prints_what_there_is(path, capsys):
-    run("describe", path)
-    assert capsys.readouterr().out == str(describe_nwb(path)) + "\n"
-
-
-def test_the_layout_described_can_be_ingested(path, tmp_path, capsys):
-    run("describe", path, "--layout-only")
-    (tmp_path / "lab.toml").write_text(capsys.readouterr().out)
-    assert load_layout(tmp_path / "lab.toml") == LAYOUT
-    out = tmp_path / "x.nc"
-    run("ingest", path, "--layout", tmp_path / "lab.toml", "--window", "0", "0.1", "--out", out)
-    got = capsys.readouterr()
-    assert got.out == ""
-    assert got.err.splitlines() == [
-        "m_s1: 48 of 48 rows, 3 units; nothing left out",
-        f"{out}: 3 units, 4 images, 3 positions, 4 trials",
-    ]
-    np.testing.assert_array_equal(open_responses(out), read_nwb(path, LAYOUT, window=(0, 0.1)))
-
-
-def test_ingest_takes_what_read_nwb_takes(path, tmp_path):
-    other = write_nwb(tmp_path / "two.nwb", *recording(seed=1), identifier="2", session_id="s2")
-    (tmp_path / "lab.toml").write_text(LAYOUT.to_toml())
-    out = tmp_path / "x.nc"
-    argv = (path, other, "--layout", tmp_path / "lab.toml", "--out", out)
-    more = ("--counts", "--join", "outer", "--units-where", "id > 0", "--trials-where", "stim < 4")
-    run("ingest", *argv, *more, "--window", "-0.1", "0.25")
-    truth = read_nwb(
-        [path, other],
-        LAYOUT,
-        window=(-0.1, 0.25),
-        rate=False,
-        join="outer",
-        units_where="id > 0",
-        trials_where="stim < 4",
-    )
-    np.testing.assert_array_equal(open_responses(out), truth)
-
-
-@pytest.mark.parametrize(
-    ("argv", "match"),
-    [
-        (("--out", "x.txt"), "x.txt: the name must end in .nc"),
-        (("--out", "no/folder/x.nc"), "the folder no/folder does not exist; make it first"),
-        (("--out", "x.nc", "--window", "soon"), "--window takes a start and a stop in seconds"),
-        (("--out", "x.nc", "--window", "1"), "--window takes a start and a stop in seconds"),
-        (("--out", "x.nc", "--layout", "lab"), "lab: neither a layout's name"),
-    ],
-)
-def test_ingest_refuses_before_it_reads(path, tmp_path, monkeypatch, argv, match):
-    monkeypatch.chdir(tmp_path)
-    before = sorted(os.listdir(tmp_path))
-    with pytest.raises(InputError, match=match):
-        run("ingest", path, "--layout", "v4_position", *argv)
-    assert sorted(os.listdir(tmp_path)) == before
-
-
-def test_describe_has_no_layout_to_give(tmp_path):
-    path = write_nwb(tmp_path / "a.nwb", recording()[0], None)
-    with pytest.raises(errors.LayoutError, match="no layout to propose"):
-        run("describe", path, "--layout-only")

@@ -8,13 +8,7 @@ from artiphys.correlations.jackknife import (
     rank_correlations_without_each,
 )
 from artiphys.correlations.ranks import rank_correlations
-
-
-def quantities(seed, n_unit=25, ties=False):
-    rng = np.random.default_rng(seed)
-    values = rng.normal(size=(3, 4, n_unit)) + rng.normal(size=n_unit)
-    keep = rng.random((3, n_unit)) < 0.9
-    return (np.round(values, 0) if ties else values), keep
+from made_up_trials import quantities
 
 
 @pytest.mark.parametrize("ties", [False, True])

@@ -7,31 +7,7 @@ from artiphys.estimators.halves import halves_of
 from artiphys.estimators.moments import correlation_of
 from artiphys.estimators.ratio_bias import noise_terms, ratio_bias
 from artiphys.estimators.signal_moments import cells_of, signal_moments
-
-
-def trials(seed, n_unit=4, n_image=9, n_position=3, n_trial=6, gaps=0.3):
-    rng = np.random.default_rng(seed)
-    values = rng.normal(size=(n_unit, n_image, n_position, n_trial)) + 5 * rng.normal(
-        size=(n_unit, n_image, 1, 1)
-    )
-    values[rng.random(values.shape) < gaps] = np.nan
-    return values
-
-
-def mean_noise(cells, images):
-    """Cells of one trial take the pooled variance, as far as no mean is negative as their mean."""
-    several = [x for x in cells if x.size > 1]
-    if not several:
-        return np.nan
-    freedom = sum(x.size - 1 for x in several)
-    pooled = sum(x.var() * x.size for x in several) / freedom
-    level = sum(x.mean() * (x.size - 1) for x in several) / freedom
-    spikes = all(x.mean() >= 0 for x in cells if x.size) and level > 0
-    noise = [
-        x.var(ddof=1) / x.size if x.size > 1 else pooled * (x[0] / level if spikes else 1.0)
-        for x in (cells[i] for i in images)
-    ]
-    return np.mean(noise)
+from made_up_trials import spiking
 
 
 def half_correlations(values):
@@ -41,14 +17,6 @@ def half_correlations(values):
     plain = correlation_of(signal_moments(half, 0))
     bias = ratio_bias(noise_terms(cells, whole, 0), half.n, 0, whole.n_image)
     return plain[:, 1], (plain / (1 + bias))[:, 1]
-
-
-def spiking(rng, mean_rate, n_unit, n_image, repeats, tuning=0.7):
-    """Return counts of units that answer to few images much, and at both positions alike."""
-    rate = mean_rate * np.exp(tuning * rng.normal(size=(n_unit, n_image, 1)) - tuning**2 / 2)
-    counts = rng.poisson(np.broadcast_to(rate[..., None], (n_unit, n_image, 2, max(repeats))))
-    n = rng.integers(repeats[0], repeats[1] + 1, (1, n_image, 2, 1))
-    return np.where(np.arange(max(repeats)) < n, counts, np.nan)
 
 
 def test_the_bias_of_the_ratio_is_taken_off():

@@ -7,17 +7,8 @@ from hypothesis import strategies as st
 
 from artiphys.estimators.halves import halves_of
 from artiphys.estimators.moments import correlation_of
-from artiphys.estimators.ratio_bias import noise_terms, ratio_bias
 from artiphys.estimators.signal_moments import cells_of, noise_error, signal_moments
-
-
-def trials(seed, n_unit=4, n_image=9, n_position=3, n_trial=6, gaps=0.3):
-    rng = np.random.default_rng(seed)
-    values = rng.normal(size=(n_unit, n_image, n_position, n_trial)) + 5 * rng.normal(
-        size=(n_unit, n_image, 1, 1)
-    )
-    values[rng.random(values.shape) < gaps] = np.nan
-    return values
+from made_up_trials import spiking, trials
 
 
 @given(seed=st.integers(0, 10**6))
@@ -95,23 +86,6 @@ def test_the_noise_error_is_the_scatter_of_an_uncorrelated_signal_or_a_little_mo
     moments = signal_moments(cells, 0)
     scatter = correlation_of(moments)[:, 1].std()
     assert 1 < np.median(noise_error(cells, moments, 0)[:, 1]) / scatter < 1.25
-
-
-def half_correlations(values):
-    """Return the correlations of the second half, (unit), as they are and less their bias."""
-    cells, half = cells_of(values), halves_of(values, 0)[1]
-    whole = signal_moments(cells, 0)
-    plain = correlation_of(signal_moments(half, 0))
-    bias = ratio_bias(noise_terms(cells, whole, 0), half.n, 0, whole.n_image)
-    return plain[:, 1], (plain / (1 + bias))[:, 1]
-
-
-def spiking(rng, mean_rate, n_unit, n_image, repeats, tuning=0.7):
-    """Return counts of units that answer to few images much, and at both positions alike."""
-    rate = mean_rate * np.exp(tuning * rng.normal(size=(n_unit, n_image, 1)) - tuning**2 / 2)
-    counts = rng.poisson(np.broadcast_to(rate[..., None], (n_unit, n_image, 2, max(repeats))))
-    n = rng.integers(repeats[0], repeats[1] + 1, (1, n_image, 2, 1))
-    return np.where(np.arange(max(repeats)) < n, counts, np.nan)
 
 
 @pytest.mark.parametrize("repeats", [(2, 10), (2, 4)])
