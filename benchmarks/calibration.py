@@ -16,6 +16,7 @@ from unittest import mock
 
 import numpy as np
 from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
 
 from artiphys import simulation
 from artiphys.errors import ArtiphysWarning
@@ -171,6 +172,7 @@ def row_of(condition: Condition, outcomes: list[Outcome]) -> str:
         _share(p_corrected),
         _share(p_split),
         f"**{_share(p_value)}**",
+        rate_interval(p_value < ALPHA, np.isfinite(p_value)),
         f"{truth:.2f}",
         f"{np.nanmean(estimate):.2f}",
         f"{covered:.3f}",
@@ -182,6 +184,14 @@ def row_of(condition: Condition, outcomes: list[Outcome]) -> str:
 def _share(p_values: np.ndarray) -> str:
     known = np.isfinite(p_values)
     return f"{np.mean(p_values[known] < ALPHA):.3f}" if known.any() else "–"
+
+
+def rate_interval(happened: np.ndarray, known: np.ndarray) -> str:
+    """Return the 95 % interval (Wilson) of a rate among the experiments that are known."""
+    if not known.any():
+        return "–"
+    lower, upper = proportion_confint(int(happened[known].sum()), int(known.sum()), method="wilson")
+    return f"{lower:.3f}–{upper:.3f}"
 
 
 def _remark(condition: Condition) -> str:
@@ -197,7 +207,9 @@ def _remark(condition: Condition) -> str:
 
 HEADER = (
     "| relation | units | images | repeats | rate | | units used | naive r_s | naive | corrected "
-    "| one split | **default** | truth | estimate | coverage | no answer |\n" + "|---" * 16 + "|"
+    "| one split | **default** | 95 % | truth | estimate | coverage | no answer |\n"
+    + "|---" * 17
+    + "|"
 )
 
 

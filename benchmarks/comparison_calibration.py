@@ -20,6 +20,7 @@ import xarray as xr
 from artiphys.comparison.compare import compare
 from artiphys.errors import ArtiphysWarning
 from artiphys.simulation import simulate_responses
+from calibration import rate_interval
 
 ALPHA = 0.05
 N_PASSES = 2  # the default is 8; fewer leave more luck in the estimate, which the interval knows of
@@ -191,6 +192,7 @@ def row_of(condition: Condition, outcomes: list[Outcome]) -> str:
         f"{np.nanmean(columns['brain']):.2f}",
         f"{np.nanmean(columns['difference']):.2f}",
         f"**{np.mean(columns['p_value'][known] < ALPHA):.3f}**",
+        rate_interval(columns["p_value"] < ALPHA, known),
         f"{covered.mean():.3f}",
         f"{1 - known.mean():.3f}",
     ]
@@ -199,8 +201,8 @@ def row_of(condition: Condition, outcomes: list[Outcome]) -> str:
 
 HEADER = (
     "| model | recorded | units | images | repeats | rate | | units used | naive difference "
-    "| naive | r_s of the model | of the recording | difference | **matched** "
-    "| 0 in the interval | no answer |\n" + "|---" * 16 + "|"
+    "| naive | r_s of the model | of the recording | difference | **matched** | 95 % "
+    "| 0 in the interval | no answer |\n" + "|---" * 17 + "|"
 )
 
 
