@@ -4,8 +4,11 @@ import importlib.util
 import os
 
 NEEDS = {
-    "torch": ["adapters/artiphys_torch/*", "tests/artiphys_torch/*", "*/*reproduction.py"],
-    "h5py": ["adapters/artiphys_nwb/*", "tests/artiphys_nwb/*"],
+    "torch": [
+        *("adapters/artiphys_torch/*", "tests/artiphys_torch/*"),
+        *("adapters/*/pospisil_bair_2019/*", "tests/*/pospisil_bair_2019/*"),
+    ],
+    "pynwb": ["adapters/artiphys_nwb/*", "tests/artiphys_nwb/*"],
 }
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 

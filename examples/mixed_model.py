@@ -46,7 +46,7 @@ def main(path=None, n_experiments=100):
     for relation in ("none", "rectification"):
         for noise in (None, "corrected", "split"):
             slope, share = slopes(relation, n_experiments, noise)
-            print(f"relation {relation!r}, noise={noise!r}: slope {slope:.3f}, p < 0.05 in {share:.0%}")
+            print(f"{relation}, noise={noise!r}: slope {slope:.3f}, p < 0.05 in {share:.0%}")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 
 from artiphys.atomic_files import writable_folder, written_whole
 from artiphys.errors import ArtiphysWarning, InputError
-from artiphys.responses.storage import SUFFIXES
+from artiphys.responses.storage import with_known_suffix
 
 __all__ = ["NotWrittenError", "PartialResults", "partial_folder", "partial_results"]
 
@@ -182,14 +182,11 @@ def partial_folder(out: str | Path) -> Path:
     if not isinstance(out, str | os.PathLike):
         msg = f"out must be the path of a file to write; got {out!r}"
         raise InputError(msg)
-    out = Path(out)
-    if out.suffix not in SUFFIXES:
-        msg = f"{out}: the name must end in .nc (netCDF4) or .zarr (Zarr); got {out.suffix!r}"
-        raise InputError(msg)
+    out = with_known_suffix(out)
     if not out.parent.is_dir():
         msg = f"{out}: the folder {out.parent} does not exist; make it first"
         raise InputError(msg)
-    if out.suffix == ".nc" and out.is_dir():
+    if out.suffix.lower() == ".nc" and out.is_dir():
         msg = f"{out}: is a folder; expected a file to be written or replaced; choose another name"
         raise InputError(msg)
     folder = out.with_name(f"{out.name}.partial")
