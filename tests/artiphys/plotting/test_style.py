@@ -5,8 +5,9 @@ import ast
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
+from matplotlib.colors import to_rgb
 
-from artiphys.plotting.style import few_labels, letter_panel, paper_style
+from artiphys.plotting.style import COLOURS, few_labels, letter_panel, paper_style
 from environment import ROOT
 
 MODULES = sorted((ROOT / "artiphys" / "plotting").glob("*.py"))
@@ -49,3 +50,22 @@ def test_a_letter_stands_left_of_the_title():
     letter_panel(ax, "B")
     assert ax.get_title(loc="left") == "B"
     assert ax.get_title() == ""
+
+
+def test_what_text_is_written_in_stands_out_from_white():
+    for colour in COLOURS[:4]:
+        linear = [
+            c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)
+        ]
+        luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+        assert 1.05 / (luminance + 0.05) >= 4.5, colour
+
+
+def test_a_log_scale_has_true_minus_signs():
+    _, ax = plt.subplots()
+    ax.set(yscale="log", ylim=(1e-7, 1e-5))
+    few_labels(ax.yaxis)
+    ax.figure.draw_without_rendering()
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert "1e−06" in labels
+    assert not any("-" in label for label in labels)
