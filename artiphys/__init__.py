@@ -21,6 +21,7 @@ from artiphys.rectification.covariance import rectified_covariance
 from artiphys.rectification.model import RectificationModel
 from artiphys.rectification.moments import rectified_moments
 from artiphys.responses.array import response_array
+from artiphys.responses.presentations import from_presentations
 from artiphys.responses.schema import validate
 from artiphys.responses.storage import open_responses, save_responses
 from artiphys.signatures.report import verdict
@@ -37,6 +38,7 @@ __all__ = [
     "compare",
     "dynamic_range",
     "fisher_z",
+    "from_presentations",
     "invariance",
     "matched_responses",
     "open_responses",

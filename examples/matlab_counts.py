@@ -2,7 +2,7 @@
 
 The file holds ``counts`` (units × trials), ``image`` and ``position`` (a number for each trial,
 positions in degrees from the fovea) and ``window`` (start and stop in seconds). An adapter ends
-where all of them end, in `artiphys.response_array`, which says what is wrong if something is.
+where all of them end, in `artiphys.from_presentations`, which says what is wrong if something is.
 
     python examples/matlab_counts.py [FILE.mat]
 """
@@ -23,26 +23,20 @@ def read_matlab_counts(path: str | Path, *, area: str = "V4") -> xr.DataArray:
     """Return the responses in a MATLAB v5 file, in spikes/s, with the repeats along ``trial``."""
     file = scipy.io.loadmat(path, squeeze_me=True)
     counts, window = np.atleast_2d(file["counts"]), file["window"]
-    images, image = np.unique(file["image"], return_inverse=True)
-    positions, position = np.unique(file["position"], return_inverse=True)
-    repeat = np.array([np.sum((image[:i] == image[i]) & (position[:i] == position[i]))
-                       for i in range(len(image))])  # fmt: skip
-    values = np.full((len(counts), len(images), len(positions), repeat.max() + 1), np.nan)
-    values[:, image, position, repeat] = counts / (window[1] - window[0])
-    reference = positions[np.argmin(np.abs(positions))]
+    positions = np.unique(file["position"])
+    reference = float(positions[np.argmin(np.abs(positions))])
     session = Path(path).stem
-    return artiphys.response_array(
-        values,
+    return artiphys.from_presentations(
+        counts / (window[1] - window[0]),
         unit=[f"{session}/{i}" for i in range(len(counts))],
-        image=[str(name) for name in images],
-        position=positions.tolist(),
-        x=(positions - reference).tolist(),
-        y=np.zeros(len(positions)).tolist(),
-        displacement_units="deg",
+        image=file["image"].tolist(),
+        position=file["position"].tolist(),
+        reference=reference,
+        x={position: position - reference for position in positions.tolist()},
+        y=dict.fromkeys(positions.tolist(), 0.0),
+        units="spikes/s",
         area=area,
         source=session,
-        units="spikes/s",
-        reference=float(reference),
         provenance=provenance(
             "read_matlab_counts",
             arguments={"area": area},

@@ -6,11 +6,11 @@ import numpy as np
 import xarray as xr
 
 from artiphys.responses.array import response_array
+from artiphys.responses.presentations import repeat_numbers
 from artiphys.responses.provenance import dropped
 from artiphys_nwb.errors import LayoutError, PoolingError, RecordingWarning, SessionsDiffer
 from artiphys_nwb.labels import in_order, number_or_text, one_label
 from artiphys_nwb.sessions.counts import Counts
-from artiphys_nwb.sessions.presentations import repeat_numbers
 from artiphys_nwb.sessions.units import UNKNOWN
 
 __all__ = ["Join", "check_different", "grid", "pooled"]

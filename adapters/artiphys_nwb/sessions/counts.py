@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from artiphys.responses.presentations import repeat_numbers
 from artiphys.responses.provenance import digest_array
 from artiphys_nwb.errors import RecordingWarning
 from artiphys_nwb.files.opening import Recording
@@ -25,7 +26,6 @@ from artiphys_nwb.sessions.observation import Observation
 from artiphys_nwb.sessions.presentations import (
     Presentations,
     read_presentations,
-    repeat_numbers,
 )
 from artiphys_nwb.sessions.session import Request, Session, header_text
 from artiphys_nwb.sessions.spikes import Spikes, read_spikes

@@ -18,7 +18,7 @@ from artiphys_nwb.sessions.checks import (
 from artiphys_nwb.sessions.conditions import rows_where, truth_values
 from artiphys_nwb.sessions.session import Session
 
-__all__ = ["ONE_POSITION", "Presentations", "read_presentations", "repeat_numbers"]
+__all__ = ["ONE_POSITION", "Presentations", "read_presentations"]
 
 ONE_POSITION = "0"  # the label where all images were shown at one place
 Places = dict[str, tuple[float, float]]
@@ -94,24 +94,6 @@ def read_presentations(session: Session) -> Presentations:
         displacement_units=_displacement_units(layout),
         row=cells.row[kept],
     )
-
-
-def repeat_numbers(labels: np.ndarray) -> np.ndarray:
-    """Return how many times each label has come before: the number of the repeat.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> repeat_numbers(np.array([7, 3, 7, 7, 3])).tolist()
-    [0, 0, 1, 2, 1]
-    """
-    order = np.argsort(labels, kind="stable")
-    in_order = labels[order]
-    is_first = np.r_[True, in_order[1:] != in_order[:-1]]
-    first = np.maximum.accumulate(np.where(is_first, np.arange(len(labels)), 0))
-    number = np.empty(len(labels), dtype=np.int64)
-    number[order] = np.arange(len(labels)) - first
-    return number
 
 
 class _Sieve:
