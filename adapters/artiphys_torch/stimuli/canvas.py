@@ -179,7 +179,7 @@ def patch(photograph: Image.Image, size: int) -> np.ndarray:
     side = min(width, height)
     left, top = (width - side) // 2, (height - side) // 2
     if (width, height) != (side, side):
-        photograph = photograph.crop((left, top, left + side, top + side))
+        photograph = _square(photograph, left, top, side)
     return np.asarray(photograph.resize((size, size), Image.Resampling.BICUBIC))
 
 
@@ -214,6 +214,14 @@ def canvas_pictures(
     mean, std = (np.array(v, dtype=np.float32) for v in stimulus.normalisation)
     pixels = laid.permute(0, 2, 3, 1).numpy() * std + mean
     return pixels.clip(0, 1).reshape(len(patches), len(stimulus.shifts), size, size, 3)
+
+
+def _square(photograph: Image.Image, left: int, top: int, side: int) -> Image.Image:
+    if Image.MAX_IMAGE_PIXELS is None or side**2 <= Image.MAX_IMAGE_PIXELS:
+        return photograph.crop((left, top, left + side, top + side))
+    # PIL's crop would warn once more of a picture that was told to be large.
+    pixels = np.asarray(photograph)[top : top + side, left : left + side]
+    return Image.fromarray(np.ascontiguousarray(pixels))
 
 
 def _numbers(shifts: Sequence[float]) -> tuple[float, ...]:

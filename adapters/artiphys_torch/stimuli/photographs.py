@@ -1,11 +1,10 @@
-"""Photographs as RGB pictures with unique names, from a folder, files or arrays.
+"""Photographs as RGB pictures with unique names, from a folder, files, arrays or stimulus sets.
 
 A photograph is a name and two calls, one that reads it and one that digests it: nothing is held in
 memory until it is asked for, so that a folder of any size can be probed.
 """
 
 import hashlib
-import re
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,19 +15,35 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from artiphys.arguments import whole_number
 from artiphys.errors import ArtiphysWarning, InputError
-from artiphys.responses.provenance import digest_array, digest_file, dropped
+from artiphys.responses.provenance import digest_array, dropped
 from artiphys_torch.stimuli import dead_leaves as leaves
+from artiphys_torch.stimuli.folders import pictures_in
+from artiphys_torch.stimuli.picture_arrays import as_uint8, is_array
+from artiphys_torch.stimuli.picture_files import (
+    Header,
+    as_rgb,
+    cautions,
+    digest_picture,
+    header,
+    header_of,
+    read_picture,
+    unreadable,
+)
+from artiphys_torch.stimuli.stimulus_sets import (
+    HDF5_SUFFIXES,
+    StoredPicture,
+    is_stimulus_set,
+    labelled_pictures,
+)
 
 __all__ = ["Photograph", "Photographs", "as_photographs", "cached"]
 
 CACHE_BYTES = 10**9  # of pixels
 N_DEAD_LEAVES = 500  # as many as the paper has photographs
-ORIENTATION = 0x0112  # EXIF tag
-SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".ppm", ".pgm")
 
 
 @dataclass(frozen=True)
@@ -42,11 +57,14 @@ class Photograph:
         Returns the picture as a ``PIL.Image.Image`` of mode RGB.
     digest : callable
         Returns the SHA-256 of what the picture is made from.
+    header : Header, optional
+        What its file says of it, where it comes from one.
     """
 
     name: str
     read: Callable[[], Image.Image]
     digest: Callable[[], str]
+    header: Header | None = None
 
 
 @dataclass(frozen=True)
@@ -99,15 +117,19 @@ def as_photographs(
     Parameters
     ----------
     images : path, sequence or mapping, optional
-        - a folder: its image files (by suffix, subfolders left out) in natural order, 2 before 10;
+        - a folder: its image files (by suffix) in natural order, 2 before 10; where it has none,
+          those of its sub-folders, named ``class/file``;
         - a file, or a sequence of files, arrays and ``PIL`` images, in the order given;
         - a mapping of names to them;
         - an array of many pictures, (image, row, column) or (image, row, column, channel);
+        - a stimulus set with labels, which become the names: an HDF5 file (``.h5``), an xarray
+          ``DataArray`` or ``Dataset``, a pandas ``Series`` or ``DataFrame`` of arrays or files;
         - by default, dead leaves (see :func:`artiphys_torch.dead_leaves`).
 
-        An array is one picture of shape (row, column), (row, column, 3) or (row, column, 4), uint8,
-        or floating from 0 to 1, which is rounded to 8 bits as a photograph is. Grey, palette, CMYK
-        and 16-bit files become RGB, transparency white; the orientation in the EXIF data is obeyed.
+        An array or tensor is one picture of shape (row, column), (row, column, 3) or (row, column,
+        4), uint8, or floating from 0 to 1, which is rounded to 8 bits as a photograph is. Grey,
+        palette, CMYK and 16-bit files become RGB, transparency white; the orientation in the EXIF
+        data and the colour profile are obeyed. HEIC needs the extra ``heif``.
     n_images : int, optional
         At most so many, spread evenly over those there are: 1 of 10 classes sorted by name each
         rather than 10 of the first. By default all (of the dead leaves 500).
@@ -124,22 +146,30 @@ def as_photographs(
     ------
     InputError
         If there are none, a file is missing or not a picture, or names repeat or are no text.
+
+    Warns
+    -----
+    ArtiphysWarning
+        In one line of what a folder holds and is left out; of very large pictures, of colour
+        profiles that cannot be obeyed, and of pictures of 16 bits that use few of them.
     """
     if n_images is not None:
         n_images = whole_number(n_images, "n_images", 1)
+    told: list[str] = []
     if isinstance(images, Photographs):
         found = images
     elif images is None:
         return _generated(n_images or N_DEAD_LEAVES, seed)
     elif isinstance(images, str | Path) and _is_folder(Path(images)):
-        found = _in_folder(Path(images))
+        found, told = _in_folder(Path(images))
     else:
         found = _given(images)
-    if n_images is None or n_images >= len(found):
-        return found
-    items = tuple(found[index * len(found) // n_images] for index in range(n_images))
-    left = dropped("image", f"only {n_images} were asked for", len(found) - n_images)
-    return Photographs(items, found.origin, (*found.dropped, left))
+    chosen = _spread(found, n_images)
+    if found is not images:  # and so is told of for the first time
+        told += cautions([item.header for item in chosen if item.header])
+    for line in told:
+        warnings.warn(line, ArtiphysWarning, stacklevel=2)
+    return chosen
 
 
 def cached(photographs: Photographs, budget: int = CACHE_BYTES) -> Photographs:
@@ -181,11 +211,19 @@ def cached(photographs: Photographs, budget: int = CACHE_BYTES) -> Photographs:
     return replace(photographs, items=items, in_memory=True)
 
 
+def _spread(found: Photographs, n_images: int | None) -> Photographs:
+    if n_images is None or n_images >= len(found):
+        return found
+    items = tuple(found[index * len(found) // n_images] for index in range(n_images))
+    left = dropped("image", f"only {n_images} were asked for", len(found) - n_images)
+    return Photographs(items, found.origin, (*found.dropped, left))
+
+
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
     except PermissionError as error:  # of the folder that it is in
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
 
 
 def _generated(n_images: int, seed: int, size: int = 256) -> Photographs:
@@ -202,47 +240,13 @@ def _generated(n_images: int, seed: int, size: int = 256) -> Photographs:
     return Photographs(items, f"dead leaves, seed {seed}")
 
 
-def _in_folder(folder: Path) -> Photographs:
-    files, special = _files(folder)
-    pictures = sorted((p for p in files if p.suffix.lower() in SUFFIXES), key=_natural)
-    if not pictures:
-        msg = (
-            f"{folder}: holds no photographs; expected files that end in {', '.join(SUFFIXES)};"
-            f" got {len(files)} other files (subfolders are not searched)"
-        )
-        raise InputError(msg)
-    _require_text(path.name for path in pictures)
-    return Photographs(
-        tuple(_from_file(p, p.name) for p in pictures),
-        f"folder {folder.name}",
-        _left_out(folder, len(files) - len(pictures), special),
-    )
-
-
-def _left_out(folder: Path, n_others: int, special: Sequence[Path]) -> tuple[dict[str, Any], ...]:
-    """Record what in a folder is no photograph; tell of what might have been meant as one."""
-    if special:
-        msg = (
-            f"{folder}: {len(special)} entries are left out, being pipes, sockets or devices, first"
-            f" {special[0].name}; save photographs as files"
-        )
-        warnings.warn(msg, ArtiphysWarning, stacklevel=4)
-    counts = {"not an image by its suffix": n_others, "a pipe, socket or device": len(special)}
-    return tuple(dropped("file", why, count) for why, count in counts.items() if count)
-
-
-def _files(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Return a folder's files, links to nothing among them, and what is neither file nor folder."""
-    files: list[Path] = []
-    special: list[Path] = []
-    try:
-        for path in folder.iterdir():
-            if path.name[0] != "." and not path.is_dir():
-                (special if path.exists() and not path.is_file() else files).append(path)
-    except PermissionError as error:
-        msg = f"{folder}: cannot be searched for photographs: no permission to read the folder"
-        raise InputError(msg) from error
-    return files, special
+def _in_folder(folder: Path) -> tuple[Photographs, list[str]]:
+    """Return the photographs of a folder, and what is to be told of the rest."""
+    pictures = pictures_in(folder)
+    _require_text(pictures.names)
+    items = tuple(_from_file(folder / name, name) for name in pictures.names)
+    found = Photographs(items, f"folder {folder.name}", pictures.dropped)
+    return found, [pictures.caution] if pictures.caution else []
 
 
 def _require_text(names: Iterable[str]) -> None:
@@ -257,24 +261,20 @@ def _require_text(names: Iterable[str]) -> None:
 
 
 def _given(images: Any) -> Photographs:
+    origin, labels = "list of photographs", None
+    if is_stimulus_set(images):
+        if isinstance(images, str | Path):
+            origin = f"stimulus set {Path(images).name}"
+        labels, images = labelled_pictures(images)
     if isinstance(images, str | Path | Image.Image):
         images = [images]
-    if _is_array(images) and np.ndim(images) == 2:
-        images = [images]
-    if _is_array(images) and np.ndim(images) == 3:
-        if np.shape(images)[-1] in (3, 4):
-            images = [images]
-        elif np.shape(images)[0] == 3:
-            msg = (
-                f"images of shape {np.shape(images)} are one picture, its channels first, or three"
-                " grey ones: pass one as (row, column, channel), three as a list"
-            )
-            raise InputError(msg)
+    if is_array(images):
+        images = _pictures_of(images)
     if isinstance(images, Mapping):
         names, sources = [str(name) for name in images], list(images.values())
     elif isinstance(images, Iterable):
         sources = list(images)
-        names = _names(sources)
+        names = labels or _names(sources)
     else:
         msg = f"images must be a folder, files or arrays, or None; got {type(images).__name__}"
         raise InputError(msg)
@@ -287,7 +287,21 @@ def _given(images: Any) -> Photographs:
         raise InputError(msg)
     _require_text(names)
     items = tuple(_one(source, name) for source, name in zip(sources, names, strict=True))
-    return Photographs(items, "list of photographs")
+    return Photographs(items, origin)
+
+
+def _pictures_of(array: Any) -> Sequence[Any]:
+    """Return the pictures that an array holds: itself, or those along its first dim."""
+    shape = np.shape(array)
+    if len(shape) == 2 or (len(shape) == 3 and shape[-1] in (3, 4)):
+        return [array]
+    if len(shape) == 3 and shape[0] == 3:
+        msg = (
+            f"images of shape {shape} are one picture, its channels first, or three"
+            " grey ones: pass one as (row, column, channel), three as a list"
+        )
+        raise InputError(msg)
+    return list(array)
 
 
 def _names(sources: Sequence[Any]) -> list[str]:
@@ -311,125 +325,38 @@ def _one(source: Any, name: str) -> Photograph:
         return Photograph(name, source.read, source.digest)
     if isinstance(source, str | Path):
         return _from_file(Path(source), name)
+    if isinstance(source, StoredPicture):
+        return Photograph(name, partial(_read_stored, source), source.digest)
+    known = None
     if isinstance(source, Image.Image):
-        source = np.asarray(_rgb(source, name))
-    if _is_array(source):
-        pixels = _as_uint8(np.asarray(source), name)
-        return Photograph(name, partial(_read_array, pixels), partial(digest_array, pixels))
+        known = header_of(source, name)
+        source = np.asarray(as_rgb(source, name))
+    if is_array(source):
+        pixels = as_uint8(source, name)
+        return Photograph(name, partial(_read_array, pixels), partial(digest_array, pixels), known)
     msg = f"{name}: a photograph must be a file or an array; got {type(source).__name__}"
     raise InputError(msg)
 
 
 def _from_file(path: Path, name: str) -> Photograph:
-    _open(path).close()
-    return Photograph(name, partial(_read_file, path), partial(_digest_file, path))
-
-
-def _open(path: Path) -> Image.Image:
-    try:
-        if path.is_file():
-            return Image.open(path)
-        msg = f"{path}: {_why_no_file(path)}"
-    except Exception as error:  # PIL's plugins raise errors of many kinds on damaged files
-        raise _unreadable(path, error) from error
-    raise InputError(msg)
-
-
-def _why_no_file(path: Path) -> str:
-    if path.is_dir():
-        return "cannot be read as a photograph: it is a folder"
-    if path.exists():
-        return "cannot be read as a photograph: it is a pipe, socket or device; save it as a file"
-    if path.is_symlink():
-        return (
-            "cannot be read as a photograph: it is a link to a file that is not there; if its"
-            " content was never fetched, fetch it (datalad get, git annex get)"
-        )
-    return "no such photograph or folder"
-
-
-def _read_file(path: Path) -> Image.Image:
-    try:
-        with _open(path) as image:
-            upright = image.getexif().get(ORIENTATION, 1) == 1  # spares most a copy
-            return _rgb(image if upright else ImageOps.exif_transpose(image), str(path))
-    except InputError:
-        raise
-    except Exception as error:  # see above
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: Exception) -> InputError:
-    what = {
-        "UnidentifiedImageError": "it is not an image, whatever its name says",
-        "DecompressionBombError": "it has more pixels than is safe to open; make it smaller",
-        "DecompressionBombWarning": "it has more pixels than is safe to open; make it smaller",
-        "PermissionError": "no permission to read it",
-    }.get(type(error).__name__, f"it is damaged or truncated ({error})")
-    msg = f"{path}: cannot be read as a photograph: {what}"
-    return InputError(" ".join(msg.split()))
-
-
-def _rgb(image: Image.Image, name: str) -> Image.Image:
-    if image.mode.startswith("I"):  # 16 bits a pixel; PIL would clip them at 255
-        pixels = np.asarray(image).astype(np.int64)
-        image = Image.fromarray((pixels.clip(0, 65535) // 257).astype(np.uint8))
-    if image.mode == "F":
-        msg = f"{name}: has floating pixels of unknown range; save it with 8 bits a channel"
+    if path.suffix.lower() in HDF5_SUFFIXES:
+        msg = f"{path}: a stimulus set is no photograph; pass it by itself, not in a list"
         raise InputError(msg)
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image.convert("RGB")
+    known = header(path)
+    return Photograph(name, partial(read_picture, known), partial(digest_picture, path), known)
 
 
 def _read_array(pixels: np.ndarray) -> Image.Image:
-    return _rgb(Image.fromarray(pixels), "array")
+    return as_rgb(Image.fromarray(pixels), "array")
+
+
+def _read_stored(picture: StoredPicture) -> Image.Image:
+    return _read_array(picture.pixels())
 
 
 def _read_leaves(index: int, size: int, seed: int) -> Image.Image:
     return Image.fromarray(leaves.leaves(index, size, seed))
 
 
-def _digest_file(path: Path) -> str:
-    try:
-        return digest_file(path)
-    except OSError as error:
-        raise _unreadable(path, error) from error
-
-
 def _digest_text(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _as_uint8(pixels: np.ndarray, name: str) -> np.ndarray:
-    """Return one picture as (row, column) or (row, column, 3 or 4) of uint8."""
-    if pixels.ndim == 3 and pixels.shape[-1] == 1:
-        pixels = pixels[..., 0]
-    if pixels.size == 0 or not (
-        pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (3, 4))
-    ):
-        msg = (
-            f"{name}: an array must be (row, column) or (row, column, 3); got shape {pixels.shape}"
-        )
-        raise InputError(msg)
-    if pixels.dtype == np.uint8:
-        return np.ascontiguousarray(pixels)
-    if pixels.dtype.kind != "f":
-        msg = f"{name}: an array must be uint8, or floating from 0 to 1; got {pixels.dtype}"
-        raise InputError(msg)
-    low, high = pixels.min(), pixels.max()
-    if not (low >= 0 and high <= 1):
-        msg = f"{name}: floating pixels must lie from 0 to 1; got {low:g} to {high:g}"
-        raise InputError(msg)
-    return np.rint(255 * pixels.astype(np.float64)).astype(np.uint8)
-
-
-def _is_array(source: Any) -> bool:
-    return hasattr(source, "__array__") and not isinstance(source, Image.Image)
-
-
-def _natural(path: Path) -> list[Any]:
-    """Sort key with numbers by their value; the text itself decides between equals."""
-    parts = re.split(r"(\d+)", path.name.lower())
-    return [[int(part) if part.isdigit() else part for part in parts], path.name]

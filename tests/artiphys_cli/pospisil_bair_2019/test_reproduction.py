@@ -124,6 +124,8 @@ def test_the_command_writes_what_it_says(folder, tmp_path, capsys):
     assert "6 images" in told
     assert sorted(os.listdir(out)) == [
         "explained_invariance.csv",
+        "figure1-conv3.pdf",
+        "figure1-conv3.png",
         "figure1.pdf",
         "figure1.png",
         "figure2.pdf",
@@ -292,7 +294,7 @@ def test_constant_units_are_undefined_and_the_rest_is_written(tmp_path, capsys):
         Image.fromarray(np.full((64, 64, 3), 90, np.uint8)).save(folder / f"{name}.png")
     argv = ["reproduce", "--images", str(folder), "--weights", "untrained", "--n-resamples", "9"]
     assert main([*argv, "--out", str(tmp_path / "out")]) == 0
-    assert len(os.listdir(tmp_path / "out")) == 14
+    assert len(os.listdir(tmp_path / "out")) == 16
     assert np.isnan(pd.read_csv(tmp_path / "out" / "table1.csv")["spearman"]).all()
 
 
