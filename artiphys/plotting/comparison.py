@@ -16,7 +16,7 @@ from artiphys.plotting.signature import (
     make_room_for_legend,
     position_name,
 )
-from artiphys.plotting.style import paper_style
+from artiphys.plotting.style import paper_style, true_minus
 
 __all__ = ["UnitQuantities", "plot_comparison"]
 
@@ -98,8 +98,9 @@ def _panel(ax: Any, units: UnitQuantities, cells: xr.Dataset, side: str) -> None
 def _result(cell: xr.Dataset, side: str) -> str:
     if cell[f"spearman_{side}"].isnull():
         return "no estimate"
-    text = f"$r_s$ = {float(cell[f'spearman_{side}']):.2f}"
+    text = true_minus(f"$r_s$ = {float(cell[f'spearman_{side}']):.2f}")
     if side == "brain" or cell["difference"].isnull():
         return text
     lower, upper = cell["interval"].values
-    return f"{text}, Δ = {float(cell['difference']):.2f} [{lower:.2f}, {upper:.2f}]"
+    difference = f"{float(cell['difference']):.2f} [{lower:.2f}, {upper:.2f}]"
+    return f"{text}, Δ = {true_minus(difference)}"

@@ -9,7 +9,7 @@ from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from artiphys.plotting.style import COLOURS, MARKERS, few_labels, paper_style
+from artiphys.plotting.style import COLOURS, MARKERS, few_labels, paper_style, true_minus
 
 __all__ = ["plot_explained", "plot_predictions"]
 
@@ -103,7 +103,7 @@ def plot_predictions(
         ax.text(
             number / len(SHOWN),
             1.02,
-            f"$r_s$ = {r:.2f}",
+            true_minus(f"$r_s$ = {r:.2f}"),
             color=COLOURS[number],
             transform=ax.transAxes,
             fontsize=6,

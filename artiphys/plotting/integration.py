@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse, Patch
 
-from artiphys.plotting.style import COLOURS, letter_panel, paper_style
+from artiphys.plotting.style import COLOURS, letter_panel, paper_style, true_minus
 
 __all__ = [
     "plot_change",
@@ -79,7 +79,7 @@ def plot_geometry(geometry: xr.Dataset, ax: Axes | None = None) -> Axes:
         arrow = {"arrowstyle": "-|>", "color": COLOURS[1], "linewidth": 1.1, "shrinkA": 0}
         ax.annotate("", tuple(0.85 * reach * direction), (0, 0), arrowprops=arrow)
         ax.annotate(
-            f"{output:.2f}",
+            true_minus(f"{output:.2f}"),
             tuple(0.88 * reach * direction),
             color=COLOURS[1],
             fontsize=7,
@@ -110,8 +110,8 @@ def plot_geometry(geometry: xr.Dataset, ax: Axes | None = None) -> Axes:
         xlim=(-reach, reach),
         ylim=(-reach, reach),
         aspect="equal",
-        xlabel=f"input 1, in units of σ (invariance {first:.2f})",
-        ylabel=f"input 2, in units of σ (invariance {second:.2f})",
+        xlabel=f"input 1, in units of σ (invariance {true_minus(f'{first:.2f}')})",
+        ylabel=f"input 2, in units of σ (invariance {true_minus(f'{second:.2f}')})",
     )
     return ax
 

@@ -12,7 +12,7 @@ from matplotlib.legend_handler import HandlerTuple
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from artiphys.plotting.style import COLOURS, letter_panel, paper_style
+from artiphys.plotting.style import COLOURS, letter_panel, paper_style, true_minus
 
 __all__ = ["plot_quadrants", "plot_rectification", "plot_relation"]
 
@@ -84,8 +84,10 @@ def plot_quadrants(quadrants: xr.Dataset, ax: Axes | None = None) -> Axes:
         aspect="equal",
         xlabel="input to image, in units of σ",
         ylabel="input to shifted image, in units of σ",
-        title=f"μ/σ = {mu:.3g}, ρ = {quadrants.attrs['rho']:.3g};\n"
-        f"rectified: ρ̃ = {quadrants.attrs['correlation']:.2f}",
+        title=true_minus(
+            f"μ/σ = {mu:.3g}, ρ = {quadrants.attrs['rho']:.3g};\n"
+            f"rectified: ρ̃ = {quadrants.attrs['correlation']:.2f}"
+        ),
     )
     _name_quadrants(ax, quadrants["probability"])
     handles: list[Any] = [

@@ -9,7 +9,7 @@ from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from artiphys.plotting.style import COLOURS, MARKERS, few_labels, paper_style
+from artiphys.plotting.style import COLOURS, MARKERS, few_labels, paper_style, true_minus
 
 __all__ = [
     "Z_LABEL",
@@ -156,4 +156,4 @@ def _legend(name: str, cell: xr.Dataset) -> str:
     r, (lower, upper) = float(cell["spearman"]), cell["interval"].values
     if np.isnan(r):
         return f"{name}: $r_s$ undefined"
-    return f"{name}: $r_s$ = {r:.2f} [{lower:.2f}, {upper:.2f}]"
+    return true_minus(f"{name}: $r_s$ = {r:.2f} [{lower:.2f}, {upper:.2f}]")
