@@ -37,7 +37,7 @@ def test_a_row_an_area_and_a_panel_a_layer(units):
     texts = [ax.get_legend().get_texts()[0].get_text() for ax in figure.axes]
     assert texts[:2] == [
         "far: $r_s$ = 0.50",
-        "far: $r_s$ = 0.70, Δ = 0.20 [-0.10, 0.40]",
+        "far: $r_s$ = 0.70, Δ = 0.20 [−0.10, 0.40]",
     ]
     assert texts[3] == "far: no estimate"
     assert ("of layers, (a.u.)²" in figure.get_supxlabel()) == (units == "(a.u.)²")
