@@ -19,7 +19,7 @@ lint: $(VENV)/complete
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) results
+	rm -rf $(VENV)
 
 $(VENV)/complete: pyproject.toml | $(VENV)/bin/pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all,dev]'

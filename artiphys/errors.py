@@ -2,7 +2,15 @@
 
 from collections.abc import Iterable
 
-__all__ = ["ArtiphysError", "ArtiphysWarning", "InputError", "SchemaError", "counted", "listed"]
+__all__ = [
+    "ArtiphysError",
+    "ArtiphysWarning",
+    "InputError",
+    "SchemaError",
+    "counted",
+    "listed",
+    "to_install",
+]
 
 MAX_LISTED = 5  # things that a message names
 
@@ -26,6 +34,17 @@ class ArtiphysWarning(UserWarning):
 def counted(n: int, what: str) -> str:
     """Return ``1 unit``, or ``2 units``."""
     return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
+def to_install(extra: str) -> str:
+    """Return the command that installs an extra: from PyPI, and where that has none of it.
+
+    Parameters
+    ----------
+    extra : str
+        Such as ``nwb``.
+    """
+    return f"pip install 'artiphys[{extra}]', or from a checkout pip install '.[{extra}]'"
 
 
 def listed(

@@ -48,8 +48,9 @@ ALLOWED = CORE | {
     "artiphys_nwb.reading": NWB
     | {f"artiphys_nwb.{name}" for name in ("errors", "files", "layout", "sessions", "pooling")},
     "artiphys_torch": {f"artiphys_torch.{n}" for n in ("stimuli", "networks", "receptive_fields")}
-    | {"artiphys_torch.probing"},
-    "artiphys_nwb": {f"artiphys_nwb.{n}" for n in ("describing", "errors", "layout", "reading")},
+    | {"artiphys_torch.probing", "artiphys.errors"},
+    "artiphys_nwb": {f"artiphys_nwb.{n}" for n in ("describing", "errors", "layout", "reading")}
+    | {"artiphys.errors"},
 }
 ALLOWED["artiphys_cli"] = set(ALLOWED) - {"artiphys"}  # the only place that knows all the others
 OURS = ("artiphys", "artiphys_torch", "artiphys_nwb", "artiphys_cli")

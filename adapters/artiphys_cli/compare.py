@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from artiphys_cli.options import Count, Flag, Folder, Level, Quiet, Words, position_label
+from artiphys_cli.options import (
+    Count,
+    Flag,
+    Folder,
+    Level,
+    Overwrite,
+    Quiet,
+    Words,
+    as_typed,
+    position_label,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +41,7 @@ def compare(
     level: Level = 0.95,
     seed: Count = 0,
     out: Folder | None = None,
+    overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
     """Compare layers of a network with areas of a recording.
@@ -63,7 +74,7 @@ def compare(
     seed
         of all that is random
     out
-        write compare.csv and compare.png here
+        write a table and a figure here: compare-MODEL-BRAIN.csv and .png
 
     Examples
     --------
@@ -74,9 +85,21 @@ def compare(
     from artiphys.comparison.compare import compare as compared
     from artiphys.comparison.units import compared_units
     from artiphys.responses.storage import open_responses
-    from artiphys.signatures.report import verdict
-    from artiphys_cli.terminal import print_table, say, write_csv, write_figure
+    from artiphys.signatures.printed import BEYOND_BOUNDS, is_marked
+    from artiphys.signatures.report import paragraphs
+    from artiphys_cli.outputs import check_new
+    from artiphys_cli.terminal import (
+        print_prose,
+        print_table,
+        say,
+        say_written,
+        write_csv,
+        write_figure,
+    )
 
+    name = f"compare-{model.stem}-{brain.stem}"
+    outputs = [] if out is None else [out / f"{name}.{suffix}" for suffix in ("csv", "png")]
+    check_new(outputs, overwrite=overwrite)
     network, recording = open_responses(model), open_responses(brain)
     pairs = _pairs(positions, network, recording)
     references = {
@@ -110,12 +133,23 @@ def compare(
                 positions=pairs,
                 rng=seed,
             )
-            write_csv(frame, folder / "compare.csv")
-            write_figure(plot_comparison(*shown, result), folder / "compare.png")
-    print_table(_for_reading(frame), quiet=quiet)
+            write_csv(frame, folder / f"{name}.csv")
+            write_figure(plot_comparison(*shown, result), folder / f"{name}.png")
+    printed = print_table(
+        _for_reading(frame),
+        quiet=quiet,
+        whole="add --out DIR for all" if out is None else f"all are in {out}/{name}.csv",
+        names=("layer", "area"),
+        drop=("units", "p", "area r_s"),
+        right=("layer r_s", "area r_s", "difference"),
+    )
     say(f"matched: {result.attrs['matched']}", quiet=quiet)
-    if not quiet:
-        print(f"\n{verdict(result)}")
+    texts = paragraphs(result)
+    if any(map(is_marked, [printed, *texts])):
+        texts.append(BEYOND_BOUNDS)
+    for words in texts:
+        print_prose(as_typed(words), quiet=quiet)
+    say_written(*outputs, quiet=quiet)
 
 
 def _pairs(
@@ -160,7 +194,7 @@ def _frame(result: "xr.Dataset") -> "pd.DataFrame":
 def _for_reading(frame: "pd.DataFrame") -> "pd.DataFrame":
     import pandas as pd
 
-    from artiphys_cli.terminal import interval_text, p_text
+    from artiphys_cli.terminal import correlation_text, interval_text, p_text
 
     intervals = zip(frame["ci_lower"], frame["ci_upper"], strict=True)
     units = zip(frame["n_units_model"], frame["n_units_brain"], strict=True)
@@ -169,10 +203,10 @@ def _for_reading(frame: "pd.DataFrame") -> "pd.DataFrame":
             "layer": frame["layer"].astype(str),
             "area": frame["area"].astype(str),
             "position": [str(label) for label in frame["position"]],
-            "layer r_s": frame["spearman_model"],
-            "area r_s": frame["spearman_brain"],
-            "difference": frame["difference"],
-            "interval": [interval_text(*bounds) for bounds in intervals],
+            "layer r_s": frame["spearman_model"].map(correlation_text),
+            "area r_s": frame["spearman_brain"].map(correlation_text),
+            "difference": [correlation_text(value, limit=2) for value in frame["difference"]],
+            "interval": [interval_text(*bounds, limit=2) for bounds in intervals],
             "p": frame["p_value"].map(p_text),
             "units": [f"{int(m)}, {int(b)}" for m, b in units],
         }

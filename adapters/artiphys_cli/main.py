@@ -93,7 +93,12 @@ def _one_line_warnings() -> Iterator[None]:
 
     def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
         told = as_typed(" ".join(str(message).split()))
-        print(f"artiphys: warning: {told}", file=sys.stderr)
+        line = f"artiphys: warning: {told}"
+        if sys.stderr.isatty():  # in a file it stays one line, to be searched for
+            from artiphys_cli.terminal import wrapped
+
+            line = wrapped(line, sys.stderr)
+        print(line, file=sys.stderr)
 
     with warnings.catch_warnings():
         warnings.showwarning = show

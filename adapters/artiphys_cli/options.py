@@ -20,6 +20,7 @@ __all__ = [
     "Fractions",
     "Level",
     "Number",
+    "Overwrite",
     "Quiet",
     "Resamples",
     "Seed",
@@ -127,6 +128,7 @@ Resamples = Annotated[int, Parameter(metavar="N", help="bootstrap resamples")]
 Level = Annotated[float, Parameter(metavar="SHARE", help="coverage of the intervals")]
 Seed = Annotated[int, Parameter(metavar="N", converter=_seeds, help="of all that is random")]
 Flag = Annotated[bool, Parameter(show_default=False)]
+Overwrite = Annotated[Flag, Parameter(help="replace what is there already")]
 Quiet = Annotated[Flag, Parameter(help="no progress bars, no tables")]
 
 

@@ -57,7 +57,10 @@ def parsed(argv: Sequence[str]) -> Callable[[], None] | None:
     call = partial(function, *bound.args, **bound.kwargs)
     if not isinstance(getattr(function, "__self__", None), App):
         return call
-    call()  # what cyclopts does itself: help, or the version
+    try:
+        call()  # what cyclopts does itself: help, or the version
+    except SystemExit as error:  # how rich, which prints the help, ends where nobody reads on
+        raise BrokenPipeError from error
     if function == grammar.help_print:
         _print_examples(grammar[argv[0]] if argv[0] in COMMANDS else grammar)
     return None

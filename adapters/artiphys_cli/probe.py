@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from artiphys_cli.options import Count, Device, Folder, Fraction, Fractions, Quiet, Words
+from artiphys_cli.options import Count, Device, Folder, Fraction, Fractions, Overwrite, Quiet, Words
 
 __all__ = ["probe"]
 
@@ -29,6 +29,7 @@ def probe(
     device: Device = "auto",
     seed: Count = 0,
     out: Annotated[Path, Parameter(metavar="FILE")],
+    overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
     """Measure what a network's units answer to shifted photographs.
@@ -66,8 +67,10 @@ def probe(
     $ artiphys probe --model nets.py:small --images photographs/ --out small.nc
     """
     import artiphys_torch
-    from artiphys_cli.terminal import print_table, say
+    from artiphys_cli.outputs import check_new
+    from artiphys_cli.terminal import print_table, say, say_written
 
+    check_new([out], overwrite=overwrite)
     areas = None if layers is None else _by_area(layers)
     photographs = artiphys_torch.as_photographs(images, n_images=n_images, seed=seed)
     network = artiphys_torch.load_network(model, weights, seed=seed)
@@ -93,8 +96,9 @@ def probe(
     )
     if (frame["area"] == frame["layer"]).all():  # the names of modules are long
         frame = frame.drop(columns="area")
-    print_table(frame, quiet=quiet)
-    say(f"{len(photographs)} images ({photographs.origin}) -> {out}", quiet=quiet)
+    print_table(frame, quiet=quiet, names=("area", "layer"))
+    say(f"{len(photographs)} images ({photographs.origin})", quiet=quiet)
+    say_written(out, quiet=quiet)
 
 
 def _by_area(names: Sequence[str]) -> dict[str, str]:

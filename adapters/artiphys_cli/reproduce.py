@@ -1,5 +1,6 @@
 """``artiphys reproduce``: the paper's Table 1, figures and theory, beside its own numbers."""
 
+import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -8,11 +9,22 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from artiphys_cli.options import Count, Device, Folder, Level, Quiet, Resamples, Seed, Words
+from artiphys_cli.options import (
+    Count,
+    Device,
+    Folder,
+    Level,
+    Overwrite,
+    Quiet,
+    Resamples,
+    Seed,
+    Words,
+)
 
 __all__ = ["reproduce"]
 
 NAMED = ("untrained", "imagenet")  # weights that are no files
+FIGURES = "figure[1-4]*.p[nd][gf]"  # of ours, by whatever weights they are
 
 
 def reproduce(
@@ -26,6 +38,7 @@ def reproduce(
     n_resamples: Resamples = 10_000,
     level: Level = 0.95,
     seed: Seed = 0,
+    overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
     """Measure the paper's Table 1 and figures.
@@ -52,15 +65,22 @@ def reproduce(
     $ artiphys reproduce --n-images 12 --weights untrained --out results/
     $ artiphys reproduce --images photographs/ --weights untrained mine.pth
     """
+    import artiphys_torch  # noqa: F401  it names the extra, if that is missing
     from artiphys.atomic_files import written_together
     from artiphys.correlations.spearman import check_resampling
     from artiphys.responses.storage import save_responses
+    from artiphys_cli.outputs import check_new
     from artiphys_cli.pospisil_bair_2019 import figures, reproduction, tables
-    from artiphys_cli.terminal import say, write_csv, write_figure
+    from artiphys_cli.terminal import print_prose, say, write_csv, write_figure
 
     check_resampling(n_resamples, level)
     photographs = reproduction.enough_photographs(images, n_images=n_images, seed=seed)
     networks = _networks(weights, seed)
+    names = [*(f"{name}.csv" for name in tables.TABLES), *(f"responses-{n}.nc" for n in networks)]
+    check_new(
+        [*(out / name for name in names), *sorted(out.glob(FIGURES))],
+        overwrite=overwrite,
+    )
     done = {}
     with written_together(out) as folder:  # found to be writable before the work
         for name, model in networks.items():
@@ -87,9 +107,10 @@ def reproduce(
                 write_figure(figure, folder / f"{name}.{suffix}")
         for name, result in done.items():
             save_responses(result.responses, folder / f"responses-{name}.nc")
+        written = sorted(path.name for path in folder.iterdir())
     if not quiet:
         tables.print_tables(measured)
-    say(f"\nwritten to {out}/", quiet=quiet)
+        print_prose(f"wrote {len(written)} files to {out}/: {', '.join(written)}", to=sys.stderr)
 
 
 def _networks(weights: Sequence[str] | None, seed: int) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from artiphys_cli.options import (
     Folder,
     Level,
+    Overwrite,
     Quiet,
     Resamples,
     Seed,
@@ -48,6 +49,7 @@ def signature(
     seed: Seed = 0,
     out: Folder | None = None,
     table: Annotated[Path | None, Parameter(metavar="FILE")] = None,
+    overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
     """Measure how invariance goes with dynamic range, from files of responses.
@@ -71,7 +73,7 @@ def signature(
         what is held constant: numbers along the units, or mean_response, signal_to_noise,
         n_repeats
     out
-        write signature.csv and the figures here
+        write a table and a figure of each file here: signature-NAME.csv and .png
     table
         write a row for each unit and position here, with what is measured of it: .csv
 
@@ -84,13 +86,28 @@ def signature(
 
     from artiphys.atomic_files import written_together, written_whole
     from artiphys.responses.storage import open_responses
-    from artiphys.signatures.report import verdict
+    from artiphys.signatures import signature as signatures
+    from artiphys.signatures.printed import BEYOND_BOUNDS, is_marked
+    from artiphys.signatures.report import paragraphs, reference_named
     from artiphys.signatures.unit_table import unit_table
-    from artiphys_cli.terminal import correlation_frame, print_table, say, write_csv, write_figure
+    from artiphys_cli.outputs import check_new
+    from artiphys_cli.terminal import (
+        correlation_frame,
+        print_prose,
+        print_table,
+        say,
+        say_written,
+        write_csv,
+        write_figure,
+    )
 
-    names = _names(files)
-    _check_table(table, out)
-    frames, units, verdicts = [], [], []
+    names = [f"signature-{name}" for name in _names(files)]
+    kinds = () if out is None else ("csv", "png")
+    outputs = [Path(out or "", f"{name}.{kind}") for name in names for kind in kinds]
+    _check_table(table, outputs)
+    check_new([*outputs, *([] if table is None else [table])], overwrite=overwrite)
+    frames, units, verdicts, references = [], [], [], []
+    drawn = set()
     with (
         nullcontext() if out is None else written_together(out) as folder,
         nullcontext() if table is None else written_whole(table) as units_file,
@@ -101,38 +118,59 @@ def signature(
                 "reference": _label(reference, responses["position"].values.tolist()),
                 "noise": None if noise == "none" else noise,
             }
-            result = _signature_of_file(
-                path,
-                responses,
-                by=by,
-                **how,
-                resample=resample,
-                covariates=covariates,
-                n_resamples=n_resamples,
-                level=level,
-                rng=seed,
-            )
+            with _told_of(path):
+                result = signatures.signature(
+                    responses,
+                    by=by,
+                    **how,
+                    resample=resample,
+                    covariates=covariates,
+                    n_resamples=n_resamples,
+                    level=level,
+                    rng=seed,
+                )
+                if table is not None:
+                    units.append(unit_table(responses, by=by, **how).assign(file=str(path)))
             frames.append(correlation_frame(result).assign(file=str(path)))
-            if units_file is not None:
-                units.append(unit_table(responses, by=by, **how).assign(file=str(path)))
-            if "trial" in responses.dims:
-                verdicts.append(verdict(result))
+            verdicts.append(paragraphs(result))
+            references.append(reference_named(result))
+            if folder is not None:
+                write_csv(frames[-1], folder / f"{name}.csv")
             if folder is not None and result.sizes[by] > MAX_PANELS:
                 why = f"{result.sizes[by]} groups are too many to be read, at most {MAX_PANELS}"
                 say(f"{path}: no figure: {why}", quiet=quiet)
             elif folder is not None:
-                write_figure(_figure(responses, result, how), folder / f"signature-{name}.png")
-        frame = pd.concat(frames, ignore_index=True)
-        if folder is not None:
-            write_csv(frame, folder / "signature.csv")
+                write_figure(_figure(responses, result, how), folder / f"{name}.png")
+                drawn.add(name)
         if units_file is not None:
             pd.concat(units, ignore_index=True).to_csv(units_file, index=False)
-    where = "add --out DIR for all" if out is None else f"all are in {out}/signature.csv"
-    print_table(_for_reading(frame, by, several=len(files) > 1), quiet=quiet, whole=where)
-    if len(frame) <= MAX_VERDICTS:  # more prose than that nobody reads; the table has the numbers
-        for words in verdicts:
-            if not quiet:
-                print(f"\n{as_typed(words)}")
+    # Positions as texts: a file's whole numbers would become fractions beside another's.
+    frame = pd.concat(
+        [each.assign(position=each["position"].map(str)) for each in frames], ignore_index=True
+    )
+    where = "add --out DIR for all" if out is None else f"all are in {out}/{names[0]}.csv"
+    if out is not None and len(files) > 1:
+        where = f"all are in {out}/signature-*.csv"
+    printed = print_table(
+        _for_reading(frame, by, several=len(files) > 1),
+        quiet=quiet,
+        whole=where,
+        names=("file", by),
+        drop=("units", "p"),
+        right=("r_s", "units"),
+    )
+    # More prose than that nobody reads; the table has the numbers.
+    if len(frame) > MAX_VERDICTS:
+        verdicts = [[reference] for reference in references]
+    texts: list[str] = []
+    for path, said in zip(files, verdicts, strict=True):
+        texts += [f"{path}:", *said] if len(files) > 1 else said
+    if any(map(is_marked, [printed, *texts])):
+        texts.append(BEYOND_BOUNDS)
+    for words in texts:
+        print_prose(as_typed(words), quiet=quiet)
+    written = [path for path in outputs if path.stem in drawn or path.suffix == ".csv"]
+    say_written(*written, *([] if table is None else [table]), quiet=quiet)
 
 
 def _names(files: Sequence[Path]) -> list[str]:
@@ -156,13 +194,13 @@ def _names(files: Sequence[Path]) -> list[str]:
     return names
 
 
-def _check_table(table: Path | None, out: Path | None) -> None:
+def _check_table(table: Path | None, outputs: Sequence[Path]) -> None:
     from artiphys.errors import InputError
 
     if table is None:
         return
     with_suffix(table, ".csv")
-    if out is not None and table.absolute() == (out / "signature.csv").absolute():
+    if table.resolve() in [path.resolve() for path in outputs]:
         msg = f"{table}: --out writes its own table there; give --table another name"
         raise InputError(msg)
 
@@ -174,21 +212,20 @@ def _label(text: str | None, labels: list[Any]) -> Any:
     return position_label(text, labels, where="the positions; --reference may be")
 
 
-def _signature_of_file(path: Path, responses: "xr.DataArray", **arguments: Any) -> "xr.Dataset":
-    """Return the signature; its warnings and errors say of which file they are."""
+@contextmanager
+def _told_of(path: Path) -> Iterator[None]:
+    """Let warnings and errors say of which file they are, each of them once."""
     from artiphys.errors import InputError
-    from artiphys.signatures.signature import signature
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            result = signature(responses, **arguments)
+            yield
         except InputError as error:
             msg = f"{path}: {error}"
             raise InputError(msg) from error
-    for warning in caught:
-        warnings.warn(f"{path}: {warning.message}", warning.category, stacklevel=2)
-    return result
+    for text, category in dict.fromkeys((str(each.message), each.category) for each in caught):
+        warnings.warn(f"{path}: {text}", category, stacklevel=3)
 
 
 def _figure(responses: "xr.DataArray", result: "xr.Dataset", how: dict[str, Any]) -> "Figure":
@@ -204,17 +241,17 @@ def _figure(responses: "xr.DataArray", result: "xr.Dataset", how: dict[str, Any]
 def _for_reading(frame: "pd.DataFrame", by: str, *, several: bool) -> "pd.DataFrame":
     import pandas as pd
 
-    from artiphys_cli.terminal import interval_text, p_text
+    from artiphys_cli.terminal import correlation_text, interval_text, p_text, units_texts
 
     intervals = zip(frame["ci_lower"], frame["ci_upper"], strict=True)
     table = pd.DataFrame(
         {
-            by: frame[by],
-            "position": [str(label) for label in frame["position"]],
-            "r_s": frame["spearman"],
+            by: frame[by].astype(str),
+            "position": frame["position"],
+            "r_s": frame["spearman"].map(correlation_text),
             "interval": [interval_text(*bounds) for bounds in intervals],
             "p": frame["p_value"].map(p_text),
-            "units": frame["n_units"],
+            "units": units_texts(frame),
         }
     )
     if several:

@@ -75,7 +75,7 @@ def simulate(
         msg = f"--repeats takes one number, or the fewest and the most; got {list(repeats)}"
         raise InputError(msg)
     with_known_suffix(out)
-    if truth is not None and with_suffix(truth, ".nc").absolute() == out.absolute():
+    if truth is not None and with_suffix(truth, ".nc").resolve() == out.resolve():
         msg = f"{truth}: --truth and --out must be different files"
         raise InputError(msg)
     simulated = simulate_responses(

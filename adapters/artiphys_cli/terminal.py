@@ -1,32 +1,48 @@
 """What the commands print and write: readable tables, and files that are whole or not there."""
 
+import re
+import shutil
 import sys
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 import pandas as pd
+import tabulate
 import xarray as xr
-from tabulate import tabulate
 
 from artiphys.atomic_files import written_whole
+from artiphys.signatures.printed import correlation_text, number_text, p_text
+from artiphys.signatures.report import LEFT_OUT
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
     "correlation_frame",
+    "correlation_text",
     "interval_text",
     "number_text",
     "p_text",
+    "print_prose",
     "print_table",
     "say",
+    "say_written",
+    "units_texts",
+    "wrapped",
     "write_csv",
     "write_figure",
 ]
 
 MAX_ROWS = 60  # of a table on the terminal
 ENDS = 10  # rows shown at either end of a longer one
+PIPE_WIDTH = 80
+# Where no line may end: p = 0.04, > 1*, 95 %.
+UNBROKEN = re.compile(r"(?<=\bp) (?=[<=])|(?<=[<>=]) (?=[-\d])|(?<=\d) (?=%)")
+tabulate.MIN_PADDING = 0  # or columns are two wider than their heads
+SHORTEST = 10  # of a name that is shortened in the middle
 
 
 def correlation_frame(result: xr.Dataset) -> pd.DataFrame:
@@ -39,55 +55,155 @@ def correlation_frame(result: xr.Dataset) -> pd.DataFrame:
     return frame[[*first, *(name for name in frame.columns if name not in first)]]
 
 
-def print_table(frame: pd.DataFrame, *, quiet: bool = False, whole: str = "") -> None:
-    """Print a table on the terminal; nothing when `quiet`.
+def print_table(
+    frame: pd.DataFrame,
+    *,
+    quiet: bool = False,
+    whole: str = "",
+    names: Sequence[str] = (),
+    drop: Sequence[str] = (),
+    right: Sequence[str] = (),
+) -> str:
+    """Print a table that fits the terminal, and return its text; nothing when `quiet`.
 
     Of a long one the first and the last rows, and `whole`, where the others are.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+    quiet : bool
+    whole : str
+        Where all of it is; without it every row is printed.
+    names : sequence of str
+        Columns of names, which are shortened in the middle to fit.
+    drop : sequence of str
+        Columns to leave out, the first first, where that is not enough.
+    right : sequence of str
+        Columns of numbers that are texts already, to be aligned as numbers are.
     """
     if quiet:
-        return
-    if whole and len(frame) > MAX_ROWS:
-        n_left_out = len(frame) - 2 * ENDS
-        _print_rows(pd.concat([frame.iloc[:ENDS], frame.iloc[-ENDS:]]), break_at=ENDS)
-        print(f"\n{n_left_out} of {len(frame)} rows are not shown; {whole}")
-    else:
-        _print_rows(frame)
+        return ""
+    text, right = _texts(frame), [*frame.select_dtypes("number").columns, *right]
+    long = bool(whole) and len(frame) > MAX_ROWS
+    if long:
+        gap = pd.DataFrame([["..."] * len(text.columns)], columns=text.columns)
+        text = pd.concat([text.iloc[:ENDS], gap, text.iloc[-ENDS:]])
+    text, dropped = _fitted(text, names, drop)
+    # Without numparse: tabulate would round texts that look like numbers, position labels say.
+    sides = ["right" if name in right else "left" for name in text.columns]
+    lines = [
+        tabulate.tabulate(
+            text, headers="keys", showindex=False, disable_numparse=True, colalign=sides
+        )
+    ]
+    if dropped:
+        lines.append(f"not shown, for want of room: {', '.join(dropped)}; {whole}")
+    if long:
+        lines.append(f"{len(frame) - 2 * ENDS} of {len(frame)} rows are not shown; {whole}")
+    print("\n\n".join(lines))
+    return lines[0]
 
 
-def _print_rows(frame: pd.DataFrame, *, break_at: int | None = None) -> None:
-    numbers = frame.select_dtypes("number").columns
+def _texts(frame: pd.DataFrame) -> pd.DataFrame:
     text = frame.copy().astype(object)
     for name in frame.select_dtypes("floating"):
         text[name] = [number_text(value) for value in frame[name]]
-    # Without numparse: tabulate would round texts that look like numbers, position labels say.
-    sides = ["right" if name in numbers else "left" for name in frame.columns]
-    if break_at is not None:
-        gap = pd.DataFrame([["..."] * len(text.columns)], columns=text.columns)
-        text = pd.concat([text.iloc[:break_at], gap, text.iloc[break_at:]])
-    print(tabulate(text, headers="keys", showindex=False, disable_numparse=True, colalign=sides))
+    return text.astype(str)
 
 
-def p_text(p_value: float) -> str:
-    """Return a p-value as a paper prints it."""
-    if np.isnan(p_value):
-        return "-"
-    return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
+def _fitted(
+    text: pd.DataFrame, names: Sequence[str], drop: Sequence[str]
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return a table no wider than the terminal, if that can be, and the columns it lost."""
+    dropped: list[str] = []
+    while True:
+        fitted = _shortened(text, [name for name in names if name in text])
+        left = [name for name in drop if name in text]
+        if _width(fitted) <= _columns(sys.stdout) or not left:
+            return fitted, dropped
+        text = text.drop(columns=left[0])
+        dropped.append(left[0])
 
 
-def number_text(value: float) -> str:
-    """Return a correlation as ``0.61``."""
-    return "-" if np.isnan(value) else f"{value:.2f}"
+def _shortened(text: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Return the table with its widest names shortened, as long as it is too wide.
+
+    Names that differ stay different: such a column is left wider.
+    """
+    text, whole, names = text.copy(), text, list(names)
+    while names and _width(text) > _columns(sys.stdout):
+        widest = max(names, key=lambda name: _column_width(text, name))
+        width = _column_width(text, widest) - 1
+        shorter = whole[widest].map(lambda word, width=width: _middle_out(word, width))
+        if width < max(SHORTEST, len(widest)) or shorter.nunique() < whole[widest].nunique():
+            names.remove(widest)
+        else:
+            text[widest] = shorter
+    return text
 
 
-def interval_text(lower: float, upper: float) -> str:
+def _middle_out(word: str, width: int) -> str:
+    """Return ``features...expand3x3``: more of the end, where names of layers differ."""
+    if len(word) <= width:
+        return word
+    start = (width - 3) // 3
+    return f"{word[:start]}...{word[len(word) - (width - 3 - start) :]}"
+
+
+def _width(text: pd.DataFrame) -> int:
+    return sum(_column_width(text, name) for name in text) + 2 * (len(text.columns) - 1)
+
+
+def _column_width(text: pd.DataFrame, name: str) -> int:
+    return max(len(name), *map(len, text[name])) if len(text) else len(name)
+
+
+def _columns(stream: TextIO) -> int:
+    """Return the width of a terminal; of a pipe or a file 80."""
+    return shutil.get_terminal_size().columns if stream.isatty() else PIPE_WIDTH
+
+
+def print_prose(text: str, *, quiet: bool = False, to: TextIO | None = None) -> None:
+    """Print a paragraph after an empty line, wrapped at words; nothing when `quiet`."""
+    stream = to or sys.stdout
+    if not quiet:
+        print(f"\n{wrapped(text, stream)}", file=stream)
+
+
+def wrapped(text: str, stream: TextIO) -> str:
+    """Return text with its lines wrapped at words to the width of a terminal, of a pipe 80."""
+    width = _columns(stream)
+    lines = [
+        textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
+        for line in UNBROKEN.sub("\0", text).split("\n")
+    ]
+    return "\n".join(lines).replace("\0", " ")
+
+
+def units_texts(frame: pd.DataFrame) -> list[str]:
+    """Return ``23 of 58`` for each row of rank correlations, or ``58`` where they are all."""
+    n_out = frame[[name for name in LEFT_OUT if name in frame]].sum(axis=1)
+    pairs = zip(frame["n_units"].astype(int), n_out.astype(int), strict=True)
+    return [f"{n} of {n + out}" if out else str(n) for n, out in pairs]
+
+
+def interval_text(lower: float, upper: float, *, limit: int = 1) -> str:
     """Return an interval as ``[0.61, 0.74]``."""
-    return "-" if np.isnan(lower) else f"[{number_text(lower)}, {number_text(upper)}]"
+    if np.isnan(lower):
+        return "-"
+    return f"[{correlation_text(lower, limit=limit)}, {correlation_text(upper, limit=limit)}]"
 
 
 def say(line: str, *, quiet: bool = False) -> None:
     """Print a line that is not a result, so that results can be piped on; nothing when `quiet`."""
     if not quiet:
         print(line, file=sys.stderr)
+
+
+def say_written(*paths: Path, quiet: bool = False) -> None:
+    """Say what was written, one line a file; nothing when `quiet`."""
+    for path in paths:
+        say(f"wrote {path}", quiet=quiet)
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:

@@ -8,7 +8,9 @@ try:
     if importlib.util.find_spec("pynwb") is None:  # loaded where it is first needed, for it is slow
         raise ModuleNotFoundError(name="pynwb")
 except ImportError as error:
-    msg = f"{error.name} is needed to read NWB files: pip install 'artiphys[nwb]'"
+    from artiphys.errors import to_install
+
+    msg = f"{error.name} is needed to read NWB files: {to_install('nwb')}"
     raise ImportError(msg, name=error.name) from error
 
 from artiphys_nwb.describing import describe_nwb

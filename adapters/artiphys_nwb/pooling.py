@@ -16,8 +16,6 @@ from artiphys_nwb.sessions.units import UNKNOWN
 __all__ = ["Join", "check_different", "grid", "pooled"]
 
 Join = Literal["exact", "outer"]
-# Joined by "outer", an array emptier than this is said to be.
-HALF_EMPTY = 0.5
 
 
 def check_different(sessions: list[Counts]) -> list[tuple[type[RecordingWarning], str]]:

@@ -7,7 +7,9 @@ try:
     import torch  # noqa: F401
     import torchvision  # noqa: F401
 except ImportError as error:
-    _msg = f"artiphys_torch needs {error.name}: pip install 'artiphys[torch]'"
+    from artiphys.errors import to_install as _to_install
+
+    _msg = f"artiphys_torch needs {error.name}: {_to_install('torch')}"
     raise ImportError(_msg, name=error.name) from error
 
 from artiphys_torch.networks.caffe_alexnet import CaffeAlexNet, load_caffe_alexnet

@@ -14,7 +14,7 @@ from artiphys.comparison.sides import Sides, checked_sides, shared_images
 from artiphys.correlations.difference import Difference, difference_of
 from artiphys.errors import ArtiphysWarning, InputError
 from artiphys.signatures.groups import checked_resample, groups_of, q_values
-from artiphys.signatures.request import SESSION
+from artiphys.signatures.request import check_sessions
 from artiphys.signatures.shortfalls import why_no_estimate
 from artiphys.signatures.split_halves import MIN_UNITS
 
@@ -185,9 +185,8 @@ def _checked_resample(resample: Sequence[str], sides: Sides) -> tuple[str, ...]:
             f"to resample {given[0]}s the recording must have trials and be matched; resample unit"
         )
         raise InputError(msg)
-    if "session" in given and SESSION not in sides.brain.coords:
-        msg = f"resample=('session', 'unit') needs the coordinate {SESSION!r} along 'unit'"
-        raise InputError(msg)
+    if "session" in given:
+        check_sessions(sides.brain)
     return given
 
 
@@ -280,7 +279,8 @@ def _warn_of_too_little(
             lacking = [one.relation for one in shown if np.isnan(one.relation.spearman)]
             if lacking:
                 worst = min(lacking, key=lambda relation: relation.n_units)
-                why_not = why_no_estimate(worst.n_units, MIN_UNITS, worst.n_sessions)
+                tested = bool(np.isfinite(worst.p_value))
+                why_not = why_no_estimate(worst.n_units, MIN_UNITS, worst.n_sessions, tested=tested)
                 told.append(f"{kind} {group} ({why_not})")
     if told:
         n_lacking = int(np.isnan(result["difference"]).sum())

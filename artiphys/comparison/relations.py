@@ -12,7 +12,7 @@ from artiphys.estimators.measurement import measurement_of
 from artiphys.estimators.moments import variance_and_correlation
 from artiphys.estimators.signal_moments import MAX_NOISE_ERROR
 from artiphys.signatures.relation import Relation, relation_from
-from artiphys.signatures.request import SESSION
+from artiphys.signatures.request import SESSION_COORD
 from artiphys.signatures.split_halves import (
     MIN_UNITS,
     Halves,
@@ -46,7 +46,7 @@ def of_area(recorded: xr.DataArray, sides: Sides, resample: tuple[str, ...]) -> 
     units = split_units(
         measurement_of(recorded, None, "split"),
         each_image="image" in resample,
-        sessions=recorded[SESSION].values if "session" in resample else None,
+        sessions=recorded[SESSION_COORD].values if "session" in resample else None,
     )
     return [
         Shown(relation_of(units, p, level=0.95), as_it_is.naive)

@@ -162,6 +162,7 @@ def without_dims(responses: xr.DataArray, *dims: str) -> xr.DataArray:
 
 
 def _check_noise(noise: Any) -> None:
-    if noise not in (None, "auto", "corrected", "split"):
+    choice = isinstance(noise, str) and noise in ("auto", "corrected", "split")
+    if noise is not None and not choice:
         msg = f"noise must be None, 'auto', 'corrected' or 'split'; got {noise!r}"
         raise InputError(msg)

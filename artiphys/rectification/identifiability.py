@@ -26,7 +26,7 @@ __all__ = [
     "warn_of_one_mu_over_sigma",
 ]
 
-MIN_UNITS = 3
+MIN_DISTINCT = 3
 # Ratio of an interval's ends beyond which the fit warns.
 WIDE_INTERVAL = 2.0
 # Standard deviation of mu/sigma over units below which they count as one value.
@@ -54,10 +54,10 @@ def usable_units(variance: np.ndarray, correlation: np.ndarray) -> np.ndarray:
         msg = f"{n_beyond} units left out: their invariance is ±1 or beyond"
         warnings.warn(msg, ArtiphysWarning, stacklevel=3)
     used = measured & ~beyond
-    if used.sum() < MIN_UNITS:
+    if used.sum() < MIN_DISTINCT:
         msg = (
             f"the model cannot be identified by {int(used.sum())} units: 2 have as many numbers as "
-            f"rho, sigma and a mu/sigma each, and fit as well whatever they are; {MIN_UNITS} at "
+            f"rho, sigma and a mu/sigma each, and fit as well whatever they are; {MIN_DISTINCT} at "
             f"least are needed with a variance above 0 and a correlation within (-1, 1); "
             f"{variance.size} were given"
         )
@@ -75,10 +75,10 @@ def require_relation(variance: np.ndarray, correlation: np.ndarray) -> None:
             )
             raise InputError(msg)
     n_distinct = len(np.unique(np.column_stack([variance, correlation]), axis=0))
-    if n_distinct < MIN_UNITS:
+    if n_distinct < MIN_DISTINCT:
         msg = (
             f"the model cannot be identified by {n_distinct} distinct units, repeated to "
-            f"{variance.size}; {MIN_UNITS} at least that differ are needed"
+            f"{variance.size}; {MIN_DISTINCT} at least that differ are needed"
         )
         raise InputError(msg)
     if (correlation <= 0).all():

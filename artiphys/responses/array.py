@@ -48,7 +48,7 @@ def response_array(
     reference : str or number
         Label of the reference position.
     provenance : str
-        JSON, as :func:`artiphys.provenance.provenance` makes it.
+        JSON, as :func:`artiphys.responses.provenance.provenance` makes it.
     shift : sequence of float, (position), optional
         Displacement as a fraction of the receptive field.
     unit_coords : mapping, optional

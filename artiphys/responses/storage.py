@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from artiphys.atomic_files import written_whole
-from artiphys.errors import InputError
+from artiphys.errors import InputError, to_install
 from artiphys.responses.schema import DIMS, is_text, validate
 
 __all__ = ["open_responses", "save_responses", "with_known_suffix", "write_netcdf"]
@@ -134,7 +134,7 @@ def write_netcdf(dataset: xr.Dataset, path: Path) -> None:
     Raises
     ------
     OSError
-        With the reason why not, which :func:`artiphys.files.written_whole` puts into words.
+        With the reason why not, which :func:`artiphys.atomic_files.written_whole` puts into words.
     """
     kept = {"zlib": True, "complevel": 1, "shuffle": True, "fletcher32": True}
     encoding = {"response": kept} if "response" in dataset else {}
@@ -263,5 +263,5 @@ def _require(module: str, purpose: str) -> None:
     try:
         __import__(module)
     except ImportError as error:
-        msg = f"{module} is needed {purpose}: pip install 'artiphys[dask]'"
+        msg = f"{module} is needed {purpose}: {to_install('dask')}"
         raise ImportError(msg) from error

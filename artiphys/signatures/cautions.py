@@ -104,5 +104,5 @@ def images_share(means: np.ndarray) -> float:
     if vary.sum() < 2:
         return 0.0
     by_images = ((m4[vary] / m2[vary] ** 2 - 1) / n[vary]).mean()
-    spread = np.log(m2[vary]).var(ddof=1)
-    return float(min(by_images / spread, 1.0)) if spread > 0 else 1.0
+    among_units = np.log(m2[vary]).var(ddof=1)
+    return float(min(by_images / among_units, 1.0)) if among_units > 0 else 1.0

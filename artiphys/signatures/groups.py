@@ -52,7 +52,7 @@ def has_group(responses: xr.DataArray, by: str) -> np.ndarray:
 def groups_of(responses: xr.DataArray, by: str, *, argument: str = "by") -> dict[Any, xr.DataArray]:
     """Return the responses of each group, under its name; raises as :func:`group_names`."""
     names, values = group_names(responses, by, argument=argument), responses[by].values
-    return {name: responses.isel(unit=np.flatnonzero(values == name)) for name in names.tolist()}
+    return {name: responses.isel(unit=np.flatnonzero(values == name)) for name in names}
 
 
 def checked_resample(resample: Any) -> tuple[str, ...]:

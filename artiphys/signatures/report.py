@@ -1,12 +1,23 @@
 """A signature in words."""
 
+import re
+from collections.abc import Sequence
+
 import numpy as np
 import xarray as xr
 
 from artiphys.errors import InputError, counted, listed
+from artiphys.signatures.printed import (
+    BEYOND_BOUNDS,
+    correlation_text,
+    is_marked,
+    number_text,
+    p_text,
+    p_words,
+)
 from artiphys.signatures.shortfalls import MIN_SESSIONS, why_no_estimate
 
-__all__ = ["verdict"]
+__all__ = ["LEFT_OUT", "paragraphs", "reference_named", "verdict"]
 
 ALPHA = 0.05
 LEFT_OUT = {
@@ -17,6 +28,9 @@ LEFT_OUT = {
     "n_undefined": "undefined ({undefined})",
     "n_without_covariate": "without {covariates}",
 }
+# Where one caution ends and the next begins, and the numbers in which those of two cells differ.
+NEXT_CAUTION = re.compile(r"; (?=few images|few units|noisy \(|of \d+ units)")
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
 def verdict(result: xr.Dataset) -> str:
@@ -27,7 +41,9 @@ def verdict(result: xr.Dataset) -> str:
     left out and why. A relation is said to be found where the false discovery rate over all groups
     and positions is below 0.05; the p-value and the interval are of one test by itself. Of a
     comparison each says whether layer and area differ, by how much, and what they
-    would have seemed to do as measured.
+    would have seemed to do as measured. Cautions that several paragraphs share follow them, once;
+    then the reference position. A correlation beyond ±1, which the correction for noise can give,
+    is told as a bound; `result` has the number.
 
     Parameters
     ----------
@@ -49,10 +65,16 @@ def verdict(result: xr.Dataset) -> str:
     >>> from artiphys.simulation import simulate_responses
     >>> responses, truth = simulate_responses(relation="none", n_units=40, rng=0)
     >>> print(verdict(signature(responses)).splitlines()[0])
-    simulated, position 1: no relation was found (p = 0.25, false discovery rate 0.25).
+    simulated, position 1: no relation was found (p = 0.248, false discovery rate 0.248).
     """
+    texts = paragraphs(result)
+    return "\n\n".join([*texts, BEYOND_BOUNDS] if any(map(is_marked, texts)) else texts)
+
+
+def paragraphs(result: xr.Dataset) -> list[str]:
+    """Return the paragraphs of :func:`verdict`, less the last, of what a mark means."""
     if "difference" in result:
-        return _of_comparison(result)
+        return [*_of_comparison(result), reference_named(result)]
     missing = {"spearman", "interval", "p_value", "q_value", "n_units"} - set(result)
     if missing:
         msg = (
@@ -62,19 +84,60 @@ def verdict(result: xr.Dataset) -> str:
         raise InputError(msg)
     by = next(str(dim) for dim in result["spearman"].dims if dim != "position")
     n_tests = int(result["p_value"].notnull().sum())
-    return "\n\n".join(
-        _paragraph(
-            result.sel({by: group, "position": position}), f"{group}, position {position}", n_tests
-        )
+    cells = {
+        f"{group}, position {position}": result.sel({by: group, "position": position})
         for group in result[by].values.tolist()
         for position in result["position"].values.tolist()
-    )
+    }
+    own, shared = _cautions(cells)
+    texts = [_paragraph(cell, where, n_tests, own[where]) for where, cell in cells.items()]
+    return [*texts, *shared, reference_named(result)]
 
 
-def _paragraph(cell: xr.Dataset, where: str, n_tests: int) -> str:
+def reference_named(result: xr.Dataset) -> str:
+    """Return one line that names the reference position, or those of a network and a recording."""
+    attrs = result.attrs
+    if "difference" in result:
+        model, brain = attrs.get("reference_model", "-"), attrs.get("reference_brain", "-")
+        return f"Reference positions: {model} of the network, {brain} of the recording."
+    if attrs.get("reference") == "best":
+        return "Reference position: each unit's own best, chosen on trials of its own."
+    return f"Reference position: {attrs.get('reference', '-')}."
+
+
+def _cautions(cells: dict[str, xr.Dataset]) -> tuple[dict[str, list[str]], list[str]]:
+    """Return the cautions of each cell alone, and paragraphs of those that several share."""
+    found: dict[str, dict[str, str]] = {}
+    for where, cell in cells.items():
+        whole = str(cell["caution"].item()) if "caution" in cell else ""
+        for text in NEXT_CAUTION.split(whole) if whole else []:
+            found.setdefault(NUMBER.sub("#", text), {})[where] = text
+    own: dict[str, list[str]] = {where: [] for where in cells}
+    shared = []
+    for texts in found.values():
+        if len(texts) == 1:
+            ((where, text),) = texts.items()
+            own[where].append(text)
+        else:
+            everywhere = len(texts) == len(cells)
+            places = "all of these" if everywhere else listed(texts, "cells", last="and")
+            shared.append(f"Caution, {places}: {_as_one(list(texts.values()))}.")
+    return own, shared
+
+
+def _as_one(texts: Sequence[str]) -> str:
+    """Return texts that differ in numbers alone as one, with ``0.31 to 0.35`` where they differ."""
+    numbers = [
+        sorted(set(each), key=float) for each in zip(*map(NUMBER.findall, texts), strict=True)
+    ]
+    ranges = iter(n[0] if len(n) == 1 else f"{n[0]} to {n[-1]}" for n in numbers)
+    return NUMBER.sub(lambda _: next(ranges), texts[0])
+
+
+def _paragraph(cell: xr.Dataset, where: str, n_tests: int, cautions: Sequence[str]) -> str:
     lines = [f"{where}: {_found(cell, n_tests)}", _estimate(cell), _naive(cell), _left_out(cell)]
-    if "caution" in cell and cell["caution"].item():
-        lines.append(f"Caution: {cell['caution'].item()}.")
+    if cautions:
+        lines.append(f"Caution: {'; '.join(cautions)}.")
     return "\n".join(line for line in lines if line)
 
 
@@ -97,8 +160,10 @@ def _p_and_q(cell: xr.Dataset, n_tests: int) -> str:
     """Return both; where they disagree, that the p-value is of one test among several."""
     p, q = float(cell["p_value"]), float(cell["q_value"])
     alone = _holds_alone(cell)
-    among, by_itself = (f", allowing for {n_tests} tests", " by itself") if alone else ("", "")
-    return f"{among} (p = {p:.2g}{by_itself}, false discovery rate {q:.2g})"
+    among, by_itself = (
+        (f", allowing for {counted(n_tests, 'test')}", " by itself") if alone else ("", "")
+    )
+    return f"{among} ({p_words(p)}{by_itself}, false discovery rate {p_text(q)})"
 
 
 def _holds_alone(cell: xr.Dataset) -> bool:
@@ -113,18 +178,26 @@ def _why_not(cell: xr.Dataset) -> str:
 def _estimate(cell: xr.Dataset) -> str:
     n, r = int(cell["n_units"]), float(cell["spearman"])
     if np.isfinite(r):
-        return f"Spearman's r_s is {r:.2f}, {_interval(cell)}, in {_units(n)}."
+        found = f"Spearman's r_s is {correlation_text(r)}, {_interval(cell)}"
+        return f"{found}, in {_of_all(cell)}."
     if np.isfinite(float(cell["p_value"])):
         return f"The {_units(n)} do not measurably differ, so that r_s has no estimate."
     return ""
 
 
-def _interval(cell: xr.Dataset) -> str:
+def _of_all(cell: xr.Dataset) -> str:
+    """Return ``23 of 58 units``, or ``58 units`` if they are all."""
+    n = int(cell["n_units"])
+    n_all = n + sum(int(cell[name]) for name in LEFT_OUT if name in cell)
+    return _units(n) if n == n_all else f"{n} of {_units(n_all)}"
+
+
+def _interval(cell: xr.Dataset, *, limit: int = 1) -> str:
     lower, upper = cell["interval"].values
     if np.isfinite(lower):
         level = f"{100 * cell.attrs.get('level', 0.95):g} %"
         alone = " of this test by itself" if _holds_alone(cell) else ""
-        return f"{level} interval{alone} {lower:.2f} to {upper:.2f}"
+        return f"{level} interval{alone} {_span(lower, upper, limit)}"
     n_sessions = _n_sessions(cell)
     if n_sessions is not None and n_sessions < MIN_SESSIONS:
         return (
@@ -134,12 +207,16 @@ def _interval(cell: xr.Dataset) -> str:
     return "without an interval"
 
 
+def _span(lower: float, upper: float, limit: int) -> str:
+    return " to ".join(correlation_text(float(end), limit=limit) for end in (lower, upper))
+
+
 def _naive(cell: xr.Dataset) -> str:
     if "spearman_naive" not in cell or not np.isfinite(cell["spearman_naive"]):
         return ""
     naive, p = float(cell["spearman_naive"]), float(cell["p_value_naive"])
     freely = ", with nothing held constant," if _covariates(cell) else ""
-    return f"The responses as measured{freely} would have said {naive:.2f} (p = {p:.2g})."
+    return f"The responses as measured{freely} would have said {number_text(naive)} ({p_words(p)})."
 
 
 def _left_out(cell: xr.Dataset) -> str:
@@ -162,14 +239,14 @@ def _n_sessions(cell: xr.Dataset) -> int | None:
     return int(cell["n_sessions"]) if "n_sessions" in cell else None
 
 
-def _of_comparison(result: xr.Dataset) -> str:
+def _of_comparison(result: xr.Dataset) -> list[str]:
     n_tests = int(result["p_value"].notnull().sum())
-    return "\n\n".join(
+    return [
         _pair(result.sel(layer=layer, area=area, position=position), n_tests)
         for layer in result["layer"].values.tolist()
         for area in result["area"].values.tolist()
         for position in result["position"].values.tolist()
-    )
+    ]
 
 
 def _pair(cell: xr.Dataset, n_tests: int) -> str:
@@ -180,17 +257,20 @@ def _pair(cell: xr.Dataset, n_tests: int) -> str:
         lines = [f"{where}: nothing can be said; {n_model} and {n_brain} were measured well enough"]
         lines[0] += ", or they do not measurably differ."
     else:
-        model, brain = (float(cell[f"spearman_{side}"]) for side in ("model", "brain"))
-        difference = float(cell["difference"])
+        model, brain = (
+            correlation_text(float(cell[f"spearman_{side}"])) for side in ("model", "brain")
+        )
+        difference = correlation_text(float(cell["difference"]), limit=2)
         verb = "differ" if cell["q_value"] < ALPHA else "do not measurably differ"
         lines = [
             f"{where}: they {verb}{_p_and_q(cell, n_tests)}.",
-            f"Spearman's r_s is {model:.2f} in {n_model} of {layer} and {brain:.2f} in "
-            f"{n_brain} of {area}: a difference of {difference:.2f}, {_interval(cell)}.",
+            f"Spearman's r_s is {model} in {n_model} of {layer} and {brain} in "
+            f"{n_brain} of {area}: a difference of {difference}, {_interval(cell, limit=2)}.",
         ]
     if "difference_naive" in cell and np.isfinite(cell["difference_naive"]):
         naive, p_naive = float(cell["difference_naive"]), float(cell["p_value_naive"])
-        lines.append(f"As measured the difference would have been {naive:.2f} (p = {p_naive:.2g}).")
+        would = f"As measured the difference would have been {number_text(naive)}"
+        lines.append(f"{would} ({p_words(p_naive)}).")
     return "\n".join(lines)
 
 

@@ -15,11 +15,11 @@ from artiphys.errors import InputError
 from artiphys.estimators.measurement import Measurement, Noise, measurement_of
 from artiphys.responses.schema import require
 from artiphys.signatures.covariates import covariate_names, covariates_of
-from artiphys.signatures.groups import checked_resample, group_names
+from artiphys.signatures.groups import checked_resample, group_names, has_group
 
-__all__ = ["SESSION", "Request", "request"]
+__all__ = ["SESSION_COORD", "Request", "check_sessions", "request"]
 
-SESSION = "source"  # the coordinate that says which session a unit was recorded in
+SESSION_COORD = "source"  # the coordinate that says which session a unit was recorded in
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Request:
         """The session of each unit, where sessions are resampled."""
         if "session" not in self.resample:
             return None
-        return self.measured.responses[SESSION].values
+        return self.measured.responses[SESSION_COORD].values
 
     @property
     def positions(self) -> dict[str, xr.DataArray]:
@@ -99,9 +99,27 @@ def request(
     measured = measurement_of(responses, reference, noise)
     named = covariate_names(responses, covariates)
     groups = group_names(responses, by)
-    if "session" in resample and SESSION not in responses.coords:
-        msg = f"resample=('session', 'unit') needs the coordinate {SESSION!r} along 'unit'"
-        raise InputError(msg)
+    if "session" in resample:
+        check_sessions(responses)
     constant = covariates_of(responses, named)
     trials = "trial" in responses.dims
     return Request(measured, trials, by, groups, resample, named, constant, n_resamples, level, rng)
+
+
+def check_sessions(responses: xr.DataArray) -> None:
+    """Refuse responses of which some units have no session, for sessions to be resampled.
+
+    Raises
+    ------
+    InputError
+        With the coordinate that is to say the session of each unit.
+    """
+    if SESSION_COORD not in responses.coords or responses[SESSION_COORD].dims != ("unit",):
+        msg = f"resample=('session', 'unit') needs the coordinate {SESSION_COORD!r} along 'unit'"
+        raise InputError(msg)
+    n_missing = int((~has_group(responses, SESSION_COORD)).sum())
+    if n_missing:
+        of = f"{n_missing} of {responses.sizes['unit']} units"
+        needs = f"resample=('session', 'unit') needs every unit's {SESSION_COORD!r}"
+        msg = f"{needs}; it is missing for {of}"
+        raise InputError(msg)

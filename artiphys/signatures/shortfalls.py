@@ -27,7 +27,12 @@ UNDEFINED = {
 
 
 def why_no_estimate(
-    n_units: int, needed: int, n_sessions: int | None = None, covariates: Sequence[str] = ()
+    n_units: int,
+    needed: int,
+    n_sessions: int | None = None,
+    covariates: Sequence[str] = (),
+    *,
+    tested: bool = False,
 ) -> str:
     """Return why units that were measured have no rank correlation.
 
@@ -41,6 +46,8 @@ def why_no_estimate(
         Sessions of these units, where sessions are resampled.
     covariates : sequence of str
         What was held constant.
+    tested : bool
+        Whether there is a p-value all the same: the reliabilities are too low for an estimate.
     """
     held = f" with {listed(covariates, last='and')} held constant" if covariates else ""
     units = counted(n_units, "unit")
@@ -51,6 +58,8 @@ def why_no_estimate(
             f"{units} could be measured, in {counted(n_sessions, 'session')}, which is too few to "
             f"tell of sessions at large: it takes {MIN_SESSIONS}"
         )
+    if tested:
+        return f"the {units} do not measurably differ in dynamic range or in invariance{held}"
     return f"the {units} are all alike in dynamic range or in invariance{held}"
 
 

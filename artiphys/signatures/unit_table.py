@@ -1,5 +1,6 @@
 """The units of a response array as a table: what a lab exports, filters, plots and regresses."""
 
+import warnings
 from collections.abc import Hashable
 from dataclasses import replace
 from typing import NamedTuple
@@ -9,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from artiphys.correlations.spearman import fisher_z
+from artiphys.errors import ArtiphysWarning, listed
 from artiphys.estimators.dynamic_range import dynamic_range_of
 from artiphys.estimators.invariance import invariance_of, noise_error_of
 from artiphys.estimators.measurement import Measurement, Noise, measurement_of
@@ -16,8 +18,8 @@ from artiphys.estimators.reliability import signal_to_noise_of
 from artiphys.responses.schema import require
 from artiphys.signatures.covariates import measured_covariate
 from artiphys.signatures.groups import group_names, has_group
-from artiphys.signatures.left_out import of_one_repeat, why_left_out
-from artiphys.signatures.request import SESSION
+from artiphys.signatures.left_out import ITS_REFERENCE, of_one_repeat, why_left_out
+from artiphys.signatures.request import SESSION_COORD
 
 __all__ = ["unit_table"]
 
@@ -73,6 +75,12 @@ def unit_table(
     InputError
         As :func:`artiphys.signature`.
 
+    Warns
+    -----
+    ArtiphysWarning
+        Where units do not belong to a group, and of coordinates along ``unit`` that are left out,
+        having the names of measured columns.
+
     Notes
     -----
     A relation between columns of this table is no test of the prediction. Noise in dynamic range
@@ -102,7 +110,6 @@ def unit_table(
     n_position = invariance.sizes["position"]
     of_trials = _of_trials(responses, measured)
     columns = {
-        **_unit_columns(measured.responses, n_position),
         "position": np.tile(invariance["position"].values, responses.sizes["unit"]),
         "dynamic_range": np.repeat(dynamic_range_of(measured).values, n_position),
         "invariance": invariance.values.ravel(),
@@ -115,14 +122,24 @@ def unit_table(
         "used": (why_not == "").ravel(),
         "why_not": why_not.ravel(),
     }
-    return pd.DataFrame(columns)
+    of_units = _unit_columns(measured.responses, n_position)
+    taken = [name for name in of_units if name in columns]
+    if taken:
+        msg = (
+            "coordinates along 'unit' are left out of the table, which measures what it calls so "
+            f"itself: {listed(map(repr, taken))}; rename them to keep them"
+        )
+        warnings.warn(msg, ArtiphysWarning, stacklevel=2)
+    kept = {name: column for name, column in of_units.items() if name not in columns}
+    return pd.DataFrame(kept | columns)
 
 
 def _unit_columns(responses: xr.DataArray, n_position: int) -> dict[str, np.ndarray]:
     """Return all that is known of each unit, its name, area and session first."""
     along = {str(name): c.values for name, c in responses.coords.items() if c.dims == ("unit",)}
-    if SESSION in along and "session" not in along:
-        along["session"] = along.pop(SESSION)
+    along.setdefault("unit", responses["unit"].values)  # numbers, where units have no names
+    if SESSION_COORD in along and "session" not in along:
+        along["session"] = along.pop(SESSION_COORD)
     first = [name for name in ("unit", "area", "session") if name in along]
     names = [*first, *(name for name in along if name not in first)]
     return {name: np.repeat(along[name], n_position) for name in names}
@@ -137,7 +154,8 @@ def _why_not_used(
         why = why_left_out(noise_error_of(measured), measured.own, once)
         return why[:, measured.away]
     defined = np.isfinite(dynamic_range.values)[:, None] & np.isfinite(invariance.values)
-    return np.where(defined, "", "undefined")
+    at_reference = np.array(measured.away) == measured.own[:, None]
+    return np.select([defined, at_reference], ["", ITS_REFERENCE], default="undefined")
 
 
 class _OfTrials(NamedTuple):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from artiphys.errors import counted, listed
+from artiphys.errors import counted, listed, to_install
 
 
 @pytest.mark.parametrize(("n", "text"), [(0, "0 units"), (1, "1 unit"), (12, "12 units")])
@@ -23,3 +23,9 @@ def test_counts(n, text):
 )
 def test_lists(things, named, text):
     assert listed(things, **named) == text
+
+
+def test_an_extra_is_installed_from_a_checkout_too():
+    assert (
+        to_install("nwb") == "pip install 'artiphys[nwb]', or from a checkout pip install '.[nwb]'"
+    )

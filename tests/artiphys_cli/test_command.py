@@ -1,5 +1,6 @@
 """The command: tables and files on good input; on bad input one line and exit 2."""
 
+import io
 import os
 import shutil
 import signal
@@ -11,11 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from artiphys.errors import ArtiphysWarning
 from artiphys.responses.storage import open_responses, save_responses
 from artiphys.signatures.unit_table import unit_table
 from artiphys.simulation import simulate_responses
 from artiphys_cli.main import main
-from artiphys_cli.terminal import p_text
+from artiphys_cli.terminal import p_text, wrapped
 from environment import heed_interrupts
 
 
@@ -47,8 +49,8 @@ def test_signature_prints_a_table_and_writes_it(file, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "V4" in printed
     assert "< 0.001" in printed
-    assert sorted(os.listdir(out)) == ["signature-r.png", "signature.csv"]
-    table = pd.read_csv(out / "signature.csv")
+    assert sorted(os.listdir(out)) == ["signature-r.csv", "signature-r.png"]
+    table = pd.read_csv(out / "signature-r.csv")
     assert table["area"].tolist() == ["V4", "V4", "IT", "IT"]
     assert table["n_units"].tolist() == [20, 20, 10, 10]
     assert (table["ci_lower"] < table["spearman"]).all()
@@ -106,8 +108,12 @@ def test_a_numeric_reference_may_be_typed(file, capsys):
         ),
         (["signature", "{file}", "--table", "absent/t.csv"], "the folder absent does not exist"),
         (
-            ["signature", "{file}", "--out", "o", "--table", "o/signature.csv"],
-            "o/signature.csv: --out writes its own table there; give --table another name",
+            ["signature", "{file}", "--out", "o", "--table", "o/signature-r.csv"],
+            "o/signature-r.csv: --out writes its own table there; give --table another name",
+        ),
+        (
+            ["signature", "{file}", "--out", "o", "--table", "o/../o/signature-r.csv"],
+            "--out writes its own table there; give --table another name",
         ),
     ],
 )
@@ -230,10 +236,26 @@ def test_two_files_of_one_name_get_two_figures(file, tmp_path, capsys):
     files = [str(tmp_path / name / "r.nc") for name in ("a", "b")]
     out = tmp_path / "out"
     assert main(["signature", *files, "--n-resamples", "9", "--out", str(out)]) == 0
-    figures = ["signature-a-r.nc.png", "signature-b-r.nc.png", "signature.csv"]
-    assert sorted(os.listdir(out)) == figures
+    names = [f"signature-{name}-r.nc.{kind}" for name in "ab" for kind in ("csv", "png")]
+    assert sorted(os.listdir(out)) == names
     capsys.readouterr()
     assert "is given 2 times; give each FILE once" in refused(capsys, "signature", file, file)
+
+
+def test_the_table_of_units_is_that_of_python_and_each_warning_is_told_once(tmp_path, capsys):
+    depth = np.arange(40.0)
+    depth[3] = np.nan
+    responses = simulate_responses(n_units=40, n_images=20, rng=0).responses
+    responses = responses.assign_coords(half=("unit", np.where(depth < 20, 0.0, depth * 0 + 1)))
+    save_responses(responses, tmp_path / "r.nc")
+    path = tmp_path / "units.CSV"
+    argv = ["signature", str(tmp_path / "r.nc"), "--by", "half", "--table", str(path), "--quiet"]
+    assert main(argv) == 0
+    assert capsys.readouterr().err.count("'half' is missing (NaN) for 1 of 40 units") == 1
+    with pytest.warns(ArtiphysWarning, match="'half' is missing"):
+        expected = unit_table(responses, by="half").assign(file=str(tmp_path / "r.nc"))
+    found = pd.read_csv(path).fillna({"why_not": ""})
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False)
 
 
 def test_a_long_table_shows_its_ends_and_says_where_the_whole_is(make_responses, tmp_path, capsys):
@@ -247,7 +269,7 @@ def test_a_long_table_shows_its_ends_and_says_where_the_whole_is(make_responses,
     assert "80 of 100 rows are not shown; add --out DIR for all" in printed
     assert main([*argv, "--out", str(tmp_path / "out")]) == 0
     assert "no figure: 100 groups are too many" in capsys.readouterr().err
-    assert len(pd.read_csv(tmp_path / "out" / "signature.csv")) == 100
+    assert len(pd.read_csv(tmp_path / "out" / "signature-r.csv")) == 100
 
 
 def test_p_values_as_a_paper_prints_them():
@@ -287,7 +309,7 @@ def test_covariates_are_held_constant_and_counted(recording, tmp_path, capsys):
     assert "with depth and mean_response held constant, " in printed
     assert "2 without depth or mean_response" in printed
     assert "'depth' is missing (NaN) for 2 of 40 units, which are left out: simulated_0/0, " in told
-    assert pd.read_csv(tmp_path / "out" / "signature.csv")["n_without_covariate"].tolist() == [2]
+    assert pd.read_csv(tmp_path / "out" / "signature-r.csv")["n_without_covariate"].tolist() == [2]
 
 
 @pytest.mark.parametrize("noise", ["corrected", "split", "none"])
@@ -328,3 +350,99 @@ def test_a_table_that_fails_leaves_nothing(recording, tmp_path, capsys, monkeypa
     words = ["--n-resamples", "9", "--out", tmp_path / "out", "--table", tmp_path / "u.csv"]
     assert "the disk is full" in refused(capsys, "signature", recording, *words)
     assert os.listdir(tmp_path) == [recording.name]
+
+
+def test_nothing_is_lost_in_silence(file, tmp_path, capsys):
+    shutil.copy(file, tmp_path / "b.nc")
+    out, table = tmp_path / "out", tmp_path / "u.csv"
+    words = ["--n-resamples", "9", "--out", str(out)]
+    assert main(["signature", str(file), *words, "--table", str(table)]) == 0
+    told = capsys.readouterr().err.splitlines()
+    written = [out / "signature-r.csv", out / "signature-r.png", table]
+    assert told == [f"wrote {path}" for path in written]
+    before = [path.read_bytes() for path in written]
+    assert main(["signature", str(tmp_path / "b.nc"), *words]) == 0
+    assert [path.read_bytes() for path in written] == before
+    capsys.readouterr()
+    more = ["--n-resamples", "19", "--seed", "7"]
+    there = refused(capsys, "signature", file, *words, *more)
+    assert f"{written[0]}, and 1 more, are there already; add --overwrite, or write else" in there
+    there = refused(capsys, "signature", file, *more, "--table", table)
+    assert f"{table} is there already; add --overwrite" in there
+    assert [path.read_bytes() for path in written] == before
+    words += [*more, "--overwrite", "--quiet"]
+    assert main(["signature", str(file), *words]) == 0
+    assert capsys.readouterr() == ("", "")
+    assert written[0].read_bytes() != before[0]
+
+
+def test_names_of_layers_are_shortened_to_fit_80_columns(make_responses, tmp_path, capsys):
+    layers = [f"features.denseblock3.denselayer{n}.conv1" for n in (12, 13)]
+    values = np.random.default_rng(0).normal(size=(40, 30, 3))
+    responses = make_responses(values, area=np.repeat(layers, 20))
+    save_responses(responses, tmp_path / "a-network-of-a-very-long-name.nc")
+    shutil.copy(tmp_path / "a-network-of-a-very-long-name.nc", tmp_path / "b.nc")
+    files = [str(tmp_path / name) for name in ("a-network-of-a-very-long-name.nc", "b.nc")]
+    assert main(["signature", *files, "--n-resamples", "9"]) == 0
+    printed = capsys.readouterr().out
+    lines = [line for line in printed.splitlines() if not line.startswith(str(tmp_path)[:4])]
+    assert max(map(len, [*lines, *printed.split("\n\n")[0].splitlines()])) <= 80
+    rows = printed.split("\n\n")[0].splitlines()[2:]
+    assert len({tuple(row.split()[:3]) for row in rows}) == len(rows) == 8
+    assert printed.count("Reference position: 0.") == 2
+    assert f"{layers[0]}, position 1: no relation" in printed
+
+
+def test_a_network_gets_a_verdict(file, capsys):
+    assert main(["signature", str(file), "--n-resamples", "99"]) == 0
+    printed = capsys.readouterr().out
+    assert "V4, position 0.125: units of wider dynamic range are more invariant" in printed
+    assert printed.endswith("\n\nReference position: 0.\n")
+
+
+def test_a_bound_stands_for_what_is_beyond_it(recording, capsys, monkeypatch):
+    from artiphys.signatures.signature import signature
+
+    def beyond(*given, **how):
+        result = signature(*given, **how)
+        result["spearman"][:] = 1.27
+        result["interval"][:] = [-0.001, 2.59]
+        return result
+
+    monkeypatch.setattr("artiphys.signatures.signature.signature", beyond)
+    assert main(["signature", str(recording)]) == 0
+    printed = capsys.readouterr().out
+    assert "> 1*  [0.00, > 1*]" in printed
+    assert "Spearman's r_s is > 1*, 95 % interval 0.00 to > 1*, in " in printed
+    assert printed.count("* Beyond ±1 once corrected for noise") == 1
+    assert "1.27" not in printed
+    assert "2.59" not in printed
+
+
+@pytest.mark.parametrize("command", [["reproduce"], ["probe", "--out", "x.nc"]])
+def test_without_the_extra_it_is_the_one_named(tmp_path, command):
+    code = f"""
+import sys
+class Missing:
+    def find_spec(self, name, *_):
+        if name == "torch":
+            raise ModuleNotFoundError("No module named 'torch'", name=name)
+
+sys.meta_path.insert(0, Missing())
+from artiphys_cli.main import main
+sys.exit(main({command!r}))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "artiphys: error: artiphys_torch needs torch: pip install 'artiphys[torch]', "
+        "or from a checkout pip install '.[torch]'\n"
+    )
+
+
+def test_no_line_ends_within_a_number():
+    text = "word " * 15 + "(p = 0.043, 95 % interval -0.22 to > 1*)"
+    lines = wrapped(text, io.StringIO()).splitlines()
+    assert lines == ["word " * 14 + "word", "(p = 0.043, 95 % interval -0.22 to > 1*)"]

@@ -54,19 +54,19 @@ def test_it_prints_a_table_and_a_verdict_and_writes_them(files, capsys):
     assert "layer r_s" in printed
     assert printed.count("conv3 and V4, position") == 2
     assert "matched: the recording's images; repeats; noise" in told
-    assert sorted(os.listdir(out)) == ["compare.csv", "compare.png"]
-    table = pd.read_csv(out / "compare.csv")
+    assert sorted(os.listdir(out)) == ["compare-model-brain.csv", "compare-model-brain.png"]
+    table = pd.read_csv(out / "compare-model-brain.csv")
     assert table["layer"].tolist() == ["conv2", "conv2", "conv3", "conv3"]
     assert (table["ci_lower"] < table["difference"]).all()
     assert (table["difference"] < table["ci_upper"]).all()
-    assert imread(out / "compare.png").ndim == 3
+    assert imread(out / "compare-model-brain.png").ndim == 3
 
 
 def test_unmatched_and_quiet(files, capsys):
     out = files / "new" / "out"
     assert main(argv(files, *PAIRS, "--unmatched", "--quiet", "--out", out)) == 0
     assert capsys.readouterr() == ("", "")
-    assert "difference_naive" not in pd.read_csv(out / "compare.csv")
+    assert "difference_naive" not in pd.read_csv(out / "compare-model-brain.csv")
 
 
 def test_other_references_may_be_named(files, capsys):
@@ -74,7 +74,7 @@ def test_other_references_may_be_named(files, capsys):
     out = files / "out"
     assert main(argv(files, *words, "--out", out)) == 0
     assert "positions that go with none: 0.0 of the model; 0 of the rec" in capsys.readouterr().err
-    assert pd.read_csv(out / "compare.csv")["position"].tolist() == [1, 1]
+    assert pd.read_csv(out / "compare-model-brain.csv")["position"].tolist() == [1, 1]
 
 
 def test_positions_left_over_are_told(files, capsys):
@@ -149,10 +149,15 @@ def test_a_figure_that_cannot_be_written_leaves_no_table(files, capsys, monkeypa
     monkeypatch.setattr("artiphys_cli.terminal.write_figure", full)
     out = files / "out"
     err = refused(capsys, *argv(files, *PAIRS, "--out", out))
-    assert err == f"artiphys: error: {out}/compare.png: cannot be written: the disk is full\n"
+    assert (
+        err
+        == f"artiphys: error: {out}/compare-model-brain.png: cannot be written: the disk is full\n"
+    )
     assert not out.exists()
     out.mkdir()
-    (out / "compare.csv").write_text("of before")
-    refused(capsys, *argv(files, *PAIRS, "--out", out))
-    assert os.listdir(out) == ["compare.csv"]
-    assert (out / "compare.csv").read_text() == "of before"
+    (out / "compare-model-brain.csv").write_text("of before")
+    told = refused(capsys, *argv(files, *PAIRS, "--out", out))
+    assert "compare-model-brain.csv is there already; add --overwrite" in told
+    refused(capsys, *argv(files, *PAIRS, "--overwrite", "--out", out))
+    assert os.listdir(out) == ["compare-model-brain.csv"]
+    assert (out / "compare-model-brain.csv").read_text() == "of before"

@@ -35,6 +35,7 @@ EXAMPLES = [
     for name in COMMANDS
     for line in examples(getattr(import_module(f"artiphys_cli.{name}"), name))
 ]
+OUTPUTS = ("--out", "--truth", "--table", ">")
 HEAVY = {"torch", "pynwb", "h5py", "matplotlib", "numpy", "pandas", "scipy", "xarray", "artiphys"}
 
 
@@ -69,12 +70,14 @@ def test_each_command_has_two_examples(name):
 def test_an_example_runs_as_it_stands(folder, tmp_path, line):
     lab = tmp_path / "lab"
     shutil.copytree(folder, lab)
+    words = line.split()
+    promised = [words[i + 1] for i, word in enumerate(words) if word in OUTPUTS]
+    for name in promised:  # what is there already is not replaced
+        (lab / name).unlink(missing_ok=True)
     code = f'artiphys() {{ {sys.executable} -m artiphys_cli "$@"; }}; {line}'
     done = subprocess.run(["bash", "-c", code], cwd=lab, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "error" not in done.stderr
-    words = line.split()
-    promised = [words[i + 1] for i, word in enumerate(words) if word in ("--out", "--truth", ">")]
     for name in promised:
         path = lab / name
         assert os.listdir(path) if path.is_dir() else path.stat().st_size
@@ -114,6 +117,16 @@ print(sorted(set(sys.modules) & {HEAVY!r}), file=sys.stderr)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_help_may_be_read_in_part():
+    """By ``head``, say, which closes the pipe."""
+    read, write = os.pipe()
+    os.close(read)
+    argv = [sys.executable, "-m", "artiphys_cli", "signature", "--help"]
+    done = subprocess.run(argv, stdout=write, stderr=subprocess.PIPE)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_the_version(capsys):

@@ -58,6 +58,10 @@ def test_quiet_says_nothing(tmp_path, capsys):
         (("--out", "{folder}/absent/s.nc"), "does not exist"),
         (("--out", "{folder}/s.nc", "--truth", "{folder}/t.csv"), "must end in .nc"),
         (("--out", "{folder}/s.nc", "--truth", "{folder}/s.nc"), "must be different files"),
+        (
+            ("--out", "{folder}/s.nc", "--truth", "{folder}/../{folder.name}/s.nc"),
+            "must be different files",
+        ),
         (("--out", "{folder}/s.nc", "--truth", "{folder}/absent/t.nc"), "does not exist"),
         (("--out", "{folder}/absent/s.nc", "--truth", "{folder}/t.nc"), "does not exist"),
         (("--out", "{folder}/s.nc", "--relation", "some"), "invalid choice: 'some'"),

@@ -360,7 +360,10 @@ try:
 except ImportError as error:
     print(error)
 """
-    assert loaded(code) == f"{name} is needed to read NWB files: pip install 'artiphys[nwb]'"
+    assert loaded(code) == (
+        f"{name} is needed to read NWB files: pip install 'artiphys[nwb]', "
+        "or from a checkout pip install '.[nwb]'"
+    )
 
 
 def test_looking_at_a_file_loads_no_pynwb(path):

@@ -15,7 +15,7 @@ from artiphys_cli.terminal import (
     print_table,
 )
 
-__all__ = ["print_tables", "tables"]
+__all__ = ["TABLES", "print_tables", "tables"]
 
 TABLE_COLUMNS = [
     *("weights", "layer", "distance", "spearman", "ci_lower", "ci_upper"),
@@ -23,6 +23,7 @@ TABLE_COLUMNS = [
 ]
 # Tables beside the paper's, for the files alone: they are wider than a terminal.
 THEORY = ("rectification_fit", "explained_invariance", "input_shares")
+TABLES = ("table1", "weight_share", *THEORY)
 
 
 def tables(done: Mapping[str, Reproduction]) -> dict[str, pd.DataFrame]:

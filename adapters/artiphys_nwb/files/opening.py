@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
-from artiphys.errors import InputError
+from artiphys.errors import InputError, to_install
 from artiphys_nwb.errors import FileError, RecordingError
 from artiphys_nwb.labels import decoded
 
@@ -203,7 +203,7 @@ def _streamed(source: Source) -> Iterator[Any]:
     try:
         import fsspec
     except ImportError as error:
-        msg = f"{source.name}: reading over the network needs pip install 'artiphys[stream]'"
+        msg = f"{source.name}: reading over the network needs fsspec: {to_install('stream')}"
         raise ImportError(msg) from error
     try:
         opener = fsspec.open(

@@ -10,13 +10,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from artiphys_torch.networks.loading import loaded
-from artiphys_torch.stimuli.canvas import Normalisation
+from artiphys_torch.networks.caffe_files import CAFFE, CAFFE_SAYS, read_blobs
+from artiphys_torch.networks.filling import loaded
 
 __all__ = ["CaffeAlexNet", "load_caffe_alexnet"]
 
-# Caffe takes pixels from 0 to 255 less the mean of ImageNet; here in R, G, B.
-CAFFE = Normalisation((122.68 / 255, 116.67 / 255, 104.01 / 255), (1 / 255, 1 / 255, 1 / 255))
 AREAS = {f"conv{number}": f"conv{number}" for number in (2, 3, 4, 5)}
 # Initial standard deviation of the weights, and bias, of each layer (bvlc_alexnet's train_val).
 GAUSSIAN = {
@@ -80,8 +78,8 @@ def load_caffe_alexnet(
     Parameters
     ----------
     weights : "untrained" or path
-        Untrained weights are Gaussian, as in Caffe's own definition of the network; a file is a
-        state dict of this class.
+        Untrained weights are Gaussian, as in Caffe's own definition of the network; a file is
+        Caffe's own ``.caffemodel``, an ``.npz`` of its blobs, or a state dict of this class.
     seed : int
         Of untrained weights.
     groups : int
@@ -92,7 +90,8 @@ def load_caffe_alexnet(
     Returns
     -------
     torch.nn.Module
-        In evaluation mode, on the CPU. It asks for pixels of Caffe's scale, 0 to 255 less the mean.
+        In evaluation mode, on the CPU. It asks for pixels of Caffe's scale, 0 to 255 less the mean,
+        in R, G, B: the kernels of a ``.caffemodel``'s first layer, in B, G, R, are turned round.
 
     References
     ----------
@@ -111,4 +110,13 @@ def load_caffe_alexnet(
     name = "caffe_alexnet"
     if groups != 2 or not normalised:
         name += f"-groups{groups}" + ("" if normalised else "-unnormalised")
-    return loaded(build, name, weights, seed=seed, normalisation=CAFFE, areas=AREAS)
+    return loaded(
+        build,
+        name,
+        weights,
+        seed=seed,
+        normalisation=CAFFE,
+        normalisation_from=CAFFE_SAYS,
+        areas=AREAS,
+        read=lambda path: read_blobs(path, list(GAUSSIAN), first="conv1"),
+    )

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from torch import nn
 
 from artiphys.errors import InputError
-from artiphys_torch.networks.loading import Origin, origin_of, seeded
+from artiphys_torch.networks.origins import origin_of, seeded
 
 __all__ = ["INITIALISATIONS", "initialised"]
 
@@ -50,7 +51,7 @@ def initialised(model: nn.Module, scheme: str, *, seed: int = 0) -> nn.Module:
     seeded(lambda: _draw(model, scheme), seed)
     after = origin_of(model)
     weights = f"{scheme}-seed{seed}"
-    origin: Any = Origin(before.network, weights, after.digest, before.normalisation, before.areas)
+    origin: Any = replace(before, weights=weights, digest=after.digest)
     model.artiphys_origin = origin
     return model
 

@@ -1,20 +1,16 @@
-"""Layers of a network: named, chosen, and copied, so that the network itself stays as it is."""
+"""Layers of a network: named and chosen, and what was put on them."""
 
-import copy
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
-from torch.nn.utils import prune
 
 from artiphys.errors import InputError
-from artiphys_torch.networks.loading import Origin, origin_of
-from artiphys_torch.networks.weights import one_line
+from artiphys_torch.networks.origins import Origin, origin_of
 
-__all__ = ["areas_of", "check_layers", "copied", "dtype_of", "is_patched"]
+__all__ = ["areas_of", "check_layers", "dtype_of", "is_patched"]
 
 
 def check_layers(model: nn.Module, layers: Iterable[str]) -> None:
@@ -78,16 +74,6 @@ def areas_of(
     return {name: str(area) for area, name in pairs}, True
 
 
-def copied(model: nn.Module, memo: dict[int, Any] | None = None) -> Any:
-    """Return a deep copy of a network or a part of one; `memo` holds what is not to be copied."""
-    try:
-        return copy.deepcopy(model, memo)
-    except Exception as error:
-        remedy = f"; {_made_weights(model)}" if "graph leaves" in str(error) else ""
-        msg = f"the network cannot be copied, and it is to stay as it is: {one_line(error)}{remedy}"
-        raise InputError(msg) from error
-
-
 def is_patched(module: nn.Module) -> bool:
     """Say whether a method was replaced on the instance, so that its class does not tell it all."""
     return any(callable(value) and hasattr(type(module), k) for k, value in vars(module).items())
@@ -106,11 +92,3 @@ def _require_weights(model: nn.Module) -> None:
             what = "lazy; run the network once" if is_lazy(value) else "on meta; load it first"
             msg = f"the network must hold its weights; {name} is {what}"
             raise InputError(msg)
-
-
-def _made_weights(model: nn.Module) -> str:
-    """Return how to fix weights that are made from others in each forward pass."""
-    how = "torch.nn.utils.remove_weight_norm(module)"
-    if prune.is_pruned(model):
-        how = "torch.nn.utils.prune.remove(module, 'weight') makes pruning permanent"
-    return f"weights made from others must be fixed first: {how}"

@@ -11,21 +11,30 @@ import runpy
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 import torchvision
 from torch import nn
 from torchvision.models import get_model_builder, get_model_weights, list_models
 
-from artiphys.arguments import whole_number
-from artiphys.errors import InputError
-from artiphys_torch.networks.weights import downloaded, load_state, one_line, read_state
+from artiphys.errors import ArtiphysWarning, InputError
+from artiphys_torch.networks.caffe_alexnet import load_caffe_alexnet
+from artiphys_torch.networks.caffe_googlenet import load_caffe_googlenet
+from artiphys_torch.networks.filling import loaded
+from artiphys_torch.networks.origins import (
+    ALEXNET_AREAS,
+    ASSUMED,
+    Origin,
+    normalisation_of,
+    origin_of,
+    seeded,
+    state_digest,
+)
+from artiphys_torch.networks.weights import one_line
 from artiphys_torch.stimuli.canvas import IMAGENET, Normalisation
 
 __all__ = [
@@ -40,41 +49,10 @@ __all__ = [
     "state_digest",
 ]
 
-ALEXNET_AREAS = {
-    "conv2": "features.3",
-    "conv3": "features.6",
-    "conv4": "features.8",
-    "conv5": "features.10",
-}
 
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a network comes from.
-
-    Attributes
-    ----------
-    network : str
-        Architecture, e.g. ``alexnet``; unit names begin with it.
-    weights : str
-        ``untrained-seed0``, ``imagenet``, or a file's name.
-    digest : str
-        SHA-256 of the state dict; a network changed since does not go by this origin's name.
-    normalisation : Normalisation
-    areas : dict
-        The layers that are probed where none are named, by area.
-    """
-
-    network: str
-    weights: str
-    digest: str
-    normalisation: Normalisation = IMAGENET
-    areas: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def source(self) -> str:
-        """Network and weights in one word."""
-        return f"{self.network}-{self.weights}"
+# What networks of torchvision are built with for their trained weights, and for no others.
+BUILT_FOR_WEIGHTS = {name: {"transform_input": True} for name in ("googlenet", "inception_v3")}
+CAFFE = {"caffe_alexnet": load_caffe_alexnet, "caffe_googlenet": load_caffe_googlenet}
 
 
 def load_alexnet(weights: str | Path = "untrained", *, seed: int = 0) -> nn.Module:
@@ -112,8 +90,9 @@ def load_network(name: str, weights: str | Path = "untrained", *, seed: int = 0)
     Parameters
     ----------
     name : str
-        As in ``torchvision.models``, e.g. ``squeezenet1_1``; or ``FILE.py:function``, a function
-        without arguments that returns a ``torch.nn.Module``.
+        As in ``torchvision.models``, e.g. ``squeezenet1_1``; ``caffe_alexnet`` or
+        ``caffe_googlenet``, whose weights may be a ``.caffemodel`` or an ``.npz`` of its blobs; or
+        ``FILE.py:function``, a function without arguments that returns a ``torch.nn.Module``.
     weights, seed
         As for :func:`load_alexnet`. A network of one's own keeps the weights that it comes with
         where none are given; what it draws at random is drawn from `seed`.
@@ -121,7 +100,9 @@ def load_network(name: str, weights: str | Path = "untrained", *, seed: int = 0)
     Returns
     -------
     torch.nn.Module
-        In evaluation mode, on the CPU.
+        In evaluation mode, on the CPU. With trained weights it is built as torchvision builds it
+        for them, and asks for the normalisation of their own metadata; a file that is none of
+        torchvision's is taken to ask for the same, which is told where that is not ImageNet's.
 
     Raises
     ------
@@ -131,82 +112,51 @@ def load_network(name: str, weights: str | Path = "untrained", *, seed: int = 0)
     file, colon, _ = str(name).rpartition(":")
     if colon and file.endswith(".py"):
         return _own(name, weights, seed)
+    if name in CAFFE:
+        return CAFFE[name](weights, seed=seed)
     known = list_models(module=torchvision.models)
     if name not in known:
         near = difflib.get_close_matches(str(name), known, n=3) or known[:3]
         msg = (
             f"no network {name!r} in torchvision.models; did you mean {', '.join(near)}?"
-            " One's own is given as FILE.py:function"
+            f" Caffe's are {' and '.join(CAFFE)}; one's own is given as FILE.py:function"
         )
         raise InputError(msg)
+    published = _published(name, weights) if isinstance(weights, str | os.PathLike) else None
+    how: dict[str, Any] = {}
+    normalisation, said = IMAGENET, ASSUMED
+    if isinstance(weights, str | os.PathLike) and str(weights) != "untrained":
+        how = dict(BUILT_FOR_WEIGHTS.get(name, {}))
+        described = published or _default(name)
+        if described is not None:
+            if "vit" in name:
+                how["image_size"] = described.meta["min_size"][0]
+            transforms = described.transforms()
+            normalisation = Normalisation(tuple(transforms.mean), tuple(transforms.std))
+            said = f"the metadata of torchvision's {described}"
+        if published is None:
+            how.pop("image_size", None)
+            said = f"assumed: as {said}"
     builder = get_model_builder(name)
-    areas = ALEXNET_AREAS if name == "alexnet" else {}
-    return loaded(lambda: _build(builder), name, weights, seed=seed, areas=areas)
-
-
-def loaded(
-    build: Callable[[], nn.Module],
-    name: str,
-    weights: str | Path,
-    *,
-    seed: int,
-    normalisation: Normalisation = IMAGENET,
-    areas: Mapping[str, str] = ALEXNET_AREAS,
-) -> nn.Module:
-    """Return what `build` makes, with weights and :class:`Origin`, in evaluation mode."""
-    if not isinstance(weights, str | os.PathLike):
-        msg = f'weights must be "untrained", "imagenet" or the path of a file; got {weights!r}'
-        raise InputError(msg)
-    # The file first: whatever is wrong with it is found before a network is built.
-    state = None if str(weights) == "untrained" else _state(name, weights)
-    model = seeded(build, seed)
-    if state is not None:
-        load_state(model, state, str(weights))
-    model.eval().requires_grad_(False)
-    told = f"untrained-seed{seed}" if state is None else Path(weights).stem
-    origin = Origin(name, told, state_digest(model), normalisation, dict(areas))
-    model.artiphys_origin = origin
-    return model
-
-
-def seeded(build: Callable[[], Any], seed: int) -> Any:
-    """Return what `build` makes with torch's generator seeded; the global one stays as it was."""
-    seed = whole_number(seed, "seed", 0)
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed the GPUs too
-        return build()
-
-
-def state_digest(model: nn.Module) -> str:
-    """Return the SHA-256 of a network's parameters and buffers, names and values."""
-    with ThreadPoolExecutor() as pool:  # hashing a large array lets go of the interpreter's lock
-        digests = pool.map(_digest_value, *zip(*sorted(model.state_dict().items()), strict=True))
-        return hashlib.sha256(b"".join(digests)).hexdigest()
-
-
-def origin_of(model: nn.Module) -> Origin:
-    """Return where `model` comes from, as far as that is still true.
-
-    A network that no loader made, or whose weights have changed since, goes by its class and the
-    first digits of its digest.
-    """
-    digest = state_digest(model)
-    origin = getattr(model, "artiphys_origin", None)
-    if isinstance(origin, Origin):
-        if origin.digest == digest:
-            return origin
-        return Origin(
-            origin.network, f"changed-{digest[:8]}", digest, origin.normalisation, origin.areas
+    model: Any = loaded(
+        lambda: _build(builder, how),
+        name,
+        weights,
+        seed=seed,
+        normalisation=normalisation,
+        normalisation_from=said,
+        areas=ALEXNET_AREAS if name == "alexnet" else {},
+        url=published.url if published is not None and str(weights) == "imagenet" else None,
+    )
+    if published is None and (how or (said != ASSUMED and normalisation != IMAGENET)):
+        built = "".join(f", {key}={value}" for key, value in how.items())
+        msg = (
+            f"{weights}: taken to ask for what torchvision's own weights of {name} do{built},"
+            f" mean {normalisation.mean} and std {normalisation.std}; if they were trained"
+            " otherwise, set the network's attributes, and normalisation= where it is probed"
         )
-    name = type(model).__name__.lower()
-    areas = ALEXNET_AREAS if isinstance(model, torchvision.models.AlexNet) else {}
-    return Origin(name, digest[:8], digest, IMAGENET, areas)
-
-
-def normalisation_of(model: nn.Module) -> Normalisation:
-    """Return what a network's weights ask of pixels; ImageNet's, as in torchvision, if unknown."""
-    origin = getattr(model, "artiphys_origin", None)
-    return origin.normalisation if isinstance(origin, Origin) else IMAGENET
+        warnings.warn(msg, ArtiphysWarning, stacklevel=2)
+    return model
 
 
 def _own(place: str, weights: str | Path, seed: int) -> nn.Module:
@@ -256,29 +206,33 @@ def _neighbours_importable(path: Path) -> Iterator[None]:
         sys.path.remove(folder)
 
 
-def _build(builder: Callable[..., nn.Module]) -> nn.Module:
+def _build(builder: Callable[..., nn.Module], how: Mapping[str, Any]) -> nn.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of two networks, on their slow init
-        return builder(weights=None)
+        return builder(weights=None, **how)
 
 
-def _state(name: str, weights: str | Path) -> Mapping[str, Any]:
+def _default(name: str) -> Any:
+    try:
+        return get_model_weights(name).DEFAULT
+    except ValueError:
+        return None
+
+
+def _published(name: str, weights: str | os.PathLike[str]) -> Any:
+    """Return torchvision's entry for the weights: its default, or the one whose file is given."""
     if str(weights) == "imagenet":
-        try:
-            published = get_model_weights(name).DEFAULT
-        except ValueError:
-            published = None
-        if published is None:
-            msg = f"torchvision publishes no trained weights for {name}; pass the path of a file"
-            raise InputError(msg)
-        return read_state(downloaded(published.url))
-    return read_state(Path(weights))
+        return _default(name)
+    if str(weights) == "untrained" or not Path(weights).is_file() or _default(name) is None:
+        return None
+    try:
+        with Path(weights).open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:  # said when it is read
+        return None
+    entries: Any = get_model_weights(name)
+    return next((e for e in entries if digest.startswith(_digest_in(e.url))), None)
 
 
-def _digest_value(name: str, value: Any) -> bytes:
-    if not isinstance(value, torch.Tensor):
-        return hashlib.sha256(f"{name}{value!r}".encode()).digest()
-    array = value.detach().cpu().contiguous()
-    digest = hashlib.sha256(f"{name}{array.dtype}{tuple(array.shape)}".encode())
-    digest.update(array.flatten().view(torch.uint8).numpy().data)
-    return digest.digest()
+def _digest_in(url: str) -> str:
+    return Path(url).stem.rsplit("-", 1)[-1]

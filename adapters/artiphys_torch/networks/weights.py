@@ -23,12 +23,18 @@ from safetensors.torch import load_file
 from torch import nn
 
 from artiphys.errors import InputError
+from artiphys_torch.networks.state_dicts import fitted
 
-__all__ = ["downloaded", "load_state", "one_line", "read_state"]
+__all__ = ["downloaded", "load_state", "one_line", "read_state", "require_weights_file"]
 
 FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-WRAPPERS = ("state_dict", "model_state_dict", "model")  # keys that training scripts save it under
-PREFIXES = ("module.", "_orig_mod.")  # of DataParallel and torch.compile
+SNIFFED = 64  # bytes
+NO_WEIGHTS = {  # what files begin with that are not what they are called
+    b"version https://git-lfs": "it is a pointer of Git LFS, not the file; run: git lfs pull",
+    b"<!doctype html": "it is a web page; download the file itself",
+    b"<html": "it is a web page; download the file itself",
+    b"<?xml": "it is a web server's answer; download the file itself",
+}
 CONNECT_SECONDS = 8.0  # names looked up and connection made
 STALL_SECONDS = 10.0  # of a transfer without a byte
 SHOWN = 200  # characters of each kind of fault: the names of the first few tensors
@@ -43,11 +49,7 @@ def read_state(path: Path) -> Mapping[str, Any]:
         If there is no such file, it may not be read, is damaged, or holds more than tensors.
     """
     try:
-        if not path.is_file():
-            what = "it is a folder" if path.is_dir() else "no such file"
-            msg = f'{path}: {what}; expected "untrained", "imagenet" or the file of a state dict'
-            raise InputError(msg)
-        path.open("rb").close()  # safetensors says of a closed file that there is none
+        require_weights_file(path)
         if path.suffix == ".safetensors":
             return load_file(path)
         with warnings.catch_warnings():
@@ -71,6 +73,28 @@ def read_state(path: Path) -> Mapping[str, Any]:
     raise InputError(" ".join(msg.split()))
 
 
+def require_weights_file(path: Path) -> None:
+    """Raise if there is no such file, or it is something else that is often found in its place.
+
+    Raises
+    ------
+    InputError
+        That.
+    PermissionError
+        If it may not be read.
+    """
+    if not path.is_file():
+        what = "it is a folder" if path.is_dir() else "no such file"
+        msg = f'{path}: {what}; expected "untrained", "imagenet" or the file of a state dict'
+        raise InputError(msg)
+    with path.open("rb") as file:  # safetensors says of a closed file that there is none
+        head = file.read(SNIFFED).lstrip().lower()
+    for beginning, what in NO_WEIGHTS.items():
+        if head.startswith(beginning):
+            msg = f"{path}: cannot be read as weights: {what}"
+            raise InputError(msg)
+
+
 def load_state(model: nn.Module, state: Mapping[str, Any], name: str) -> None:
     """Put the tensors of a state dict into `model`, if they are all that it needs and fit.
 
@@ -79,8 +103,7 @@ def load_state(model: nn.Module, state: Mapping[str, Any], name: str) -> None:
     model : torch.nn.Module
         Changed in place; not to be used after an error.
     state : mapping of str to tensor
-        Or a checkpoint that holds it as ``state_dict``, ``model_state_dict`` or ``model``; the
-        prefixes of ``DataParallel`` and ``torch.compile`` are taken off.
+        As published: see :func:`artiphys_torch.networks.state_dicts.fitted`.
     name : str
         For the messages.
 
@@ -90,8 +113,8 @@ def load_state(model: nn.Module, state: Mapping[str, Any], name: str) -> None:
         If tensors are missing, unknown, of the wrong shape or type, or not finite; the first few
         of each kind are named.
     """
-    state = _bare(state, name)
     wanted = model.state_dict()
+    state, unfit = fitted(state, model, name)
     faults = _told(
         "has the wrong type in",
         [
@@ -105,8 +128,8 @@ def load_state(model: nn.Module, state: Mapping[str, Any], name: str) -> None:
     if not faults:  # torch would convert some types in silence, and stumble over others
         try:
             model.load_state_dict(state, strict=True)
-        except RuntimeError as error:
-            faults = _in_torch_s_words(error)
+        except (RuntimeError, ValueError) as error:
+            faults = _in_torch_s_words(error) + unfit
     faults = faults or _told(
         "has NaN or infinite values in",
         [
@@ -156,27 +179,6 @@ def one_line(error: BaseException | None) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())[:300]
 
 
-def _bare(state: Any, name: str) -> dict[str, torch.Tensor]:
-    """Return the state dict inside a checkpoint, its prefixes taken off."""
-    if isinstance(state, Mapping):
-        for wrapper in WRAPPERS:
-            if isinstance(state.get(wrapper), Mapping):
-                state = state[wrapper]
-                break
-    if (
-        not isinstance(state, Mapping)
-        or not state
-        or not all(isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in state.items())
-    ):
-        msg = f"{name}: holds no state dict, a mapping of names to tensors; save model.state_dict()"
-        raise InputError(msg)
-    bare = dict(state)
-    for prefix in PREFIXES:
-        if all(key.startswith(prefix) for key in bare):
-            bare = {key.removeprefix(prefix): value for key, value in bare.items()}
-    return bare
-
-
 def _kind(value: torch.Tensor) -> str:
     kind = str(value.dtype).removeprefix("torch.")
     return kind if value.layout == torch.strided else f"sparse {kind}"
@@ -187,7 +189,7 @@ def _told(what: str, found: list[str]) -> str:
     return f"it {what} {', '.join(found[:3])}{more}" if found else ""
 
 
-def _in_torch_s_words(error: RuntimeError) -> str:
+def _in_torch_s_words(error: Exception) -> str:
     """Return what ``load_state_dict`` says, a line for each fault after the first, as one line."""
     lines = [textwrap.shorten(line, SHOWN, placeholder=" …") for line in str(error).splitlines()]
     more = f" and {len(lines) - 4} more" if len(lines) > 4 else ""

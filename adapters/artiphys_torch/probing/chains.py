@@ -3,7 +3,8 @@
 Where every module before a layer takes one input and gives one output, the layer can be run on
 canvases of the size of its receptive field with all padding taken off: what comes out is one unit,
 the one whose receptive field is the canvas. That is many times less work than a whole frame, and no
-padding can touch the value.
+padding can touch the value. Whether it is the network's own value is seen once, in a frame of
+noise: strides that a forward pass sets are in no module's attributes.
 """
 
 import copy
@@ -17,10 +18,15 @@ import torch.nn.functional as F
 from torch import fx, nn
 
 from artiphys.errors import InputError
-from artiphys_torch.networks.layers import copied, dtype_of, is_patched
+from artiphys_torch.networks.copies import copied
+from artiphys_torch.networks.layers import dtype_of, is_patched
+from artiphys_torch.probing.graphs import traced
 from artiphys_torch.probing.precision import at_least_two
+from artiphys_torch.receptive_fields.connections import ROUNDING, differ, padding
+from artiphys_torch.receptive_fields.fields import ONE_SIZE, STEP
+from artiphys_torch.receptive_fields.running import Reached, until_reached
 
-__all__ = ["Chain", "ChainPass", "chain_passes", "chains", "traced"]
+__all__ = ["Chain", "ChainPass", "chain_passes", "chains"]
 
 # Modules that work on every pixel by itself, whatever they do across channels.
 POINTWISE = (
@@ -35,6 +41,8 @@ POINTWISE_FUNCTIONS = (
     *(F.selu, F.gelu, F.silu, F.mish, F.hardtanh, F.hardswish, F.hardsigmoid, F.softplus),
 )
 POINTWISE_METHODS = ("relu", "relu_", "sigmoid", "tanh", "contiguous", "clone")
+WINDOWS = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
+PADS = (nn.ZeroPad2d, nn.ConstantPad2d)
 WINDOW = ("kernel_size", "stride", "padding")
 POOLING_FUNCTIONS: dict[Any, tuple[type[nn.Module], tuple[str, ...]]] = {
     F.max_pool2d: (nn.MaxPool2d, (*WINDOW, "dilation", "ceil_mode", "return_indices")),
@@ -68,6 +76,10 @@ class Chain(NamedTuple):
     steps: tuple[Callable[[torch.Tensor], torch.Tensor], ...]
     size: int
     """Receptive field in pixels; 0 if it is not square."""
+    stride: tuple[int, int] = (1, 1)
+    """Of the units along a column and along a row, in pixels."""
+    start: tuple[int, int] = (0, 0)
+    """First row and column of the first unit's field, before the image where there is padding."""
 
 
 def chains(model: nn.Module, layers: Sequence[str]) -> dict[str, Chain]:
@@ -92,23 +104,13 @@ def chains(model: nn.Module, layers: Sequence[str]) -> dict[str, Chain]:
     return found
 
 
-def traced(model: nn.Module) -> fx.Graph:
-    """Return a network's graph in evaluation, whose responses are asked for; its mode stays."""
-    training = {module: module.training for module in model.modules()}
-    try:
-        model.eval()
-        return fx.Tracer().trace(model)
-    finally:
-        for module, mode in training.items():
-            module.training = mode
-
-
 def chain_passes(
     model: nn.Module, layers: Sequence[str], device: torch.device
 ) -> list["ChainPass"]:
     """Return the passes for those of `layers` that have a chain with a square field."""
     square = [chain for chain in chains(model, layers).values() if chain.size]
-    return [ChainPass(members, device) for members in _nested(square)]
+    true = _true(model, square)
+    return [ChainPass(members, device) for members in _nested(true)]
 
 
 class ChainPass:
@@ -147,6 +149,76 @@ class ChainPass:
         return {"layers": list(self.layers), "method": self.method, "rf_size": self.size}
 
 
+def _true(model: nn.Module, found: Sequence[Chain]) -> list[Chain]:
+    """Return the chains that answer as the network itself does, to noise in one frame."""
+    largest = max((chain.size + 2 * max(chain.stride) for chain in found), default=0)
+    for frame in (-(-largest // STEP) * STEP, ONE_SIZE):
+        places = {chain.layer: _nearest(chain, frame) for chain in found}
+        if found and None not in places.values():
+            generator = torch.Generator().manual_seed(0)
+            noise = torch.randn(1, 3, frame, frame, generator=generator)
+            try:
+                maps = _maps(model, list(places), noise.to(dtype_of(model)))
+            except Exception:  # a frame that the network does not take
+                continue
+            return [c for c in found if _agrees(c, noise, places[c.layer], maps.get(c.layer))]
+    return []
+
+
+def _nearest(chain: Chain, frame: int) -> tuple[int, int] | None:
+    """Return the unit nearest the centre whose field lies inside a frame; None if none does."""
+    unit = []
+    for start, stride in zip(chain.start, chain.stride, strict=True):
+        index = max(-(start // stride), ((frame - chain.size) // 2 - start) // stride)
+        if start + stride * index + chain.size > frame:
+            return None
+        unit.append(index)
+    return unit[0], unit[1]
+
+
+def _maps(model: nn.Module, layers: Sequence[str], frame: torch.Tensor) -> dict[str, torch.Tensor]:
+    maps: dict[str, torch.Tensor] = {}
+
+    def keep(layer: str, output: torch.Tensor) -> None:
+        maps[layer] = output.clone()
+        if len(maps) == len(layers):
+            raise Reached
+
+    hooks = [
+        model.get_submodule(layer).register_forward_hook(
+            lambda _module, _inputs, output, layer=layer: keep(layer, output)
+        )
+        for layer in layers
+    ]
+    device = next((value.device for value in model.parameters()), frame.device)
+    with until_reached(hooks), torch.no_grad():
+        model(frame.to(device))
+    return maps
+
+
+def _agrees(
+    chain: Chain, noise: torch.Tensor, unit: tuple[int, int] | None, whole: torch.Tensor | None
+) -> bool:
+    """Say whether a chain's answer to a unit's field in a frame is the unit's in the whole map."""
+    if unit is None or whole is None:
+        return False
+    top, left = (
+        start + stride * index
+        for start, stride, index in zip(chain.start, chain.stride, unit, strict=True)
+    )
+    values = noise[:, :, top : top + chain.size, left : left + chain.size]
+    values = values.to(whole.device, whole.dtype)
+    try:
+        with torch.no_grad():
+            for step in chain.steps:
+                values = step(values)
+        # Short types round by much more; then a chain of many layers may look like another network.
+        allowed = max(ROUNDING, 16 * torch.finfo(whole.dtype).eps)
+        return not differ(torch.cat([values[:, :, 0, 0], whole[:, :, *unit]]), allowed)
+    except Exception:  # no map, or none of that size
+        return False
+
+
 def _chain(node: fx.Node, modules: dict[str, nn.Module]) -> Chain | None:
     """Walk from a layer back to the image; None if there is more than one path."""
     steps: list[Any] = []
@@ -162,8 +234,11 @@ def _chain(node: fx.Node, modules: dict[str, nn.Module]) -> Chain | None:
         if _may_be_changed(node, modules, reader):
             return None
     steps.reverse()
-    height, width = (_field(steps, axis) for axis in (0, 1))
-    return Chain(layer, tuple(reversed(names)), tuple(steps), height if height == width else 0)
+    (height, *down), (width, *right) = (_geometry(steps, axis) for axis in (0, 1))
+    stride, start = zip(down, right, strict=True)
+    size = height if height == width else 0
+    bare = tuple(_unpadded(step) for step in steps)
+    return Chain(layer, tuple(reversed(names)), bare, size, stride, start)
 
 
 def _may_be_changed(
@@ -221,25 +296,27 @@ def _gives_a_new_tensor(user: fx.Node, modules: dict[str, nn.Module]) -> bool:
 
 
 def _step(node: fx.Node, modules: dict[str, nn.Module]) -> Any:
-    """Return a node as a call on one tensor, without padding; None if it cannot be."""
+    """Return a node as a call on one tensor; None if it cannot be."""
     if node.op == "call_module":
         module = modules[str(node.target)]
         if is_patched(module):
             return None
         if isinstance(module, nn.BatchNorm2d) and module.running_mean is None:
             return None  # it takes its moments from the batch, in evaluation too
-        if type(module) in (*POINTWISE, *DROPOUT, nn.ZeroPad2d, nn.ConstantPad2d):
-            padding = (*DROPOUT, nn.ZeroPad2d, nn.ConstantPad2d)
-            return nn.Identity() if type(module) in padding else module
-        if type(module) in (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d):
-            return _unpadded(module)
-        return None
+        if type(module) in DROPOUT:
+            return nn.Identity()
+        gives_indices = getattr(module, "return_indices", False)
+        return (
+            module if type(module) in (*POINTWISE, *WINDOWS, *PADS) and not gives_indices else None
+        )
     others = (node.args[1:], node.kwargs)
     if node.op == "call_function" and node.target in POOLING_FUNCTIONS:
         kind, names = POOLING_FUNCTIONS[node.target]
-        return _unpadded(kind(**dict(zip(names, node.args[1:], strict=False)), **node.kwargs))
+        pooling = kind(**dict(zip(names, node.args[1:], strict=False)), **node.kwargs)
+        return None if getattr(pooling, "return_indices", False) else pooling
     if node.op == "call_function" and node.target is F.dropout:
-        return nn.Identity()
+        always = (*node.args, None, None)[2] or node.kwargs.get("training", len(node.args) < 3)
+        return None if always else nn.Identity()
     if node.op == "call_function" and node.target in POINTWISE_FUNCTIONS:
         return _Call(node.target, *others)
     if node.op == "call_method" and node.target in POINTWISE_METHODS:
@@ -258,26 +335,32 @@ class _Call(nn.Module):
         return self.function(values, *self.args, **self.kwargs)
 
 
-def _unpadded(module: nn.Module) -> nn.Module | None:
+def _unpadded(module: Any) -> Any:
     """Return a shallow copy without padding; it shares its weights with the original."""
-    if getattr(module, "return_indices", False):
-        return None
-    bare: Any = copy.copy(module)
+    if isinstance(module, PADS):
+        return nn.Identity()
+    if not isinstance(module, WINDOWS):
+        return module
+    bare = copy.copy(module)
     bare.padding = (0, 0) if isinstance(module, nn.Conv2d) else 0
     bare.padding_mode = "zeros"
     return bare
 
 
-def _field(steps: Sequence[Any], axis: int) -> int:
-    """Return the receptive field of a chain by arithmetic: 1 + sum of (kernel - 1) · jump."""
-    size, jump = 1, 1
+def _geometry(steps: Sequence[Any], axis: int) -> tuple[int, int, int]:
+    """Return size, stride and first pixel of the first unit's field of a chain, by arithmetic."""
+    size, jump, start = 1, 1, 0
     for step in steps:
-        if isinstance(step, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
-            kernel, stride = _on(step.kernel_size, axis), _on(step.stride, axis)
+        if isinstance(step, PADS):
+            start -= int(step.padding[2 * (1 - axis)]) * jump
+        elif isinstance(step, WINDOWS):
+            convolution = isinstance(step, nn.Conv2d)
+            before = padding(step)[2 * (1 - axis)] if convolution else _on(step.padding, axis)
+            start -= before * jump
             dilation = _on(getattr(step, "dilation", 1), axis)
-            size += (kernel - 1) * dilation * jump
-            jump *= stride
-    return size
+            size += (_on(step.kernel_size, axis) - 1) * dilation * jump
+            jump *= _on(step.stride, axis)
+    return size, jump, start
 
 
 def _on(value: Any, axis: int) -> int:

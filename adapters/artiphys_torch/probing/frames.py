@@ -4,20 +4,16 @@ The canvas is laid exactly on that unit's receptive field, which lies wholly ins
 that neither padding nor the background around the canvas reaches the unit.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
-from artiphys_torch.networks.layers import copied, dtype_of
+from artiphys.errors import InputError
+from artiphys_torch.networks.layers import dtype_of
 from artiphys_torch.probing.precision import at_least_two
-from artiphys_torch.receptive_fields.connections import (
-    Connections,
-    Reached,
-    padding,
-    until_reached,
-)
+from artiphys_torch.receptive_fields.connections import Connections, padding
 from artiphys_torch.receptive_fields.fields import (
     LARGEST,
     ReceptiveField,
@@ -25,8 +21,9 @@ from artiphys_torch.receptive_fields.fields import (
     answers_beyond,
     placed,
 )
+from artiphys_torch.receptive_fields.running import Reached, until_reached
 
-__all__ = ["FramePass", "frame_passes"]
+__all__ = ["FramePass", "WholePass", "frame_passes"]
 
 
 class FramePass:
@@ -42,11 +39,12 @@ class FramePass:
         size: int,
         frame: int,
         background: torch.Tensor,
+        channels_last: Collection[str] = (),
     ) -> None:
         self.size = size
         self.layers = tuple(where)
         self._model, self._where, self._corner, self._frame = model, where, corner, frame
-        self._background = background
+        self._background, self._channels_last = background, channels_last
         self._dtype = dtype_of(model)
 
     def __call__(self, canvases: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -54,9 +52,8 @@ class FramePass:
         outputs: dict[str, torch.Tensor] = {}
 
         def keep(layer: str, output: torch.Tensor) -> None:
-            row, column = self._where[layer]
             # Cloned: the next module may work in place.
-            outputs[layer] = output[: len(canvases), :, row, column].clone()
+            outputs[layer] = self._unit(layer, output)[: len(canvases)].clone()
             if len(outputs) == len(self.layers):
                 raise Reached
 
@@ -73,16 +70,17 @@ class FramePass:
         """Return what enters the layer, a convolution, (canvas, channel, row, column)."""
         (layer,) = self.layers
         convolution: Any = self._module(layer)
-        left, _, above, _ = padding(convolution)
-        windows = []
-        for axis, index in enumerate(self._where[layer]):
-            stride, dilation = convolution.stride[axis], convolution.dilation[axis]
-            start = index * stride - (above, left)[axis]
-            stop = start + dilation * (convolution.kernel_size[axis] - 1) + 1
-            windows.append(slice(start, stop, dilation))
         taken: list[torch.Tensor] = []
 
         def take(_module: nn.Module, args: tuple[Any, ...]) -> None:
+            # Only now is it sure what the forward pass has made of stride and padding.
+            left, _, above, _ = padding(convolution)
+            windows = []
+            for axis, index in enumerate(self._where[layer]):
+                stride, dilation = convolution.stride[axis], convolution.dilation[axis]
+                start = index * stride - (above, left)[axis]
+                stop = start + dilation * (convolution.kernel_size[axis] - 1) + 1
+                windows.append(slice(start, stop, dilation))
             taken.append(args[0][: len(canvases), :, windows[0], windows[1]].clone())
             raise Reached
 
@@ -100,6 +98,13 @@ class FramePass:
             "unit": [list(self._where[layer]) for layer in self.layers],
         }
 
+    def _unit(self, layer: str, output: Any) -> torch.Tensor:
+        """Return the answers of the layer's one unit, (image, channel)."""
+        row, column = self._where[layer]
+        if layer in self._channels_last:
+            output = output.permute(0, 3, 1, 2)
+        return output[:, :, row, column]
+
     def _module(self, layer: str) -> nn.Module:
         return self._model.get_submodule(layer)
 
@@ -111,6 +116,32 @@ class FramePass:
         frames[:, :, top : top + self.size, left : left + self.size] = canvases
         with until_reached(hooks):
             self._model(frames.to(self._dtype))
+
+
+class WholePass(FramePass):
+    """Runs layers on canvases that are the whole frame: another quantity, of the whole image.
+
+    Of a map the unit nearest its centre is taken, of tokens the first; padding has its part.
+    """
+
+    method = "whole image"
+
+    def __init__(
+        self, model: nn.Module, layers: Sequence[str], frame: int, background: torch.Tensor
+    ) -> None:
+        super().__init__(model, dict.fromkeys(layers, (0, 0)), (0, 0), frame, frame, background)
+
+    def _unit(self, layer: str, output: Any) -> torch.Tensor:
+        if not isinstance(output, torch.Tensor) or not 2 <= output.ndim <= 4:
+            msg = (
+                f"layer {layer!r} must give (image, channel), (image, token, channel) or a map of"
+                f" units; it gives {getattr(output, 'shape', type(output).__name__)}"
+            )
+            raise InputError(msg)
+        if output.ndim < 4:
+            return output if output.ndim == 2 else output[:, 0]
+        self._where[layer] = (output.shape[2] // 2, output.shape[3] // 2)
+        return output[:, :, output.shape[2] // 2, output.shape[3] // 2]
 
 
 def frame_passes(
@@ -126,7 +157,7 @@ def frame_passes(
     Parameters
     ----------
     model : torch.nn.Module
-        Copied once; it stays as it is.
+        A copy, in evaluation, to be run; it is moved to the device.
     connections : Connections
         Of the model's.
     found : dict
@@ -146,9 +177,9 @@ def frame_passes(
             del units[layer]
     if not any(groups.values()):
         return [], refused
-    working = copied(model).to(device).eval()
+    model.to(device)
     return [
-        FramePass(working, units, corner, size, frame, background)
+        FramePass(model, units, corner, size, frame, background, connections.channels_last)
         for (frame, corner, size), units in groups.items()
         if units
     ], refused
@@ -170,10 +201,13 @@ def _by_place(
             continue
         place = placed(connections, layer, (vertical, horizontal))
         if place is None:
-            refused[layer] = (
-                f"layer {layer!r}: its receptive field of {size} × {size} pixels"
-                f" does not fit in a frame of {LARGEST} pixels"
+            why = (
+                f"does not fit in a frame of {LARGEST} pixels"
+                if size > LARGEST
+                else "lies elsewhere in every size of frame that was tried, as where padding"
+                " hangs on the size of the image"
             )
+            refused[layer] = f"layer {layer!r}: its receptive field of {size} × {size} pixels {why}"
             continue
         groups.setdefault((place.frame, place.corner, size), {})[layer] = place.unit
     return groups, refused

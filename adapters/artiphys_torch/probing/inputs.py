@@ -6,7 +6,6 @@ rectifiers just before a layer are taken out gives that layer's pooled inputs be
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,9 +15,10 @@ import xarray as xr
 from torch import fx, nn
 
 from artiphys.errors import InputError
-from artiphys_torch.networks.layers import check_layers, copied
-from artiphys_torch.networks.loading import normalisation_of
-from artiphys_torch.probing.chains import traced
+from artiphys_torch.networks.copies import copied, sharing_weights
+from artiphys_torch.networks.layers import check_layers
+from artiphys_torch.networks.origins import normalisation_of
+from artiphys_torch.probing.graphs import traced
 from artiphys_torch.probing.plan import BATCH_SIZE, Plan, Run, probe_plan, records
 from artiphys_torch.probing.probe import labelled_responses, require_finite
 from artiphys_torch.stimuli.canvas import CROP, SHIFTS, Normalisation, Stimulus
@@ -42,6 +42,7 @@ def layer_inputs(
     device: str | torch.device = "auto",
     progress: bool | None = None,
     normalisation: Normalisation | None = None,
+    dtype: str | torch.dtype | None = None,
 ) -> xr.DataArray:
     """Return what enters the units of a convolution: rectified, pooled, whatever lies before it.
 
@@ -50,7 +51,7 @@ def layer_inputs(
 
     Parameters
     ----------
-    model, images, shifts, crop, background, batch_size, device, progress, normalisation
+    model, images, shifts, crop, background, batch_size, device, progress, normalisation, dtype
         As for :func:`probe`.
     layer : str
         Name of a ``torch.nn.Conv2d``.
@@ -67,7 +68,7 @@ def layer_inputs(
     """
     _convolution(model, layer)
     stimulus = Stimulus(shifts, crop, background, normalisation or normalisation_of(model))
-    run = Run(batch_size, device, progress=progress)
+    run = Run(batch_size, device, progress=progress, dtype=dtype)
     return _inputs(probe_plan(model, images, layer, stimulus, run))
 
 
@@ -218,8 +219,7 @@ def _without_rectifiers(model: nn.Module, layer: str) -> nn.Module:
     """Return a copy of a network, in all but the weights, in which a layer's inputs are not cut."""
     _convolution(model, layer)
     rectifiers = _rectifiers(model, layer)
-    shared: Any = chain(model.parameters(), model.buffers())
-    bare = copied(model, {id(values): values for values in shared})
+    bare = copied(model, sharing_weights(model, buffers=True))
     for name in rectifiers:
         bare.set_submodule(name, nn.Identity())
     return bare

@@ -20,13 +20,14 @@ from tqdm import tqdm
 from artiphys.arguments import whole_number
 from artiphys.errors import ArtiphysWarning, InputError
 from artiphys.responses.provenance import dropped
-from artiphys_torch.networks.layers import areas_of
-from artiphys_torch.networks.loading import Origin, normalisation_of, origin_of
+from artiphys_torch.networks.copies import working_copy
+from artiphys_torch.networks.layers import areas_of, dtype_of
+from artiphys_torch.networks.origins import Origin, normalisation_of, origin_of
 from artiphys_torch.networks.weights import one_line
 from artiphys_torch.probing.chains import ChainPass, chain_passes
-from artiphys_torch.probing.frames import FramePass, frame_passes
+from artiphys_torch.probing.frames import FramePass, WholePass, frame_passes
 from artiphys_torch.probing.partial_results import partial_folder
-from artiphys_torch.probing.precision import exact_arithmetic, resolved_device
+from artiphys_torch.probing.precision import exact_arithmetic, resolved_device, resolved_dtype
 from artiphys_torch.receptive_fields.connections import Connections
 from artiphys_torch.receptive_fields.fields import fields
 from artiphys_torch.stimuli.canvas import Stimulus, patch
@@ -55,6 +56,10 @@ class Run:
         Of the file to write.
     progress : bool, optional
         Whether there are progress bars; by default only on a terminal.
+    dtype : torch.dtype, optional
+        Of the numbers to compute with; by default the network's own, single precision for half.
+    frame : int, optional
+        Side in pixels of the whole images to probe with, in place of receptive fields.
 
     Raises
     ------
@@ -67,6 +72,8 @@ class Run:
     source: str | None = None
     out: str | Path | None = None
     progress: bool | None = None
+    dtype: Any = None
+    frame: int | None = None
 
     def __post_init__(self) -> None:
         if self.out is not None:
@@ -75,8 +82,11 @@ class Run:
         if self.source is not None and (not isinstance(self.source, str) or not self.source):
             msg = f"source must be a name, the network and its weights; got {self.source!r}"
             raise InputError(msg)
+        if self.frame is not None:
+            object.__setattr__(self, "frame", whole_number(self.frame, "frame", 1))
         object.__setattr__(self, "batch_size", batch_size)
         object.__setattr__(self, "device", resolved_device(self.device))
+        object.__setattr__(self, "dtype", resolved_dtype(self.dtype))
 
     def bar(self, **how: Any) -> tqdm:
         """Return a progress bar; what it shows is tqdm's to be told."""
@@ -109,6 +119,18 @@ class Plan:
     origin: Origin
     dropped: tuple[dict[str, Any], ...]
     architecture: str
+    network: nn.Module
+    """What is run: a copy."""
+    dtype: str
+    """Of the numbers computed with."""
+    own_dtype: str
+    """Of the network's weights."""
+
+    @property
+    def normalisation_from(self) -> str:
+        """Who says what the network asks of pixels."""
+        own = self.stimulus.normalisation == self.origin.normalisation
+        return self.origin.normalisation_from if own else "given"
 
     @property
     def source(self) -> str:
@@ -185,6 +207,16 @@ class Plan:
             unit="canvas",
         )
 
+    def why_not_finite(self) -> str:
+        """Say why responses may be none."""
+        values = (*self.network.parameters(), *self.network.buffers())
+        if all(bool(value.isfinite().all()) for value in values):
+            return (
+                "its weights are finite; does it standardise its image, which divides by 0 where"
+                " the background is flat? Take another background"
+            )
+        return "are the network's weights finite?"
+
     def say_if_large(self, n_units: int) -> None:
         """Warn of responses that take much memory."""
         shape = (n_units, len(self.photographs), len(self.stimulus.shifts))
@@ -206,6 +238,7 @@ class Plan:
             "passes": [each.describe() for each in self.passes],
             **dataclasses.asdict(self.stimulus),
             "device": self.run.device.type,
+            "dtype": self.dtype,
             "chunk": CHUNK,
             "versions": {name: version(name) for name in ("artiphys", "torch", "pillow", "numpy")},
         }
@@ -237,7 +270,8 @@ def probe_plan(
         msg = f"shifts must hold 0, the reference position, and each value once; got {shifts}"
         raise InputError(msg)
     photographs = as_photographs(images)
-    passes, refused = _passes(model, list(areas), stimulus, run)
+    network = working_copy(model, run.dtype)
+    passes, refused = _passes(network, list(areas), stimulus, run)
     if refused and (asked or not passes):
         raise InputError("; ".join(refused.values()))
     still = _unshifted(passes, stimulus)
@@ -268,6 +302,9 @@ def probe_plan(
         origin=origin_of(model),
         dropped=(*photographs.dropped, *left),
         architecture=repr(model),
+        network=network,
+        dtype=_named(dtype_of(network)),
+        own_dtype=_named(dtype_of(model)),
     )
 
 
@@ -275,6 +312,9 @@ def _passes(
     model: nn.Module, layers: Sequence[str], stimulus: Stimulus, run: Run
 ) -> tuple[list[ChainPass | FramePass], dict[str, str]]:
     """Return the passes that the layers need, and why some layers have none."""
+    if run.frame is not None:
+        network = model.to(run.device)
+        return [WholePass(network, layers, run.frame, stimulus.background_value())], {}
     in_chains = chain_passes(model, layers, run.device)
     rest = [layer for layer in layers if not any(layer in each.layers for each in in_chains)]
     if not rest:
@@ -288,6 +328,10 @@ def _passes(
         )
     problems = {**refused, **too_large}
     return [*in_chains, *in_frames], {layer: problems[layer] for layer in rest if layer in problems}
+
+
+def _named(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def _unshifted(passes: Sequence[ChainPass | FramePass], stimulus: Stimulus) -> dict[str, str]:

@@ -13,7 +13,7 @@ from artiphys.errors import InputError
 from artiphys.responses.array import response_array
 from artiphys.responses.provenance import provenance
 from artiphys.responses.storage import save_responses
-from artiphys_torch.networks.loading import normalisation_of
+from artiphys_torch.networks.origins import normalisation_of
 from artiphys_torch.probing.partial_results import PartialResults, partial_results
 from artiphys_torch.probing.plan import BATCH_SIZE, Plan, Run, probe_plan
 from artiphys_torch.stimuli.canvas import CROP, SHIFTS, Normalisation, Stimulus
@@ -35,6 +35,8 @@ def probe(
     out: str | Path | None = None,
     progress: bool | None = None,
     normalisation: Normalisation | None = None,
+    dtype: str | torch.dtype | None = None,
+    frame: int | None = None,
 ) -> xr.DataArray:
     """Return the responses of a network's units to photographs shifted within their fields.
 
@@ -73,6 +75,14 @@ def probe(
         A progress bar; by default only on a terminal.
     normalisation : Normalisation, optional
         By default the one of the loaded weights, or else ImageNet's as in torchvision.
+    dtype : torch.dtype or str, optional
+        To compute with. By default the network's own, but ``float32`` for one in ``float16`` or
+        ``bfloat16``, whose rounding is up to a few percent of a unit's standard deviation.
+    frame : int, optional
+        Probe with whole images of so many pixels in place of receptive fields, which units after
+        global pooling or attention do not have. That is another quantity: `crop` and `shifts` are
+        shares of the frame, ``rf_size`` is the frame, padding has its part in the responses, and of
+        a map of units the one nearest its centre is taken, of tokens the first.
 
     Returns
     -------
@@ -107,7 +117,7 @@ def probe(
     (2, ['small/2/0', 'small/2/1'])
     """
     stimulus = Stimulus(shifts, crop, background, normalisation or normalisation_of(model))
-    run = Run(batch_size, device, source, out, progress)
+    run = Run(batch_size, device, source, out, progress, dtype, frame)
     plan = probe_plan(model, images, layers, stimulus, run)
     with run.computing():
         n_channels = {
@@ -132,7 +142,7 @@ def require_finite(plan: Plan, values: np.ndarray, chunk: range) -> None:
         image = plan.photographs[chunk[int(bad.any(axis=(0, 2)).argmax())]].name
         msg = (
             f"{int(bad.any(axis=(1, 2)).sum())} of {len(values)} units answer NaN or infinity,"
-            f" first to {image}: are the network's weights finite?"
+            f" first to {image}: {plan.why_not_finite()}"
         )
         raise InputError(msg)
 
@@ -173,8 +183,12 @@ def labelled_responses(plan: Plan, values: np.ndarray, n_channels: dict[str, int
                 "layers": {area: layer for layer, area in plan.areas.items()},
                 **vars(plan.stimulus),
                 "normalisation": plan.stimulus.normalisation._asdict(),
+                "normalisation_from": plan.normalisation_from,
                 "batch_size": plan.run.batch_size,
                 "device": plan.run.device.type,
+                "dtype": plan.dtype,
+                "weights_dtype": plan.own_dtype,
+                **({"frame": plan.run.frame} if plan.run.frame else {}),
             },
             inputs=[
                 {"name": plan.origin.source, "sha256": plan.origin.digest},

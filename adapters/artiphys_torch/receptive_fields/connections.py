@@ -1,15 +1,18 @@
-"""Connections of a network: a copy in which NaN spreads as far as the image is seen.
+"""Connections of a network: which units see which pixels.
 
-The copy keeps the connections and drops the cost: it is in double precision (the fast convolutions
-in single precision work on tiles and would smear a NaN over its neighbours), with the channels of a
-convolution merged, since each sees all of them. The weights of such layers are left out; a network
-that does not run without them, since it makes more of them than their modules do, is copied whole.
+Found with NaN, in a copy that keeps the connections and drops the cost: it is in double precision
+(the fast convolutions in single precision work on tiles and would smear a NaN over its neighbours),
+with the channels of a convolution merged, since each sees all of them. The weights of such layers
+are left out; a network that does not run without them, since it makes more of them than their
+modules do, is copied whole.
+
+Where NaN is no way, since the network stops it, refuses it or might die of it, found with noise: in
+a copy in double precision, whole, the units that see a pixel are those that answer otherwise when
+it changes.
 """
 
-import contextlib
 import functools
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -17,17 +20,22 @@ import torch.nn.functional as F
 from torch import nn
 
 from artiphys.errors import InputError
-from artiphys_torch.networks.layers import check_layers, copied, dtype_of, is_patched
+from artiphys_torch.networks.copies import copied
+from artiphys_torch.networks.layers import check_layers, dtype_of, is_patched
 from artiphys_torch.networks.weights import one_line
+from artiphys_torch.receptive_fields.running import InDouble, outputs_of, takes_nan
 
-__all__ = ["Connections", "Reached", "padding", "until_reached"]
+__all__ = ["ROUNDING", "Connections", "differ", "padding"]
 
 SMALLEST_FRAMES = (32, 64, 96, 128, 224, 256, 384, 512, 1024)  # the first that the network runs on
 ROUNDING = 1e-4  # of the largest answer: beyond it single precision does not explain a difference
+DOUBLE_ROUNDING = 1e-9
+N_NOISE = 4  # images of noise: a pixel may hang on a maximum, or on a rectifier that is shut
+WIDE = 1024  # pixels of a frame wide enough to tell a large field from the whole image
 
 
 class Connections:
-    """A network's connections: a copy in which NaN spreads as far as the image is seen.
+    """A network's connections.
 
     Attributes
     ----------
@@ -35,6 +43,8 @@ class Connections:
         Those that give a map of units.
     without_map : dict
         Why the others give none.
+    channels_last : set of str
+        Layers whose maps have their channels last.
     side : int
         Of the smallest frame that the network runs on.
     """
@@ -42,18 +52,20 @@ class Connections:
     def __init__(self, model: nn.Module, layers: Sequence[str]) -> None:
         check_layers(model, layers)
         self.layers = tuple(dict.fromkeys(layers))
-        self._channels = _input_channels(model)
+        self.channels_last: set[str] = set()
         self._model = model
         self._copy = _light_copy(model)
+        self._by_noise: set[str] = set()
         self._seen: dict[tuple[Any, ...], dict[str, torch.Tensor]] = {}
         try:
-            self.side, self.without_map = self._smallest_frame()
+            self._channels, self.side, self.without_map = self._smallest_frame()
             weights_are_missed = self._gives_nan()
         except InputError:
             weights_are_missed = True
         if weights_are_missed:
             self._copy = _light_copy(model, with_weights=True)
-            self.side, self.without_map = self._smallest_frame()
+            self._channels, self.side, self.without_map = self._smallest_frame()
+        self._find_ways()
         self.layers = tuple(layer for layer in self.layers if layer not in self.without_map)
 
     def runs_on(self, side: int) -> bool:
@@ -61,7 +73,7 @@ class Connections:
         key = (side, side)
         if key not in self._seen:
             try:
-                self._seen[key] = self._reached(self._blank(side, side))
+                self._seen[key] = self._reached(self._blank(side, side), self.layers)
             except Exception:  # what it says of a size that it does not take is its own affair
                 self._seen[key] = {}
         return bool(self._seen[key])
@@ -70,67 +82,183 @@ class Connections:
         self, layer: str, height: int, width: int, axis: str, side: str, pixel: int
     ) -> torch.Tensor:
         """Return which units along `axis` see rows or columns before or from `pixel` on, (unit)."""
-        key = (height, width, axis, side, pixel)
+        by_noise = layer in self._by_noise
+        key = (height, width, axis, side, pixel, by_noise)
         if key not in self._seen:
-            frame = self._blank(height, width)
-            part = slice(None, pixel) if side == "before" else slice(pixel, None)
-            frame[(..., part) if axis == "column" else (..., part, slice(None))] = torch.nan
+            along = slice(None, pixel) if side == "before" else slice(pixel, None)
+            part = (..., along) if axis == "column" else (..., along, slice(None))
+            if by_noise:
+                found = self._changed(height, width, part)
+            else:
+                frame = self._blank(height, width)
+                frame[part] = torch.nan
+                found = self._reached(frame, [n for n in self.layers if n not in self._by_noise])
             across = 0 if axis == "column" else 1
-            self._seen[key] = {
-                name: units.any(dim=across) for name, units in self._reached(frame).items()
-            }
+            self._seen[key] = {name: units.any(dim=across) for name, units in found.items()}
         return self._seen[key][layer]
 
     def answering_beyond(
         self, units: Mapping[str, tuple[int, int]], frame: int, corner: tuple[int, int], size: int
     ) -> list[str]:
-        """Return the layers whose unit answers to noise outside the field that NaN has shown.
-
-        ``torch.where`` and ``torch.nan_to_num`` stop NaN, and let everything else through.
-        """
-        generator = torch.Generator().manual_seed(0)
-        noise = torch.randn(2, self._channels, frame, frame, generator=generator)
+        """Return the layers whose unit answers to noise outside the field that was found."""
+        noise = _noise(2, self._channels, frame, frame)
         rows, columns = (slice(start, start + size) for start in corner)
         noise[1, :, rows, columns] = noise[0, :, rows, columns]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the network's own, which the probing will tell
-            outputs, _ = self._run(
-                noise.to(dtype_of(self._model)),
-                stop=True,
-                network=self._network,
-                layers=list(units),
-            )
-        return [layer for layer, unit in units.items() if _differ(outputs[layer][:, :, *unit])]
+        outputs = self._answers(noise, list(units))
+        return [layer for layer, unit in units.items() if differ(outputs[layer][:, :, *unit])]
+
+    def is_by_noise(self, layer: str) -> bool:
+        """Say whether noise shows a layer's connections, which takes longer than NaN."""
+        return layer in self._by_noise
+
+    def weights_are_finite(self) -> bool:
+        """Say whether all parameters and buffers are."""
+        values = (*self._model.parameters(), *self._model.buffers())
+        return all(bool(value.isfinite().all()) for value in values)
+
+    @functools.cached_property
+    def before_the_whole(self) -> tuple[str, str] | None:
+        """The first module whose units see the whole image, and the last convolution before it.
+
+        None if there are no such two.
+        """
+        if not takes_nan(self._copy, [""], self._blank(self.side, self.side)):
+            return None
+        order: list[tuple[str, bool]] = []
+
+        def note(name: str, output: Any) -> None:
+            if isinstance(output, torch.Tensor) and output.ndim > 1:
+                nan = output.isnan().flatten(1)
+                if output.ndim == 4:
+                    nan = output.isnan().any(dim=1)[:, :, -1]
+                order.append((name, bool(nan.all())))
+
+        leaves = {n: m for n, m in self._copy.named_modules() if n and not list(m.children())}
+        hooks = [
+            module.register_forward_hook(lambda _m, _i, output, name=name: note(name, output))
+            for name, module in leaves.items()
+        ]
+        frame = self._blank(self.side, WIDE)
+        frame[..., 0] = torch.nan
+        try:
+            with InDouble(), torch.no_grad():
+                self._copy(frame)
+        except Exception:  # the rest may need another size: what came before it has been noted
+            pass
+        finally:
+            for hook in hooks:
+                hook.remove()
+        first = next((i for i, (_, whole) in enumerate(order) if whole), 0)
+        names = [name for name, _ in order[:first] if isinstance(leaves[name], nn.Conv2d)]
+        return (order[first][0], names[-1]) if names else None
+
+    @functools.cached_property
+    def _double(self) -> nn.Module:
+        return copied(self._model).cpu().double().eval()
 
     @functools.cached_property
     def _network(self) -> nn.Module:
         return copied(self._model).cpu().eval()
 
-    def _smallest_frame(self) -> tuple[int, dict[str, str]]:
+    @functools.cached_property
+    def _safe(self) -> set[str]:
+        """The layers that may be given NaN."""
+        return takes_nan(self._copy, self.layers, self._blank(self.side, self.side))
+
+    def _smallest_frame(self) -> tuple[int, int, dict[str, str]]:
+        """Return channels and side of the frame, and why some layers give no map on it."""
         failure: Exception | None = None
-        found: list[tuple[int, dict[str, str]]] = []
-        for side in SMALLEST_FRAMES:
-            try:
-                outputs, counts = self._run(self._blank(side, side), stop=False)
-            except Exception as error:  # a frame too small for this network: try the next
-                failure = error
-                continue
-            problems = {
-                layer: _no_map(layer, outputs.get(layer), counts[layer]) for layer in self.layers
-            }
-            found.append((side, {layer: why for layer, why in problems.items() if why}))
-            if self._is_seen(side, found[-1][1]):
-                return found[-1]
-        if found:
-            return found[0]
+        found: list[tuple[int, int, dict[str, str]]] = []
+        # Three channels first: the first convolution that is declared need not be the first to run.
+        for channels in dict.fromkeys((3, _input_channels(self._model))):
+            self._channels = channels
+            for side in SMALLEST_FRAMES:
+                try:
+                    outputs, counts = self._run(self._blank(side, side), self.layers, stop=False)
+                except Exception as error:  # a frame too small for this network: try the next
+                    failure = error
+                    continue
+                self.side = side
+                self.channels_last = self._with_channels_last(outputs)
+                problems = {
+                    layer: _no_map(layer, outputs.get(layer), counts[layer])
+                    for layer in self.layers
+                }
+                whys = {layer: why for layer, why in problems.items() if why}
+                found.append((channels, side, whys))
+                if self._is_seen(side, whys):
+                    return found[-1]
+            if found:
+                self._channels, self.side, whys = found[0]
+                return found[0]
         msg = f"the network runs on no frame of {SMALLEST_FRAMES} pixels: {one_line(failure)}"
         raise InputError(msg) from failure
 
+    def _with_channels_last(self, outputs: Mapping[str, Any]) -> set[str]:
+        """Return the layers whose last dim is the channels: the second to last grows with width."""
+        maps = {
+            layer: output
+            for layer, output in outputs.items()
+            if isinstance(output, torch.Tensor) and output.ndim == 4
+        }
+        try:
+            wide, _ = self._run(self._blank(self.side, 2 * self.side), list(maps), stop=True)
+        except Exception:  # a network for one size: by what its modules are
+            modules = dict(self._model.named_modules())
+            return {n for n in maps if isinstance(modules[n], nn.Linear | nn.LayerNorm)}
+        return {
+            layer
+            for layer, output in maps.items()
+            if wide[layer].shape[3] == output.shape[3] and wide[layer].shape[2] > output.shape[2]
+        }
+
+    def _find_ways(self) -> None:
+        """Find for each layer whether NaN shows its connections, and whether it is random."""
+        layers = [layer for layer in self.layers if layer not in self.without_map]
+        if not layers or not self.weights_are_finite():
+            return
+        noise = _noise(2, self._channels, self.side, self.side)
+        noise[1, ..., :-1] = noise[0, ..., :-1]
+        try:
+            once, again = (self._answers(noise, layers) for _ in range(2))
+            if any(_other(once[layer], again[layer]) for layer in layers):
+                # It may be a network that each pass changes: two new copies must answer alike.
+                once, again = (
+                    self._answers(noise, layers, copied(self._model).cpu()) for _ in range(2)
+                )
+        except Exception:  # what does not run is said where it is probed
+            return
+        edge, blank, ways = self._blank(self.side, self.side), {}, {}
+        edge[..., -1] = torch.nan
+        safe = [layer for layer in layers if layer in self._safe]
+        try:
+            blank = self._reached(self._blank(self.side, self.side), safe)
+            ways = self._reached(edge, safe)
+            whole = self._reached(edge * torch.nan, safe)
+        except Exception:  # it takes no NaN
+            ways = {}
+        for layer in layers:
+            if _other(once[layer], again[layer]):
+                self.without_map[layer] = (
+                    f"layer {layer!r} answers otherwise to the same image: the network is random in"
+                    " evaluation too (F.dropout without training=self.training?); take a layer"
+                    " before that"
+                )
+            elif layer not in ways or blank[layer].any() or not whole[layer].any():
+                self._by_noise.add(layer)
+            else:
+                answers = once[layer].double()
+                changed = (answers[0] - answers[1]).abs() > ROUNDING * answers.abs().max()
+                if bool((changed.any(dim=0) & ~ways[layer]).any()):
+                    self._by_noise.add(layer)  # NaN does not take every path
+
     def _is_seen(self, side: int, without_map: Mapping[str, str]) -> bool:
         """Say whether every map sees a frame; units in strides may all lie in its padding."""
+        safe = takes_nan(self._copy, self.layers, self._blank(side, side))
         try:
-            outputs, _ = self._run(self._blank(side, side) * torch.nan, stop=False)
-        except Exception:  # it takes no NaN, in no frame: said when its fields are measured
+            frame = self._blank(side, side) * torch.nan
+            outputs, _ = self._run(frame, [n for n in self.layers if n in safe], stop=True)
+        except Exception:  # it takes no NaN, in no frame: then noise shows its connections
             return True
         return all(
             bool(output.isnan().any())
@@ -140,82 +268,79 @@ class Connections:
 
     def _gives_nan(self) -> bool:
         """Say whether a blank frame gives NaN, as the mean of weights that are left out does."""
-        outputs, _ = self._run(self._blank(self.side, self.side), stop=False)
+        outputs, _ = self._run(self._blank(self.side, self.side), self.layers, stop=False)
         maps = [output for output in outputs.values() if isinstance(output, torch.Tensor)]
         return any(bool(output.isnan().any()) for output in maps)
 
-    def _reached(self, frame: torch.Tensor) -> dict[str, torch.Tensor]:
+    def _reached(self, frame: torch.Tensor, layers: Sequence[str]) -> dict[str, torch.Tensor]:
         """Return for each layer the units that see a NaN of the frame, (row, column) of bool."""
-        outputs, _ = self._run(frame, stop=True)
-        return {layer: output.isnan().any(dim=1)[0] for layer, output in outputs.items()}
+        if not layers:
+            return {}
+        outputs, _ = self._run(frame, layers, stop=True)
+        maps = self._maps(outputs)
+        return {layer: output.isnan().any(dim=1)[0] for layer, output in maps.items()}
+
+    def _changed(self, height: int, width: int, part: Any) -> dict[str, torch.Tensor]:
+        """Return for each layer the units that see a part of the frame, (row, column) of bool."""
+        layers = [layer for layer in self.layers if layer in self._by_noise]
+        before, after = _noise(2 * N_NOISE, self._channels, height, width).double().chunk(2)
+        key = ("noise", height, width)
+        if key not in self._seen:
+            self._seen[key] = self._in_double(before, layers)
+        changed = before.clone()
+        changed[part] = after[part]
+        found = self._in_double(changed, layers)
+        return {layer: _where_different(self._seen[key][layer], found[layer]) for layer in layers}
+
+    def _in_double(self, frames: torch.Tensor, layers: Sequence[str]) -> dict[str, torch.Tensor]:
+        with InDouble(), torch.no_grad():
+            outputs, _ = outputs_of(self._double, layers, frames, stop=True)
+        return self._maps(outputs)
+
+    def _answers(
+        self, frames: torch.Tensor, layers: Sequence[str], network: nn.Module | None = None
+    ) -> dict[str, torch.Tensor]:
+        """Return what the network itself answers, in its own precision."""
+        with torch.no_grad():
+            frames = frames.to(dtype_of(self._model))
+            outputs, _ = outputs_of(network or self._network, layers, frames, stop=True)
+        return self._maps(outputs)
+
+    def _maps(self, outputs: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return {
+            layer: output.permute(0, 3, 1, 2) if layer in self.channels_last else output
+            for layer, output in outputs.items()
+        }
 
     def _blank(self, height: int, width: int) -> torch.Tensor:
         shape = (1, self._channels, height, width)
         return torch.zeros(shape, dtype=torch.float64, device="cpu")
 
     def _run(
-        self,
-        frame: torch.Tensor,
-        *,
-        stop: bool,
-        network: nn.Module | None = None,
-        layers: Sequence[str] | None = None,
+        self, frame: torch.Tensor, layers: Iterable[str], *, stop: bool
     ) -> tuple[dict[str, Any], dict[str, int]]:
-        """Run the copy, or another; return the outputs of layers, and how often each ran.
-
-        With `stop` no further than the last of them.
-        """
-        network = network or self._copy
-        layers = self.layers if layers is None else layers
-        outputs: dict[str, Any] = {}
-        counts = dict.fromkeys(layers, 0)
-
-        def keep(layer: str, output: Any) -> None:
-            counts[layer] += 1
-            outputs[layer] = output.clone() if isinstance(output, torch.Tensor) else output
-            if stop and len(outputs) == len(layers):
-                raise Reached
-
-        modules = dict(network.named_modules())
-        hooks = [
-            modules[layer].register_forward_hook(
-                lambda _module, _inputs, output, layer=layer: keep(layer, output)
-            )
-            for layer in layers
-        ]
-        try:
-            with until_reached(hooks), torch.inference_mode():
-                network(frame)
-        except Exception:
-            # The rest of a network may need frames of one size, after layers that do not.
-            if len(outputs) < len(layers):
-                raise
-        return outputs, counts
+        """Run the light copy."""
+        with InDouble(), torch.no_grad():
+            return outputs_of(self._copy, list(layers), frame, stop=stop)
 
 
-def _differ(answers: torch.Tensor) -> bool:
+def differ(answers: torch.Tensor, rounding: float = ROUNDING) -> bool:
     """Say whether two answers, (image, channel), differ by more than rounding."""
     answers = answers.double()
-    return bool((answers[0] - answers[1]).abs().max() > ROUNDING * answers.abs().max())
+    return bool((answers[0] - answers[1]).abs().max() > rounding * answers.abs().max())
 
 
-class Reached(BaseException):
-    """Every layer asked for has run; the rest of the network need not.
-
-    No ``except Exception`` of a network's own may swallow it.
-    """
+def _other(once: torch.Tensor, again: torch.Tensor) -> bool:
+    return differ(torch.stack([once.flatten(), again.flatten()]))
 
 
-@contextlib.contextmanager
-def until_reached(hooks: Sequence[Any]) -> Iterator[None]:
-    """Run a network within: it ends where a hook raises `Reached`, and the hooks are removed."""
-    try:
-        yield
-    except Reached:
-        pass
-    finally:
-        for hook in hooks:
-            hook.remove()
+def _noise(n: int, channels: int, height: int, width: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(n, channels, height, width, generator=generator)
+
+
+def _where_different(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    return ((one - other).abs() > DOUBLE_ROUNDING * one.abs().max()).any(dim=1).any(dim=0)
 
 
 def padding(convolution: Any) -> tuple[int, ...]:
@@ -238,7 +363,7 @@ def _light_copy(model: nn.Module, *, with_weights: bool = False) -> nn.Module:
         for module in model.modules()
         if _merged_forward(module) and not with_weights
     }
-    light_copy = copied(model, memo).cpu().double().eval()
+    light_copy = copied(model, memo).cpu().double().eval().requires_grad_(False)
     for module in light_copy.modules():
         merged = _merged_forward(module)
         if merged:
@@ -260,10 +385,18 @@ def _merged(convolution: nn.Conv2d, image: torch.Tensor) -> torch.Tensor:
     The maximum of a window is NaN where any of it is.
     """
     groups = convolution.groups
+    if image.shape[1] != convolution.in_channels:
+        msg = f"expected {convolution.in_channels} channels; got {image.shape[1]}"
+        raise RuntimeError(msg)
     merged = F.pad(image.unflatten(1, (groups, -1)).amax(dim=2), padding(convolution))
-    window = F.max_pool2d(
-        merged, convolution.kernel_size, convolution.stride, dilation=convolution.dilation
+    (down, right), stride, dilation = (
+        convolution.kernel_size,
+        convolution.stride,
+        convolution.dilation,
     )
+    # Along columns, then along rows: the same maxima, at a fraction of the cost for large kernels.
+    window = F.max_pool2d(merged, (down, 1), (stride[0], 1), dilation=(dilation[0], 1))
+    window = F.max_pool2d(window, (1, right), (1, stride[1]), dilation=(1, dilation[1]))
     output = (0 * window).repeat_interleave(convolution.out_channels // groups, dim=1)
     return output if convolution.bias is None else output + convolution.bias[:, None, None]
 
@@ -287,9 +420,14 @@ def _no_map(layer: str, output: Any, count: int) -> str | None:
         return f"layer {layer!r} runs {count} times in a forward pass; name a layer that runs once"
     if not isinstance(output, torch.Tensor):
         return f"layer {layer!r} must give a tensor; it gives {type(output).__name__}"
+    if output.ndim == 3:
+        return (
+            f"layer {layer!r} gives no map of units but tokens, shape {tuple(output.shape)}; take a"
+            " layer before the image is made into tokens, or frame=224"
+        )
     if output.ndim != 4:
         return (
             f"layer {layer!r} gives no map of units but shape {tuple(output.shape)}: its receptive"
-            " field is the whole image"
+            " field is the whole image; frame=224 probes units of the whole image"
         )
     return None

@@ -1,8 +1,9 @@
 """Receptive fields, measured: a unit is NaN if its field reaches a pixel that is NaN.
 
 That holds for any module that lets NaN through, whatever its forward pass does, where arithmetic on
-kernel sizes and strides holds for chains alone. Whether NaN was let through is seen in the network
-itself: noise outside the field that was found must not change the unit's answer.
+kernel sizes and strides holds for chains alone; where it is not let through, noise takes its place.
+Either way the network itself has the last word: noise outside the field that was found must not
+change the unit's answer.
 """
 
 import functools
@@ -13,6 +14,8 @@ import torch
 from torch import nn
 
 from artiphys.errors import InputError
+from artiphys_torch.networks.copies import working_copy
+from artiphys_torch.networks.layers import check_layers
 from artiphys_torch.receptive_fields.connections import Connections
 
 __all__ = [
@@ -102,7 +105,8 @@ def receptive_field(model: nn.Module, layer: str) -> ReceptiveField:
     >>> receptive_field(nn.Sequential(nn.Conv2d(3, 8, 11, stride=4, padding=2)), "0")
     ReceptiveField(size=11, stride=4, centre=3.0)
     """
-    connections = Connections(model, [layer])
+    check_layers(model, [layer])
+    connections = Connections(working_copy(model), [layer])
     found, refused = fields(connections)
     if layer in refused:
         raise InputError(refused[layer])
@@ -149,7 +153,9 @@ def placed(
     """
     size = field[0].size
     needed = size + 2 * max(axis.stride for axis in field)
-    frames = [side for side in range(-(-needed // STEP) * STEP, LARGEST + 1, STEP)][:8]
+    first = -(-needed // STEP) * STEP
+    # Eight frames; as many of the largest fields too, which no frame of their own size centres.
+    frames = [*range(first, first + 8 * STEP, STEP)] if size <= LARGEST else []
     if size <= ONE_SIZE:
         frames.append(ONE_SIZE)
     for frame in frames:
@@ -182,7 +188,7 @@ def answers_beyond(
     return {
         layer: (
             f"layer {layer!r}: its units answer to pixels outside the receptive field of {size}"
-            " pixels that was measured: the network stops NaN (torch.where, nan_to_num) or is"
+            " pixels that was measured: it hangs on the values of the image, or the network is"
             " random; take a layer before that"
         )
         for layer in connections.answering_beyond(units, frame, corner, size)
@@ -215,14 +221,18 @@ def _along(
             field = _measured(seeing, middle, length, guess)
             if field and _grows_by(larger, n_units, length // field.stride):
                 return field
-            problem, largest = "is not the same for every unit, or in every size of image", 512
+            problem = "is not the same for every unit, or in every size of image"
+            largest = 128 if connections.is_by_noise(layer) else 512
         else:
-            problem, largest = _why_so_wide(begin, end), 4096
+            problem = _why_so_wide(begin, end)
+            largest = 512 if connections.is_by_noise(layer) else 4096
         # Where the first unit sees the last pixel, frames of twice the size mostly tell no more.
         whole = bool(begin[-1] and end[0])
         largest = min(largest, WHOLE_FRAME) if whole else largest
         if length >= largest:
             msg = f"its receptive field {problem} (measured up to {length} pixels)"
+            if "whole image" in problem:
+                msg += _remedy(connections)
             raise InputError(msg)
         length = largest if whole else 2 * length
 
@@ -231,8 +241,18 @@ def _why_so_wide(begin: torch.Tensor, end: torch.Tensor) -> str:
     """Say why no frame holds three units' fields, from who sees its first and its last pixel."""
     middle = slice(max(0, len(begin) // 2 - 1), len(begin) // 2 + 2)
     if begin[-1] and end[0] and not (begin[middle].any() or end[middle].any()):
-        return "goes round the edges of the image: padding is circular before it; pad with zeros"
+        return (
+            "goes round the edges of the image: padding is circular before it, or windows are"
+            " shifted in a circle; pad with zeros"
+        )
     return "is the whole image: global pooling or attention lies before it"
+
+
+def _remedy(connections: Connections) -> str:
+    """Say what may be probed where a field is the whole image."""
+    found = connections.before_the_whole
+    before = f"; layers before {found[0]!r} have one, the last {found[1]!r}" if found else ""
+    return f"{before}; frame=224 probes units of the whole image"
 
 
 def _seeing(
@@ -253,12 +273,7 @@ def _n_units(seeing: Callable[[str, int], torch.Tensor]) -> int:
     if blank.any():
         msg = "gives NaN on a blank image; its weights are not finite"
         raise InputError(msg)
-    try:
-        seen = seeing("from", 0)
-    except Exception as error:
-        msg = f"cannot be measured with NaN, which the network does not take ({error})"
-        raise InputError(" ".join(msg.split())) from error
-    if not seen.any():
+    if not seeing("from", 0).any():
         msg = "does not depend on the image"
         raise InputError(msg)
     return len(blank)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from artiphys.errors import InputError, listed
+from artiphys.errors import InputError, listed, to_install
 from artiphys.responses.provenance import dropped
 from artiphys_torch.stimuli.picture_files import HEIC_SUFFIXES, NEEDS_HEIF, SUFFIXES, has_heif
 
@@ -148,9 +148,7 @@ def _caution(
         kinds = [f"{count} {kind or 'without one'}" for kind, count in most_first]
         parts.append(f"{len(others)} not images by their suffix ({listed(kinds, 'kinds')})")
     if heic:
-        parts.append(
-            f"{len(heic)} HEIC, for which pillow-heif is missing: pip install 'artiphys[heif]'"
-        )
+        parts.append(f"{len(heic)} HEIC, for which pillow-heif is missing: {to_install('heif')}")
     if n_inner:
         parts.append(f"{n_inner} in sub-folders, as the folder itself holds photographs")
     n_left = len(others) + len(heic) + n_inner

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from artiphys.errors import InputError
+from artiphys.errors import InputError, to_install
 from artiphys.responses.provenance import digest_file
 
 __all__ = [
@@ -39,7 +39,7 @@ SUFFIXES = (
     *(".ppm", ".pgm", ".pnm", ".jp2", ".avif", *HEIC_SUFFIXES),
 )
 HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"hevm", b"mif1", b"msf1")
-NEEDS_HEIF = "HEIC needs pillow-heif: pip install 'artiphys[heif]'"
+NEEDS_HEIF = f"HEIC needs pillow-heif: {to_install('heif')}"
 ORIENTATION = 0x0112  # EXIF tag
 FEW_BITS = 12  # of 16, in which cameras and displays of stimuli keep their values
 MULTIPLE = ("TIFF", "GIF", "WEBP", "PNG")  # not JPEG, in which phones keep depth and gain maps

@@ -325,6 +325,18 @@ def test_sessions_and_images_widen_the_interval():
     assert widths["image", "unit"] > widths[("unit",)]
     with pytest.raises(InputError, match="needs the coordinate 'source'"):
         compare(model, brain.drop_vars("source"), resample=("session", "unit"))
+    one = brain.drop_vars("source").assign_coords(source="one for all")
+    with pytest.raises(InputError, match="needs the coordinate 'source' along 'unit'"):
+        compare(model, one, resample=("session", "unit"))
+
+
+def test_areas_may_be_dates():
+    model, brain = network(), recording(rate=40.0)
+    dates = np.array(["2020-01-01", "2020-02-01"], dtype="datetime64[ns]")
+    of_unit = dates[np.arange(brain.sizes["unit"]) % 2]
+    result = compare(model, brain.assign_coords(day=("unit", of_unit)), by_brain="day", **QUICK)
+    assert (result["area"].values == dates).all()
+    assert (result["n_units_brain"] > 0).all()
 
 
 def test_too_few_sessions_are_told():

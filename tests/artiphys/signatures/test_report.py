@@ -1,6 +1,7 @@
 """What a signature says in words."""
 
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -60,7 +61,7 @@ def test_a_comparison_in_words():
     assert "As measured the difference would have been" in text
     p_value, q_value = (result["p_value"].copy(data=[[[value]]]) for value in (0.04, 0.2))
     text = verdict(result.assign(p_value=p_value, q_value=q_value))
-    assert "differ, allowing for 1 tests (p = 0.04 by itself, false discovery rate 0.2)" in text
+    assert "differ, allowing for 1 test (p = 0.040 by itself, false discovery rate 0.200)" in text
     assert "95 % interval of this test by itself " in text
     with pytest.warns(ArtiphysWarning, match="no difference can be given"):
         assert "nothing can be said" in verdict(compare(rates[:5], both[60:], matched=False))
@@ -98,7 +99,7 @@ def test_what_is_held_constant_is_said_and_who_lacks_it(averaged):
     text = verdict(result)
     assert "position 1: with depth and layer held constant, " in text
     assert "4 without depth or layer" in text
-    assert f"in {result['n_units'].item()} units." in text
+    assert f"in {result['n_units'].item()} of 40 units." in text
     assert ("The responses as measured, with nothing held constant," in text) is not averaged
     assert "held constant" not in verdict(signature(responses, n_resamples=99, rng=0))
 
@@ -122,7 +123,7 @@ def test_another_estimate_from_trials_says_what_it_leaves_out_and_the_naive_test
     text = verdict(result)
     naive = signature(responses)["spearman_naive"]
     assert result["spearman_naive"].item() == pytest.approx(naive.item())
-    assert f"The responses as measured would have said {naive.item():.2f} (p = " in text
+    assert f"The responses as measured would have said {naive.item():.2f} (p < 0.001)" in text
     assert (
         f"Left out: {result['n_undefined'].item()} undefined (no more variance than noise" in text
     )
@@ -178,6 +179,42 @@ def test_averages_have_a_verdict_too():
     text = verdict(signature(averages, n_resamples=99, rng=0))
     assert text.count("simulated, position") == 2
     assert "as measured" not in text
+
+
+def test_a_caution_that_several_share_is_said_once():
+    responses = simulate_responses(relation="none", n_positions=3, rate=4.0, rng=3).responses
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ArtiphysWarning)
+        result = signature(responses)
+    reliabilities = result["reliability_invariance"].values.ravel()
+    result["caution"][:] = [
+        [f"few units (12): without; noisy (it is {each:.2f}): where; and so on" for each in pair]
+        for pair in reliabilities.reshape(1, -1)
+    ]
+    text = verdict(result)
+    low, high = sorted(f"{each:.2f}" for each in reliabilities)
+    assert text.count("Caution") == 2
+    assert "\n\nCaution, all of these: few units (12): without.\n\n" in text
+    assert f"Caution, all of these: noisy (it is {low} to {high}): where; and so on." in text
+    result["caution"][0, 0] = "few units (12): without"
+    assert "\nCaution: noisy (it is 0." in verdict(result)
+
+
+def test_the_reference_is_named_whatever_it_is():
+    responses = simulate_responses(n_units=40, rate=60.0, rng=0).responses
+    assert verdict(signature(responses)).endswith("\n\nReference position: 0.")
+    best = verdict(signature(responses, reference="best"))
+    assert "Reference position: each unit's own best, chosen on trials of its own." in best
+
+
+def test_what_is_beyond_a_bound_is_told_as_one():
+    result = signature(simulate_responses(n_units=40, rate=60.0, rng=0).responses)
+    assert "*" not in verdict(result)
+    result["interval"][:] = [-0.22, 2.59]
+    text = verdict(result)
+    assert "95 % interval -0.22 to > 1*, in " in text
+    assert text.splitlines()[-1].startswith("* Beyond ±1 once corrected for noise")
+    assert result["interval"].max() == 2.59
 
 
 def test_bad_input():

@@ -24,3 +24,7 @@ from artiphys.signatures.shortfalls import why_no_estimate
 )
 def test_the_reason(given, text):
     assert why_no_estimate(*given) == text
+
+
+def test_units_that_were_tested_do_not_measurably_differ():
+    assert "12 units do not measurably differ" in why_no_estimate(12, 10, tested=True)

@@ -42,16 +42,16 @@ def test_each_cell_is_spearman_of_its_parts(responses):
     assert result["position"].values.tolist() == [1, 2]
     assert {"x", "y"} <= set(result.coords)
     assert result["interval"].dims == ("area", "position", "ci_bound")
-    spread, carried = dynamic_range(responses), invariance(responses)
+    x, r = dynamic_range(responses), invariance(responses)
     for area in ("V4", "IT"):
         members = responses["area"].values == area
         for position in (1, 2):
             cell = result.sel(area=area, position=position)
-            y = carried.sel(position=position)[members]
-            expected = stats.spearmanr(spread[members], y).statistic
+            y = r.sel(position=position)[members]
+            expected = stats.spearmanr(x[members], y).statistic
             np.testing.assert_allclose(cell["spearman"], expected, rtol=1e-14)
             assert cell["n_units"] == members.sum()
-            alone = spearman(spread[members], y, n_resamples=300, rng=cell_seed(3))
+            alone = spearman(x[members], y, n_resamples=300, rng=cell_seed(3))
             xr.testing.assert_equal(cell["interval"].drop_vars(["area"]), alone["interval"])
 
 

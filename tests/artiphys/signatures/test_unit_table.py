@@ -67,6 +67,24 @@ def test_the_units_used_are_those_of_the_signature(noise, reference):
         assert left_out["one repeat, which does not say how noisy it is"] == 1
 
 
+def test_the_noise_error_is_the_one_that_units_are_left_out_by():
+    responses = recording(rate=12.0)
+    responses[0] = responses[0].mean("image")  # no signal at all, and noise
+    table = unit_table(responses)
+    error, why_not = table["noise_error"], table["why_not"]
+    assert {"", "too noisy", "without signal"} <= set(why_not)
+    assert ((error > 0.25) & np.isfinite(error)).equals(why_not == "too noisy")
+    assert np.isinf(error).equals(why_not == "without signal")
+    assert error.equals(unit_table(responses, noise=None)["noise_error"])
+
+
+def test_images_count_where_they_were_measured_at_the_reference_too():
+    responses = recording()
+    responses[0, :5, 0] = np.nan  # at the reference
+    responses[0, 4:7, 1] = np.nan
+    assert unit_table(responses)["n_images"].tolist()[:3] == [53, 55, 60]
+
+
 def test_averages_leave_what_takes_trials_empty():
     responses = recording().mean("trial", keep_attrs=True)
     table = unit_table(responses)
@@ -85,6 +103,29 @@ def test_coordinates_along_the_unit_are_columns_and_a_unit_of_no_group_is_not_us
     without = table["unit"] == responses["unit"].values[7]
     assert table.loc[without, "why_not"].tolist() == ["no depth"] * 2
     assert isinstance(table, pd.DataFrame)
+
+
+def test_a_coordinate_named_as_a_measured_column_is_not_lost_in_silence():
+    responses = recording().assign_coords(n_repeats=("unit", np.full(50, 99.0)))
+    told = "left out of the table, which measures what it calls so itself: 'n_repeats'; rename"
+    with pytest.warns(ArtiphysWarning, match=told):
+        table = unit_table(responses)
+    assert table.columns.tolist() == COLUMNS
+    pd.testing.assert_frame_equal(table, unit_table(recording()))
+
+
+def test_units_without_names_are_numbered():
+    table = unit_table(recording().drop_vars("unit"))
+    assert table.columns.tolist() == COLUMNS
+    assert table["unit"].tolist() == np.repeat(np.arange(50), 2).tolist()
+
+
+@pytest.mark.parametrize("noise", ["auto", None, "corrected"])
+def test_each_units_own_reference_is_told_from_what_is_undefined(noise):
+    table = unit_table(recording(), noise=noise, reference="best")
+    own = table["reference"] == table["position"].astype(str)
+    assert own.sum() == 50
+    assert (own == (table["why_not"] == "the unit's reference")).all()
 
 
 def test_bad_arguments_are_refused_as_by_the_signature():

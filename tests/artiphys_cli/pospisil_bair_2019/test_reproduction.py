@@ -122,6 +122,9 @@ def test_the_command_writes_what_it_says(folder, tmp_path, capsys):
     assert "explained_invariance.csv" in printed
     assert max(map(len, printed.splitlines())) <= 80
     assert "6 images" in told
+    assert f"files to {out}/: explained_invariance.csv, figure1-conv3.pdf, " in " ".join(
+        told.split()
+    )
     assert sorted(os.listdir(out)) == [
         "explained_invariance.csv",
         "figure1-conv3.pdf",
@@ -308,7 +311,10 @@ def test_what_fails_at_the_end_leaves_what_was_there(folder, tmp_path, capsys, m
         lambda _, path: (_ for _ in ()).throw(InputError(f"{path}: cannot be written: full")),
     )
     argv = ["reproduce", "--images", str(folder), "--n-images", "4", "--weights", "untrained"]
-    assert main([*argv, "--n-resamples", "9", "--quiet", "--out", str(out)]) == 2
+    argv += ["--n-resamples", "9", "--quiet", "--out", str(out)]
+    assert main(argv) == 2
+    assert f"{out}/table1.csv is there already; add --overwrite" in capsys.readouterr().err
+    assert main([*argv, "--overwrite"]) == 2
     told = capsys.readouterr().err
     assert f"{out}/responses-untrained.nc: cannot be written: full" in told.splitlines()[-1]
     assert os.listdir(out) == ["table1.csv"]

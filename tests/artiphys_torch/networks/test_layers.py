@@ -1,11 +1,9 @@
-"""Layers: the type that a network computes in, what was put on it, and copies of it."""
+"""Layers: chosen and named, the type that a network computes in, what was put on it."""
 
-import pytest
 import torch
 from torch import nn
 
-from artiphys.errors import InputError
-from artiphys_torch.networks.layers import areas_of, copied, dtype_of, is_patched
+from artiphys_torch.networks.layers import areas_of, dtype_of, is_patched
 from torch_networks import chain
 
 
@@ -24,19 +22,3 @@ def test_a_method_of_the_instance_s_own_is_seen():
     assert not is_patched(module)
     module.forward = lambda image: image
     assert is_patched(module)
-
-
-def test_a_copy_shares_what_it_is_told_to():
-    network = nn.Sequential(nn.Conv2d(3, 2, 1))
-    assert copied(network)[0].weight is not network[0].weight
-    weight = network[0].weight
-    assert copied(network, {id(weight): weight})[0].weight is weight
-
-
-def test_weights_made_from_others_cannot_be_copied():
-    network = nn.Sequential(nn.Conv2d(3, 2, 1))
-    with pytest.warns(FutureWarning, match="weight_norm"):
-        nn.utils.weight_norm(network[0])
-    network(torch.zeros(1, 3, 2, 2))
-    with pytest.raises(InputError, match=r"be copied, and .*: .*remove_weight_norm\(module\)$"):
-        copied(network)

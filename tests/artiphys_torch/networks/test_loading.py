@@ -1,14 +1,18 @@
 """Networks: seeded, named by where they come from, and one's own from a file of Python."""
 
+import hashlib
+import json
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from artiphys.errors import InputError
+from artiphys.errors import ArtiphysWarning, InputError
 from artiphys_torch import (
+    IMAGENET,
     dead_leaves,
     initialised,
     load_alexnet,
@@ -18,6 +22,7 @@ from artiphys_torch import (
     probe,
     receptive_field,
 )
+from artiphys_torch.networks import filling, loading
 from artiphys_torch.networks.initialisations import INITIALISATIONS
 
 NAME = "squeezenet1_1"  # the smallest file
@@ -191,3 +196,104 @@ def test_networks_of_one_s_own_that_cannot_be_had(own, place, message):
 def test_no_weights_are_published_for_one_s_own(own):
     with pytest.raises(InputError, match="no trained weights are published"):
         load_network(f"{own}/nets.py:small", "imagenet")
+
+
+@pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
+def test_weights_from_a_file_are_built_for(tmp_path, name):
+    """Torchvision's trained ones come with transform_input, which no state dict holds."""
+    untrained = load_network(name, seed=1)
+    assert not untrained.transform_input  # drawn at random for the plain network
+    torch.save(untrained.state_dict(), tmp_path / "w.pth")
+    told = rf"w\.pth: taken to ask for what .* own weights of {name} do, transform_input=True"
+    with pytest.warns(ArtiphysWarning, match=told):
+        model = load_network(name, tmp_path / "w.pth")
+    assert model.transform_input
+    assert model.artiphys_origin.normalisation_from.startswith("assumed: as the metadata of")
+
+
+class Preset:
+    mean, std = [0.5, 0.4, 0.3], [0.2, 0.2, 0.2]
+
+
+def entry(url, size=224):
+    return SimpleNamespace(url=url, meta={"min_size": (size, size)}, transforms=Preset)
+
+
+class Entries(list):
+    @property
+    def DEFAULT(self):
+        return self[0]
+
+
+def test_normalisation_is_that_of_the_weights_own_metadata(tmp_path, monkeypatch):
+    path = tmp_path / "mine.pth"
+    torch.save(load_network(NAME, seed=1).state_dict(), path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    entries = Entries([entry("https://x/a-00000000.pth"), entry(f"https://x/b-{digest[:8]}.pth")])
+    monkeypatch.setattr(loading, "get_model_weights", lambda _: entries)
+    model = load_network(NAME, path)  # by its content, whatever it is called
+    assert model.artiphys_origin.normalisation == ((0.5, 0.4, 0.3), (0.2, 0.2, 0.2))
+    found = probe(model, np.zeros((1, 20, 20, 3)), "features.3.expand3x3", progress=False)
+    arguments = json.loads(found.attrs["provenance"])["arguments"]
+    assert arguments["normalisation"]["mean"] == [0.5, 0.4, 0.3]
+    assert arguments["normalisation_from"].startswith("the metadata of torchvision's")
+    given = probe(
+        model,
+        np.zeros((1, 20, 20, 3)),
+        "features.3.expand3x3",
+        normalisation=IMAGENET,
+        progress=False,
+    )
+    assert json.loads(given.attrs["provenance"])["arguments"]["normalisation_from"] == "given"
+    del entries[1]
+    with pytest.warns(
+        ArtiphysWarning, match=r"taken to ask for .* mean \(0\.5, 0\.4, 0\.3\) and std"
+    ):
+        assert load_network(NAME, path).artiphys_origin.normalisation.mean == (0.5, 0.4, 0.3)
+
+
+def test_trained_weights_by_name_are_built_as_torchvision_builds_them(monkeypatch, tmp_path):
+    path = tmp_path / "efficientnet_v2_l-0.pth"
+    path.touch()
+    given = {}
+
+    def build(**how):
+        given.update(how)
+        return nn.Sequential(nn.Conv2d(3, 2, 1))
+
+    monkeypatch.setattr(loading, "get_model_builder", lambda _: build)
+    monkeypatch.setattr(filling, "downloaded", lambda _: path)
+    monkeypatch.setattr(filling, "read_state", None)
+    state = nn.Sequential(nn.Conv2d(3, 2, 1)).state_dict()
+    monkeypatch.setattr(
+        filling.loaded,
+        "__kwdefaults__",
+        {
+            **filling.loaded.__kwdefaults__,
+            "read": lambda _: state,
+        },
+    )
+    for name, expected in (
+        ("googlenet", {"transform_input": True}),
+        ("inception_v3", {"transform_input": True}),
+        ("vit_h_14", {"image_size": 518}),
+        ("alexnet", {}),
+    ):
+        given.clear()
+        load_network(name, "imagenet")
+        assert given == {"weights": None, **expected}
+    v2 = load_network("efficientnet_v2_l", "imagenet")
+    assert v2.artiphys_origin.normalisation == ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+
+
+def test_what_timm_says_of_its_weights_is_taken():
+    model = nn.Sequential(nn.Conv2d(3, 2, 8))
+    model.pretrained_cfg = {"mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}
+    found = probe(model, np.zeros((1, 20, 20, 3)), "0", progress=False)
+    arguments = json.loads(found.attrs["provenance"])["arguments"]
+    assert arguments["normalisation"]["std"] == [0.25, 0.25, 0.25]
+    assert arguments["normalisation_from"] == "the network's pretrained_cfg"
+    plain = nn.Sequential(nn.Conv2d(3, 2, 8))
+    found = probe(plain, np.zeros((1, 20, 20, 3)), "0", progress=False)
+    said = json.loads(found.attrs["provenance"])["arguments"]["normalisation_from"]
+    assert said == "assumed: ImageNet's, as in torchvision"

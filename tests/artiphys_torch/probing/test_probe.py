@@ -24,6 +24,7 @@ from artiphys_torch.probing import frames as frames_module
 from artiphys_torch.probing import plan as plan_module
 from artiphys_torch.probing import probe as probing_module
 from artiphys_torch.probing.chains import Chain, ChainPass, chains
+from artiphys_torch.receptive_fields import fields as fields_module
 from scripts import benchmark
 from torch_networks import Residual, brute_force, chain, photographs
 
@@ -553,7 +554,8 @@ def test_bad_input_is_refused_before_any_work(arguments, message, monkeypatch):
 
 
 def test_a_field_that_does_not_fit_is_refused_with_its_size(monkeypatch):
-    monkeypatch.setattr(frames_module, "LARGEST", 512)
+    for module in (frames_module, fields_module):
+        monkeypatch.setattr(module, "LARGEST", 512)
     blocks = [m for _ in range(5) for m in (nn.Conv2d(3, 3, 3, stride=3, dilation=3), nn.ReLU())]
     model = nn.Sequential(*blocks)
     model.register_forward_hook(lambda *_: None)  # not as a chain: by frames
@@ -630,3 +632,12 @@ def test_moments_taken_from_the_batch_are_refused():
     )
     with pytest.raises(InputError, match="layer '2'"):
         probe(model, photographs(3), "2", progress=False)
+
+
+def test_benchmark_of_networks_runs_and_agrees(tmp_path):
+    page = tmp_path / "networks.md"
+    row, *more = benchmark("networks").main(["torchvision/squeezenet1_1"], str(page))
+    assert not more
+    assert row.field == row.by_gradients
+    assert row.outcome.startswith("equal to ")
+    assert f"| {' | '.join(row)} |" in page.read_text()
