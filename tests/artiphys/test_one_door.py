@@ -26,7 +26,6 @@ TRIALS, AVERAGES = RECORDING.responses, RECORDING.truth["rate"]
         (lambda: artiphys.compare(AVERAGES, TRIALS, matched=False), 2),
         (lambda: artiphys.matched_responses(AVERAGES, TRIALS), 2),
     ],
-    ids=str,
 )
 def test_an_array_is_validated_once(monkeypatch, call, n_arrays):
     validated = []

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from artiphys.responses.presentations import repeat_numbers
 from artiphys_nwb import errors, read_nwb
 from artiphys_nwb.sessions.latency import trials_for_latency
-from artiphys_nwb.sessions.presentations import repeat_numbers
 from nwb_files import LAYOUT, recording, write_nwb
 
 
