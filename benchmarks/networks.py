@@ -34,7 +34,8 @@ from artiphys_torch import Normalisation, dead_leaves, load_network, probe
 SHIFTS = (0, 1 / 8, 1 / 4)
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 PLAIN = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-FRAMES = (224, 320)
+FRAMES = (224, 384)
+MARGIN = 64  # of a field in a frame, whose last pixels no stride may reach
 EARLIER = (1 / 3, 1 / 5, 1 / 10, 0.0)  # of the convolutions, in the order in which they run
 N_NOISE = 8
 N_TRIES = 8
@@ -217,7 +218,7 @@ def _field(
 ) -> tuple[int, tuple[int, int], int, int, int, int] | None:
     """Return frame, unit, and first row, first column, height and width of its field."""
     for frame in FRAMES:
-        if frame < size:
+        if frame < size + MARGIN:
             continue
         unit, top, bottom, left, right = _support(network, layer, frame, size)
         inside = min(top, left) > 0 and max(bottom, right) < frame - 1
