@@ -58,10 +58,15 @@ class Measurement:
         return "trial" in self.responses.dims
 
     @property
+    def is_best(self) -> bool:
+        """Whether each unit has a reference position of its own, its best."""
+        return is_best(self.reference, self.responses["position"].values)
+
+    @property
     def away(self) -> list[int]:
         """The positions to measure invariance at: all but the reference, if all units share one."""
         n_position = self.responses.sizes["position"]
-        if is_best(self.reference, self.responses["position"].values):
+        if self.is_best:
             return list(range(n_position))
         return [at for at in range(n_position) if at != self.own[0]]
 

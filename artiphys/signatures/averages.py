@@ -65,7 +65,7 @@ def signature_of_averages(asked: Request) -> xr.Dataset:
 
 def _check_bootstrap(asked: Request) -> None:
     measured = asked.measured
-    plain = measured.noise is None and not asked.covariates and (measured.own >= 0).all()
+    plain = measured.noise is None and not asked.covariates and not measured.is_best
     if "image" in asked.resample and not plain:
         msg = (
             "resample=('image', 'unit') draws images for noise=None without covariates, or takes "

@@ -393,6 +393,10 @@ def test_one_repeat_and_one_position_are_refused():
         ({"covariates": None}, "covariates must be names, .*; got NoneType"),
         ({"noise": "corrected", "resample": ("image", "unit")}, "draws images for noise=None"),
         (
+            {"noise": None, "resample": ("image", "unit"), "reference": "best"},
+            "draws images for noise=None",
+        ),
+        (
             {"noise": None, "resample": ("session", "unit"), "covariates": ["mean_response"]},
             "with covariates needs trials",
         ),
