@@ -9,12 +9,34 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from artiphys.errors import InputError
 
-__all__ = ["lives", "writable_folder", "written_together", "written_whole"]
+__all__ = ["with_suffix", "writable_folder", "written_together", "written_whole"]
+
+
+def with_suffix(path: Path, *suffixes: str, formats: Sequence[str] = ()) -> Path:
+    """Return `path` if its suffix, in small or capital letters, is one of these.
+
+    Parameters
+    ----------
+    path : Path
+    suffixes : str
+    formats : sequence of str
+        What each suffix stands for, for the message.
+
+    Raises
+    ------
+    InputError
+        If it is another.
+    """
+    if path.suffix.lower() in suffixes:
+        return path
+    named = [f"{s} ({f})" for s, f in zip(suffixes, formats, strict=True)] if formats else suffixes
+    msg = f"{path}: the name must end in {' or '.join(named)}; got {path.suffix!r}"
+    raise InputError(msg)
 
 
 @contextlib.contextmanager
@@ -146,7 +168,7 @@ def _tidy_up_after_the_dead(path: Path) -> None:
     )
     for name in glob.glob(f".{glob.escape(path.name)}.*.partial", root_dir=path.parent):
         found = ours.fullmatch(name)
-        if not found or lives(int(found[1])):
+        if not found or _lives(int(found[1])):
             continue
         left = path.with_name(name)
         if found[2] and not path.exists():  # killed between moving the old away and the new in
@@ -155,7 +177,7 @@ def _tidy_up_after_the_dead(path: Path) -> None:
             _remove(left)
 
 
-def lives(pid: int) -> bool:
+def _lives(pid: int) -> bool:
     """Say whether a process of this machine is there, whoever's it is."""
     try:
         os.kill(pid, 0)

@@ -15,7 +15,6 @@ from artiphys_cli.options import (
     Overwrite,
     Quiet,
     Words,
-    as_typed,
     position_label,
 )
 
@@ -85,11 +84,11 @@ def compare(
     from artiphys.comparison.compare import compare as compared
     from artiphys.comparison.units import compared_units
     from artiphys.responses.storage import open_responses
-    from artiphys.signatures.printed import BEYOND_BOUNDS, is_marked
     from artiphys.signatures.report import paragraphs
     from artiphys_cli.outputs import check_new
     from artiphys_cli.terminal import (
-        print_prose,
+        frame_with_bounds,
+        print_paragraphs,
         print_table,
         say,
         say_written,
@@ -122,7 +121,7 @@ def compare(
             level=level,
             rng=seed,
         )
-        frame = _frame(result)
+        frame = frame_with_bounds(result, "difference")
         if folder is not None:
             shown = compared_units(
                 network,
@@ -144,11 +143,7 @@ def compare(
         right=("layer r_s", "area r_s", "difference"),
     )
     say(f"matched: {result.attrs['matched']}", quiet=quiet)
-    texts = paragraphs(result)
-    if any(map(is_marked, [printed, *texts])):
-        texts.append(BEYOND_BOUNDS)
-    for words in texts:
-        print_prose(as_typed(words), quiet=quiet)
+    print_paragraphs(paragraphs(result), printed=printed, quiet=quiet)
     say_written(*outputs, quiet=quiet)
 
 
@@ -180,15 +175,6 @@ def _reference(text: str | None, responses: "xr.DataArray", whose: str) -> Any:
 def _label(text: str, responses: "xr.DataArray", whose: str) -> Any:
     labels = responses["position"].values.tolist()
     return position_label(text, labels, where=f"the {whose}'s positions")
-
-
-def _frame(result: "xr.Dataset") -> "pd.DataFrame":
-    frame = result.drop_dims("ci_bound").to_dataframe().reset_index()
-    interval = result["interval"].transpose(*result["difference"].dims, "ci_bound").values
-    at = list(frame.columns).index("difference") + 1
-    for offset, name in enumerate(("ci_lower", "ci_upper")):
-        frame.insert(at + offset, name, interval[..., offset].ravel())
-    return frame
 
 
 def _for_reading(frame: "pd.DataFrame") -> "pd.DataFrame":

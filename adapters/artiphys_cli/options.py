@@ -29,7 +29,6 @@ __all__ = [
     "as_typed",
     "position_label",
     "typed",
-    "with_suffix",
 ]
 
 ARGUMENT = re.compile(r"\b(by|noise|reference|resample)=(None|'[^']*'|\((?:'\w+'(?:, |,)?)+\))")
@@ -164,19 +163,3 @@ def _equals(text: str, label: float) -> bool:
         return float(text) == label
     except ValueError:
         return False
-
-
-def with_suffix(path: Path, *suffixes: str) -> Path:
-    """Return `path` if its suffix, in small or capital letters, is one of these.
-
-    Raises
-    ------
-    InputError
-        If it is another.
-    """
-    from artiphys.errors import InputError
-
-    if path.suffix.lower() not in suffixes:
-        msg = f"{path}: the name must end in {' or '.join(suffixes)}; got {path.suffix!r}"
-        raise InputError(msg)
-    return path

@@ -17,9 +17,7 @@ from artiphys_cli.options import (
     Resamples,
     Seed,
     Words,
-    as_typed,
     position_label,
-    with_suffix,
 )
 
 if TYPE_CHECKING:
@@ -87,13 +85,12 @@ def signature(
     from artiphys.atomic_files import written_together, written_whole
     from artiphys.responses.storage import open_responses
     from artiphys.signatures import signature as signatures
-    from artiphys.signatures.printed import BEYOND_BOUNDS, is_marked
     from artiphys.signatures.report import paragraphs, reference_named
     from artiphys.signatures.unit_table import unit_table
     from artiphys_cli.outputs import check_new
     from artiphys_cli.terminal import (
         correlation_frame,
-        print_prose,
+        print_paragraphs,
         print_table,
         say,
         say_written,
@@ -165,10 +162,7 @@ def signature(
     texts: list[str] = []
     for path, said in zip(files, verdicts, strict=True):
         texts += [f"{path}:", *said] if len(files) > 1 else said
-    if any(map(is_marked, [printed, *texts])):
-        texts.append(BEYOND_BOUNDS)
-    for words in texts:
-        print_prose(as_typed(words), quiet=quiet)
+    print_paragraphs(texts, printed=printed, quiet=quiet)
     written = [path for path in outputs if path.stem in drawn or path.suffix == ".csv"]
     say_written(*written, *([] if table is None else [table]), quiet=quiet)
 
@@ -195,6 +189,7 @@ def _names(files: Sequence[Path]) -> list[str]:
 
 
 def _check_table(table: Path | None, outputs: Sequence[Path]) -> None:
+    from artiphys.atomic_files import with_suffix
     from artiphys.errors import InputError
 
     if table is None:

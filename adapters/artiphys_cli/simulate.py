@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from artiphys_cli.options import SEVERAL, Count, Number, Quiet, with_suffix
+from artiphys_cli.options import SEVERAL, Count, Number, Quiet
 
 __all__ = ["simulate"]
 
@@ -65,11 +65,11 @@ def simulate(
     $ artiphys simulate --out recording.nc --truth truth.nc --relation none
     $ artiphys simulate --out recording.nc --n-units 40 --repeats 2 10 --rate 6
     """
-    from artiphys.atomic_files import written_whole
+    from artiphys.atomic_files import with_suffix, written_whole
     from artiphys.errors import InputError
     from artiphys.responses.storage import save_responses, with_known_suffix, write_netcdf
     from artiphys.simulation import simulate_responses
-    from artiphys_cli.terminal import say
+    from artiphys_cli.terminal import say_written
 
     if len(repeats) > 2:
         msg = f"--repeats takes one number, or the fewest and the most; got {list(repeats)}"
@@ -97,6 +97,4 @@ def simulate(
         with written_whole(truth) as partial:  # neither file is there without the other
             write_netcdf(simulated.truth, partial)
             save_responses(simulated.responses, out)
-    for path in (out, truth):
-        if path is not None:
-            say(f"wrote {path}", quiet=quiet)
+    say_written(*(path for path in (out, truth) if path is not None), quiet=quiet)

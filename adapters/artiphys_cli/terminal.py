@@ -14,8 +14,15 @@ import tabulate
 import xarray as xr
 
 from artiphys.atomic_files import written_whole
-from artiphys.signatures.printed import correlation_text, number_text, p_text
+from artiphys.signatures.printed import (
+    BEYOND_BOUNDS,
+    correlation_text,
+    is_marked,
+    number_text,
+    p_text,
+)
 from artiphys.signatures.report import LEFT_OUT
+from artiphys_cli.options import as_typed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,9 +30,11 @@ if TYPE_CHECKING:
 __all__ = [
     "correlation_frame",
     "correlation_text",
+    "frame_with_bounds",
     "interval_text",
     "number_text",
     "p_text",
+    "print_paragraphs",
     "print_prose",
     "print_table",
     "say",
@@ -45,11 +54,19 @@ tabulate.MIN_PADDING = 0  # or columns are two wider than their heads
 SHORTEST = 10  # of a name that is shortened in the middle
 
 
+def frame_with_bounds(result: xr.Dataset, estimate: str) -> pd.DataFrame:
+    """Return a result as a table, a row a cell, the bounds of its interval after `estimate`."""
+    frame = result.drop_dims("ci_bound").to_dataframe().reset_index()
+    interval = result["interval"].transpose(*result[estimate].dims, "ci_bound").values
+    at = list(frame.columns).index(estimate) + 1
+    for offset, name in enumerate(("ci_lower", "ci_upper")):
+        frame.insert(at + offset, name, interval[..., offset].ravel())
+    return frame
+
+
 def correlation_frame(result: xr.Dataset) -> pd.DataFrame:
     """Return rank correlations as a table, a row for each of their cells, one column a bound."""
-    frame = result.drop_dims("ci_bound").to_dataframe().reset_index()
-    interval = result["interval"].transpose(*result["spearman"].dims, "ci_bound").values
-    frame["ci_lower"], frame["ci_upper"] = interval.reshape(-1, 2).T
+    frame = frame_with_bounds(result, "spearman")
     n = "n_units" if "n_units" in frame else "n"
     first = [*result["spearman"].dims, "spearman", "ci_lower", "ci_upper", "p_value", n]
     return frame[[*first, *(name for name in frame.columns if name not in first)]]
@@ -168,6 +185,13 @@ def print_prose(text: str, *, quiet: bool = False, to: TextIO | None = None) -> 
     stream = to or sys.stdout
     if not quiet:
         print(f"\n{wrapped(text, stream)}", file=stream)
+
+
+def print_paragraphs(texts: Sequence[str], *, printed: str = "", quiet: bool = False) -> None:
+    """Print a verdict below its table, and what a mark in either means; nothing when `quiet`."""
+    marked = any(map(is_marked, [printed, *texts]))
+    for text in [*texts, BEYOND_BOUNDS] if marked else texts:
+        print_prose(as_typed(text), quiet=quiet)
 
 
 def wrapped(text: str, stream: TextIO) -> str:

@@ -72,8 +72,9 @@ def checked_sides(
         raise InputError(msg)
     references = (reference_label(model, reference_model), reference_label(brain, reference_brain))
     pairs = pair_positions(model, brain, references, positions)
-    model = model.sel(position=[references[0], *pairs.model])
-    brain = brain.sel(position=[references[1], *pairs.brain])
+    # In memory from here on, computed once if they were opened lazily.
+    model = model.sel(position=[references[0], *pairs.model]).compute()
+    brain = brain.sel(position=[references[1], *pairs.brain]).compute()
     if matched and "trial" in brain.dims:
         _check_trials(brain)
     elif matched:

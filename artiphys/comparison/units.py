@@ -43,6 +43,18 @@ def compared_units(
         As in :func:`artiphys.compare`.
     result : xarray.Dataset
         What that function returned of them.
+
+    Returns
+    -------
+    areas : dict from area to UnitQuantities
+        Dynamic range (unit), in the square of the recording's units, and Fisher z (unit, position).
+    layers : dict from (layer, area) to UnitQuantities
+        Likewise, at the recording's labels of positions.
+
+    Raises
+    ------
+    InputError
+        As :func:`artiphys.compare`.
     """
     references = {side: result.attrs[f"reference_{side}"] for side in ("model", "brain")}
     through = result.attrs["noise"] == "split"

@@ -75,6 +75,11 @@ class Measurement:
         for at in np.unique(self.own[self.own >= 0]):
             yield int(at), self.own == at
 
+    def at_reference(self) -> np.ndarray:
+        """Return the responses at each unit's reference, (unit, image[, trial])."""
+        own = np.maximum(self.own, 0)  # of a unit without one those at the first position
+        return self.values[np.arange(own.size), :, own]
+
     def as_measured(self) -> "Measurement":
         """Return the record of the mean responses, whatever noise is in them."""
         responses = self.responses
@@ -105,7 +110,8 @@ def measurement(
         asks for what the trials do not allow.
     """
     _check_noise(noise)
-    return measurement_of(require(responses, name=name), reference, noise)
+    responses = require(responses, name=name).compute()  # once, if it was opened lazily
+    return measurement_of(responses, reference, noise)
 
 
 def measurement_of(

@@ -65,7 +65,7 @@ def translation_invariance(
     if noise not in ("auto", "corrected", None):
         msg = f"noise must be None, 'auto' or 'corrected'; got {noise!r}"
         raise InputError(msg)
-    responses = require(responses)
+    responses = require(responses).compute()
     corrects = resolved_noise(responses, noise) is not None
     if responses.sizes["position"] < 2:
         msg = "'position' must have at least 2 values to measure invariance; got 1"

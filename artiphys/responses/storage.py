@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
-from artiphys.atomic_files import written_whole
+from artiphys.atomic_files import with_suffix, written_whole
 from artiphys.errors import InputError, to_install
 from artiphys.responses.schema import DIMS, is_text, validate
 
@@ -121,11 +121,7 @@ def with_known_suffix(path: str | Path) -> Path:
     if not isinstance(path, str | os.PathLike) or not is_text(str(path)):
         msg = f"a path must be text or a Path, without NUL and in UTF-8; got {path!r}"
         raise InputError(msg)
-    path = Path(path)
-    if path.suffix.lower() not in SUFFIXES:
-        msg = f"{path}: the name must end in .nc (netCDF4) or .zarr (Zarr); got {path.suffix!r}"
-        raise InputError(msg)
-    return path
+    return with_suffix(Path(path), *SUFFIXES, formats=("netCDF4", "Zarr"))
 
 
 def write_netcdf(dataset: xr.Dataset, path: Path) -> None:

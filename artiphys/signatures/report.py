@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from artiphys.errors import InputError, counted, listed
+from artiphys.signatures import left_out
 from artiphys.signatures.printed import (
     BEYOND_BOUNDS,
     correlation_text,
@@ -20,11 +21,8 @@ from artiphys.signatures.shortfalls import MIN_SESSIONS, why_no_estimate
 __all__ = ["LEFT_OUT", "paragraphs", "reference_named", "verdict"]
 
 ALPHA = 0.05
-LEFT_OUT = {
-    "n_too_noisy": "too noisy",
-    "n_without_signal": "without signal",
-    "n_without_repeats": "of one repeat, which does not say how noisy it is",
-    "n_not_measured": "not measured",
+LEFT_OUT = left_out.LEFT_OUT | {
+    "n_without_repeats": f"of {left_out.LEFT_OUT['n_without_repeats']}",
     "n_undefined": "undefined ({undefined})",
     "n_without_covariate": "without {covariates}",
 }
@@ -144,9 +142,8 @@ def _paragraph(cell: xr.Dataset, where: str, n_tests: int, cautions: Sequence[st
 def _found(cell: xr.Dataset, n_tests: int) -> str:
     if np.isnan(cell["p_value"]):
         return f"nothing can be said; {_why_not(cell)}."
-    held = (
-        f"with {listed(_covariates(cell), last='and')} held constant, " if _covariates(cell) else ""
-    )
+    covariates = listed(_covariates(cell), last="and")
+    held = f"with {covariates} held constant, " if covariates else ""
     if cell["q_value"] < ALPHA:
         r = float(cell["spearman"])
         sign = "more" if (r if np.isfinite(r) else _attenuated(cell)) > 0 else "less"
@@ -160,9 +157,8 @@ def _p_and_q(cell: xr.Dataset, n_tests: int) -> str:
     """Return both; where they disagree, that the p-value is of one test among several."""
     p, q = float(cell["p_value"]), float(cell["q_value"])
     alone = _holds_alone(cell)
-    among, by_itself = (
-        (f", allowing for {counted(n_tests, 'test')}", " by itself") if alone else ("", "")
-    )
+    among = f", allowing for {counted(n_tests, 'test')}" if alone else ""
+    by_itself = " by itself" if alone else ""
     return f"{among} ({p_words(p)}{by_itself}, false discovery rate {p_text(q)})"
 
 
@@ -225,8 +221,8 @@ def _left_out(cell: xr.Dataset) -> str:
         "undefined": cell.attrs.get("undefined", "too little to tell"),
     }
     counts = {name: int(cell[name]) for name in LEFT_OUT if name in cell}
-    left_out = [f"{n} {LEFT_OUT[name].format(**words)}" for name, n in counts.items() if n]
-    return f"Left out: {', '.join(left_out)}." if left_out else ""
+    told = [f"{n} {LEFT_OUT[name].format(**words)}" for name, n in counts.items() if n]
+    return f"Left out: {', '.join(told)}." if told else ""
 
 
 def _covariates(cell: xr.Dataset) -> list[str]:

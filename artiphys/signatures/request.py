@@ -95,7 +95,7 @@ def request(
     """
     check_resampling(n_resamples, level)
     resample = checked_resample(resample)
-    responses = require(responses)
+    responses = require(responses).compute()  # once, if it was opened lazily
     measured = measurement_of(responses, reference, noise)
     named = covariate_names(responses, covariates)
     groups = group_names(responses, by)

@@ -53,7 +53,7 @@ def signature_of_trials(asked: Request) -> xr.Dataset:
             sessions=None if asked.sessions is None else asked.sessions[members],
         )
         n_image = int(of_group.responses.notnull().any(("unit", "position", "trial")).sum())
-        means = _at_reference(of_group)
+        means = as_measured.of_units(members).at_reference()
         relations = []
         for column, position in enumerate(measured.away):
             relation = relation_of(units, position, asked.level)
@@ -103,7 +103,7 @@ def split_units(
     sessions : numpy.ndarray, (unit), optional
         The session of each unit, for sessions at large.
     """
-    halves, *without = _halves(measured.values, measured.own, each_image)
+    halves, *without = _halves(measured, each_image)
     once = of_one_repeat(measured.values, measured.own)
     return SplitUnits(halves, without, measured.own, once, covariates, sessions)
 
@@ -140,8 +140,9 @@ def relation_of(units: SplitUnits, position: int, level: float) -> Relation:
     )
 
 
-def _halves(values: np.ndarray, own: np.ndarray, each_image: bool) -> list[Halves]:
+def _halves(measured: Measurement, each_image: bool) -> list[Halves]:
     """Return the halves of units with references of their own; with each image left out too."""
+    values = measured.values
     images: list[np.ndarray | None] = [None]
     if each_image:
         images += list(~np.eye(values.shape[1], dtype=bool))
@@ -154,21 +155,11 @@ def _halves(values: np.ndarray, own: np.ndarray, each_image: bool) -> list[Halve
         )
         for _ in images
     ]
-    for at in np.unique(own[own >= 0]):
-        members = own == at
-        for whole, part in zip(
-            result, halves_in_splits(values[members], int(at), images=images), strict=True
-        ):
+    for at, members in measured.by_reference():
+        parts = halves_in_splits(values[members], at, images=images)
+        for whole, part in zip(result, parts, strict=True):
             whole.dynamic_range[:, :, members] = part.dynamic_range
             whole.invariance[:, :, members] = part.invariance
             whole.noise_error[members] = part.noise_error
             whole.noise_error[members, at] = np.nan
     return result
-
-
-def _at_reference(measured: Measurement) -> np.ndarray:
-    """Return the mean responses of units at their own references, (unit, image)."""
-    own = np.maximum(measured.own, 0)  # a unit without one counts nowhere
-    trials = measured.values[np.arange(own.size), :, own]
-    n = np.isfinite(trials).sum(-1)
-    return np.where(n > 0, np.nansum(trials, axis=-1) / np.maximum(n, 1), np.nan)

@@ -100,21 +100,25 @@ def unit_table(
     >>> table.loc[table["used"], ["unit", "dynamic_range", "fisher_z"]].shape
     (39, 3)
     """
-    responses = require(responses)
+    responses = require(responses).compute()  # once, if it was opened lazily
     measured = measurement_of(responses, reference, noise)
     group_names(responses, by)
-    invariance = invariance_of(measured)
-    split = noise == "auto" and measured.noise is not None
-    why_not = _why_not_used(measured, dynamic_range_of(measured), invariance, split=split)
+    dynamic_range, invariance = dynamic_range_of(measured), invariance_of(measured)
+    noise_error = _noise_error(responses, measured)
+    if noise == "auto" and measured.noise is not None:
+        once = of_one_repeat(measured.values, measured.own)
+        why_not = why_left_out(noise_error, measured.own, once)[:, measured.away]
+    else:
+        why_not = _why_undefined(measured, dynamic_range, invariance)
     why_not = np.where(has_group(responses, by)[:, None], why_not, f"no {by}")
     n_position = invariance.sizes["position"]
     of_trials = _of_trials(responses, measured)
     columns = {
         "position": np.tile(invariance["position"].values, responses.sizes["unit"]),
-        "dynamic_range": np.repeat(dynamic_range_of(measured).values, n_position),
+        "dynamic_range": np.repeat(dynamic_range.values, n_position),
         "invariance": invariance.values.ravel(),
         "fisher_z": fisher_z(invariance.values.ravel()),
-        "noise_error": of_trials.noise_error,
+        "noise_error": noise_error[:, measured.away].ravel(),
         "signal_to_noise": of_trials.signal_to_noise,
         "mean_response": np.repeat(measured_covariate(responses, "mean_response"), n_position),
         "n_images": _n_images(measured).ravel(),
@@ -145,14 +149,19 @@ def _unit_columns(responses: xr.DataArray, n_position: int) -> dict[str, np.ndar
     return {name: np.repeat(along[name], n_position) for name in names}
 
 
-def _why_not_used(
-    measured: Measurement, dynamic_range: xr.DataArray, invariance: xr.DataArray, *, split: bool
+def _noise_error(responses: xr.DataArray, measured: Measurement) -> np.ndarray:
+    """Return the standard error that noise gives each correlation (unit, position)."""
+    if "trial" not in responses.dims:
+        return np.full((responses.sizes["unit"], responses.sizes["position"]), np.nan)
+    if not measured.has_trials:  # they were averaged, noise being taken as it is
+        measured = replace(measured, responses=responses)
+    return noise_error_of(measured)
+
+
+def _why_undefined(
+    measured: Measurement, dynamic_range: xr.DataArray, invariance: xr.DataArray
 ) -> np.ndarray:
-    """Return why a signature leaves units out (unit, position), "" where it does not."""
-    if split:
-        once = of_one_repeat(measured.values, measured.own)
-        why = why_left_out(noise_error_of(measured), measured.own, once)
-        return why[:, measured.away]
+    """Return why a signature of one estimate leaves units out (unit, position)."""
     defined = np.isfinite(dynamic_range.values)[:, None] & np.isfinite(invariance.values)
     at_reference = np.array(measured.away) == measured.own[:, None]
     return np.select([defined, at_reference], ["", ITS_REFERENCE], default="undefined")
@@ -161,7 +170,6 @@ def _why_not_used(
 class _OfTrials(NamedTuple):
     """Columns that only trials can fill, (unit * position)."""
 
-    noise_error: np.ndarray
     signal_to_noise: np.ndarray
     n_repeats: np.ndarray
 
@@ -169,11 +177,8 @@ class _OfTrials(NamedTuple):
 def _of_trials(responses: xr.DataArray, measured: Measurement) -> _OfTrials:
     away = measured.away
     if "trial" not in responses.dims:
-        return _OfTrials(*[np.full(responses.sizes["unit"] * len(away), np.nan)] * 3)
-    if not measured.has_trials:
-        measured = replace(measured, responses=responses)
+        return _OfTrials(*[np.full(responses.sizes["unit"] * len(away), np.nan)] * 2)
     return _OfTrials(
-        noise_error_of(measured)[:, away].ravel(),
         signal_to_noise_of(responses.values)[:, away].ravel(),
         np.repeat(measured_covariate(responses, "n_repeats"), len(away)),
     )
@@ -181,8 +186,7 @@ def _of_trials(responses: xr.DataArray, measured: Measurement) -> _OfTrials:
 
 def _n_images(measured: Measurement) -> np.ndarray:
     """Return the number of images measured at each position and at the reference."""
-    values = measured.as_measured().values
-    shown = ~np.isnan(values)
-    at = np.maximum(measured.own, 0)
-    shown_at_reference = shown[np.arange(at.size), :, at] & (measured.own >= 0)[:, None]
+    as_measured = measured.as_measured()
+    shown = ~np.isnan(as_measured.values)
+    shown_at_reference = ~np.isnan(as_measured.at_reference()) & (measured.own >= 0)[:, None]
     return (shown & shown_at_reference[:, :, None]).sum(1)[:, measured.away]

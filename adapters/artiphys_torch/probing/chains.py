@@ -8,7 +8,6 @@ noise: strides that a forward pass sets are in no module's attributes.
 """
 
 import copy
-import operator
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -21,9 +20,11 @@ from artiphys.errors import InputError
 from artiphys_torch.networks.copies import copied
 from artiphys_torch.networks.layers import dtype_of, is_patched
 from artiphys_torch.probing.graphs import traced
+from artiphys_torch.probing.in_place import has_hooks, may_be_changed
 from artiphys_torch.probing.precision import at_least_two
-from artiphys_torch.receptive_fields.connections import ROUNDING, differ, padding
+from artiphys_torch.receptive_fields.connections import ROUNDING, differ
 from artiphys_torch.receptive_fields.fields import ONE_SIZE, STEP
+from artiphys_torch.receptive_fields.light_copy import padding
 from artiphys_torch.receptive_fields.running import Reached, until_reached
 
 __all__ = ["Chain", "ChainPass", "chain_passes", "chains"]
@@ -50,23 +51,6 @@ POOLING_FUNCTIONS: dict[Any, tuple[type[nn.Module], tuple[str, ...]]] = {
 }
 
 
-# Modules and functions that give a new tensor, unless they work in place.
-NEW_MODULES = (
-    *(nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm),
-    *(nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d),
-    *(nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish),
-    *(nn.Sigmoid, nn.Tanh, nn.Hardtanh, nn.Hardswish, nn.Hardsigmoid, nn.Softplus),
-)
-NEW_FUNCTIONS = (
-    *(operator.add, operator.sub, operator.mul, operator.truediv, operator.matmul),
-    *(torch.add, torch.sub, torch.mul, torch.div, torch.matmul, torch.cat, torch.concat),
-    *(torch.stack, torch.relu, torch.sigmoid, torch.tanh, torch.mean, torch.sum),
-    *(F.conv2d, F.linear, F.relu, F.relu6, F.leaky_relu, F.gelu, F.silu, F.hardtanh),
-    *(F.max_pool2d, F.avg_pool2d, F.adaptive_avg_pool2d, F.adaptive_max_pool2d),
-)
-KNOWN = ("builtins", "math")  # whose functions change no tensor
-
-
 class Chain(NamedTuple):
     """The modules from the image to a layer, their padding taken off."""
 
@@ -84,14 +68,14 @@ class Chain(NamedTuple):
 
 def chains(model: nn.Module, layers: Sequence[str]) -> dict[str, Chain]:
     """Return the chains of those of `layers` that have one; the model stays as it is."""
-    if is_patched(model) or any(_has_hooks(m) for m in model.modules() if list(m.children())):
+    if is_patched(model) or any(has_hooks(m) for m in model.modules() if list(m.children())):
         return {}  # the tracer sees neither the network's own patch nor a container's hook
     try:
         graph = traced(model)
     except Exception:  # control flow that cannot be traced: no chain to be seen
         return {}
     modules = dict(model.named_modules())
-    if any(node.op == "get_attr" and _may_be_changed(node, modules) for node in graph.nodes):
+    if any(node.op == "get_attr" and may_be_changed(node, modules) for node in graph.nodes):
         return {}  # the weights of one module may depend on what another has done
     found = {}
     nodes = [node for node in graph.nodes if node.op == "call_module" and node.target in layers]
@@ -231,7 +215,7 @@ def _chain(node: fx.Node, modules: dict[str, nn.Module]) -> Chain | None:
         steps.append(step)
         names.append(node.name)
         node, reader = node.all_input_nodes[0], node
-        if _may_be_changed(node, modules, reader):
+        if may_be_changed(node, modules, reader):
             return None
     steps.reverse()
     (height, *down), (width, *right) = (_geometry(steps, axis) for axis in (0, 1))
@@ -239,60 +223,6 @@ def _chain(node: fx.Node, modules: dict[str, nn.Module]) -> Chain | None:
     size = height if height == width else 0
     bare = tuple(_unpadded(step) for step in steps)
     return Chain(layer, tuple(reversed(names)), bare, size, stride, start)
-
-
-def _may_be_changed(
-    node: fx.Node, modules: dict[str, nn.Module], reader: fx.Node | None = None
-) -> bool:
-    """Say whether any user of a value but `reader` may change it in place, or a view of it.
-
-    A traced network tells who uses a value, but not that two values are views of one memory.
-    Whatever is not known to give a new tensor is taken to give a view, and whatever is not known to
-    leave its input alone to change it: to be wrong costs a slower route, never a value.
-    """
-    views = [node]
-    for view in views:
-        for user in view.users:
-            if user is reader and view is node:
-                continue
-            if _changes(user, view, modules):
-                return True
-            if not _gives_a_new_tensor(user, modules) and user not in views:
-                views.append(user)
-    return False
-
-
-def _has_hooks(module: nn.Module) -> bool:
-    """Say whether something runs before or after a module's own forward pass."""
-    return bool(module._forward_hooks or module._forward_pre_hooks)
-
-
-def _changes(user: fx.Node, value: fx.Node, modules: dict[str, nn.Module]) -> bool:
-    if user.op == "call_module":
-        module = modules[str(user.target)]
-        return _has_hooks(module) or is_patched(module) or bool(getattr(module, "inplace", False))
-    if user.op == "output":
-        return False
-    name = getattr(user.target, "__name__", str(user.target))
-    if "out" in user.kwargs or user.kwargs.get("inplace", False) or name.endswith("_"):
-        return True
-    if user.op == "call_method":
-        return False
-    home = (getattr(user.target, "__module__", None) or "torch").partition(".")[0]
-    if home == "torch":
-        functional = getattr(user.target, "__module__", None) == F.__name__
-        return functional and any(value is True for value in user.args)  # its `inplace`, maybe
-    if home == "_operator":  # `a += b` is traced as if it were `a + b`
-        augmented = hasattr(operator, f"i{name.strip('_')}") and user.args[0] is value
-        return augmented or name == "setitem" or name[0] == "i"
-    return home not in KNOWN
-
-
-def _gives_a_new_tensor(user: fx.Node, modules: dict[str, nn.Module]) -> bool:
-    if user.op == "call_module":
-        return type(modules[str(user.target)]) in NEW_MODULES
-    targets: tuple[Any, ...] = NEW_FUNCTIONS
-    return user.op == "call_function" and user.target in targets
 
 
 def _step(node: fx.Node, modules: dict[str, nn.Module]) -> Any:

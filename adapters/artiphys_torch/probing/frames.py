@@ -13,7 +13,7 @@ from torch import nn
 from artiphys.errors import InputError
 from artiphys_torch.networks.layers import dtype_of
 from artiphys_torch.probing.precision import at_least_two
-from artiphys_torch.receptive_fields.connections import Connections, padding
+from artiphys_torch.receptive_fields.connections import Connections
 from artiphys_torch.receptive_fields.fields import (
     LARGEST,
     ReceptiveField,
@@ -21,6 +21,7 @@ from artiphys_torch.receptive_fields.fields import (
     answers_beyond,
     placed,
 )
+from artiphys_torch.receptive_fields.light_copy import padding
 from artiphys_torch.receptive_fields.running import Reached, until_reached
 
 __all__ = ["FramePass", "WholePass", "frame_passes"]

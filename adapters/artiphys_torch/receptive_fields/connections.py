@@ -12,20 +12,20 @@ it changes.
 """
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from artiphys.errors import InputError
 from artiphys_torch.networks.copies import copied
-from artiphys_torch.networks.layers import check_layers, dtype_of, is_patched
+from artiphys_torch.networks.layers import check_layers, dtype_of
 from artiphys_torch.networks.weights import one_line
+from artiphys_torch.receptive_fields.light_copy import light_copy
 from artiphys_torch.receptive_fields.running import InDouble, outputs_of, takes_nan
 
-__all__ = ["ROUNDING", "Connections", "differ", "padding"]
+__all__ = ["ROUNDING", "Connections", "differ"]
 
 SMALLEST_FRAMES = (32, 64, 96, 128, 224, 256, 384, 512, 1024)  # the first that the network runs on
 ROUNDING = 1e-4  # of the largest answer: beyond it single precision does not explain a difference
@@ -54,7 +54,7 @@ class Connections:
         self.layers = tuple(dict.fromkeys(layers))
         self.channels_last: set[str] = set()
         self._model = model
-        self._copy = _light_copy(model)
+        self._copy = light_copy(model)
         self._by_noise: set[str] = set()
         self._seen: dict[tuple[Any, ...], dict[str, torch.Tensor]] = {}
         try:
@@ -63,7 +63,7 @@ class Connections:
         except InputError:
             weights_are_missed = True
         if weights_are_missed:
-            self._copy = _light_copy(model, with_weights=True)
+            self._copy = light_copy(model, with_weights=True)
             self._channels, self.side, self.without_map = self._smallest_frame()
         self._find_ways()
         self.layers = tuple(layer for layer in self.layers if layer not in self.without_map)
@@ -341,70 +341,6 @@ def _noise(n: int, channels: int, height: int, width: int) -> torch.Tensor:
 
 def _where_different(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
     return ((one - other).abs() > DOUBLE_ROUNDING * one.abs().max()).any(dim=1).any(dim=0)
-
-
-def padding(convolution: Any) -> tuple[int, ...]:
-    """Return a convolution's padding left, right, above and below."""
-    if convolution.padding == "valid":
-        return (0, 0, 0, 0)
-    if convolution.padding == "same":
-        spans = [
-            dilation * (kernel - 1)
-            for dilation, kernel in zip(convolution.dilation, convolution.kernel_size, strict=True)
-        ]
-        return tuple(pad for span in reversed(spans) for pad in (span // 2, span - span // 2))
-    return tuple(int(pad) for pad in reversed(convolution.padding) for _ in range(2))
-
-
-def _light_copy(model: nn.Module, *, with_weights: bool = False) -> nn.Module:
-    """Copy a network; without the weights of those layers whose connections go without saying."""
-    memo: dict[int, Any] = {
-        id(module.weight): nn.Parameter(torch.empty(0), requires_grad=False)
-        for module in model.modules()
-        if _merged_forward(module) and not with_weights
-    }
-    light_copy = copied(model, memo).cpu().double().eval().requires_grad_(False)
-    for module in light_copy.modules():
-        merged = _merged_forward(module)
-        if merged:
-            module.forward = functools.partial(merged, module)
-    return light_copy
-
-
-def _merged_forward(module: nn.Module) -> Callable[..., torch.Tensor] | None:
-    if is_patched(module):
-        return None
-    if type(module) is nn.Conv2d and module.padding_mode == "zeros":
-        return _merged
-    return _merged_linear if type(module) is nn.Linear else None
-
-
-def _merged(convolution: nn.Conv2d, image: torch.Tensor) -> torch.Tensor:
-    """Spread NaN as a convolution does: an output channel sees all input channels of its group.
-
-    The maximum of a window is NaN where any of it is.
-    """
-    groups = convolution.groups
-    if image.shape[1] != convolution.in_channels:
-        msg = f"expected {convolution.in_channels} channels; got {image.shape[1]}"
-        raise RuntimeError(msg)
-    merged = F.pad(image.unflatten(1, (groups, -1)).amax(dim=2), padding(convolution))
-    (down, right), stride, dilation = (
-        convolution.kernel_size,
-        convolution.stride,
-        convolution.dilation,
-    )
-    # Along columns, then along rows: the same maxima, at a fraction of the cost for large kernels.
-    window = F.max_pool2d(merged, (down, 1), (stride[0], 1), dilation=(dilation[0], 1))
-    window = F.max_pool2d(window, (1, right), (1, stride[1]), dilation=(1, dilation[1]))
-    output = (0 * window).repeat_interleave(convolution.out_channels // groups, dim=1)
-    return output if convolution.bias is None else output + convolution.bias[:, None, None]
-
-
-def _merged_linear(linear: nn.Linear, values: torch.Tensor) -> torch.Tensor:
-    merged = 0 * values.amax(dim=-1, keepdim=True)
-    output = merged.repeat(*[1] * (values.ndim - 1), linear.out_features)
-    return output if linear.bias is None else output + linear.bias
 
 
 def _input_channels(model: nn.Module) -> int:

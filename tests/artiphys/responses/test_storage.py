@@ -3,11 +3,9 @@
 import json
 import os
 import resource
-import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import netCDF4
@@ -19,7 +17,6 @@ from artiphys.atomic_files import writable_folder, written_whole
 from artiphys.errors import InputError, SchemaError
 from artiphys.responses import storage
 from artiphys.responses.storage import open_responses, save_responses
-from environment import heed_interrupts
 
 SUFFIXES = (".nc", ".zarr")
 
@@ -318,40 +315,6 @@ def test_an_interrupt_while_folders_change_places_leaves_the_old(responses, tmp_
         save_responses(responses.copy(data=2 * responses.values), path)
     assert os.listdir(tmp_path) == ["r.zarr"]
     xr.testing.assert_identical(open_responses(path), responses)
-
-
-SAVING = """
-import sys, numpy as np, xarray as xr
-from artiphys.responses.storage import save_responses
-from artiphys.signatures import signature as door
-from artiphys_cli.main import main
-def save(responses, **_):
-    responses = responses.isel(unit=np.zeros(4000, int))
-    responses = responses.assign_coords(unit=[f"u{i}" for i in range(4000)]).chunk({"unit": 10})
-    slow = xr.apply_ufunc(wait, responses, dask="parallelized", output_dtypes=[float])
-    save_responses(slow.assign_attrs(responses.attrs), sys.argv[2])
-def wait(values):
-    import time; time.sleep(0.05); return values
-door.signature = save
-sys.exit(main(["signature", sys.argv[1]]))
-"""
-
-
-@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("suffix", SUFFIXES)
-def test_a_signal_while_saving_is_one_line_and_leaves_nothing(responses, tmp_path, suffix, kind):
-    save_responses(responses, tmp_path / "r.nc")
-    argv = [sys.executable, "-c", SAVING, str(tmp_path / "r.nc"), str(tmp_path / f"out{suffix}")]
-    process = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts)
-    while not list(tmp_path.glob(".out*.partial")):
-        time.sleep(0.05)
-        assert process.poll() is None
-    time.sleep(0.3)
-    process.send_signal(kind)
-    _, err = process.communicate(timeout=60)
-    assert err == "artiphys: error: interrupted; what was half-written is removed\n"
-    assert process.returncode == 2
-    assert os.listdir(tmp_path) == ["r.nc"]
 
 
 def test_what_is_no_path_is_refused(responses):
