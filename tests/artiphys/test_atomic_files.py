@@ -1,10 +1,11 @@
 """Several files that appear together, or none of them."""
 
 import os
+from pathlib import Path
 
 import pytest
 
-from artiphys.atomic_files import written_together
+from artiphys.atomic_files import with_suffix, written_together
 from artiphys.errors import InputError
 
 
@@ -52,3 +53,9 @@ def test_errors_name_the_folder_that_was_asked_for(tmp_path):
         written_together(tmp_path / "file"),
     ):
         pass
+
+
+def test_suffixes_in_small_and_capital_letters():
+    assert with_suffix(Path("a.CSV"), ".csv") == Path("a.CSV")
+    with pytest.raises(InputError, match=r"a.txt: the name must end in .csv; got '.txt'"):
+        with_suffix(Path("a.txt"), ".csv")

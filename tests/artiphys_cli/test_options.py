@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from artiphys.errors import InputError
-from artiphys_cli.options import UsageError, as_typed, position_label, with_suffix
+from artiphys_cli.options import UsageError, as_typed, position_label
 from artiphys_cli.parser import parsed
 
 
@@ -88,9 +88,3 @@ def test_labels_are_found_in_any_spelling():
     assert position_label("left", [0, 0.1, "left"], where="them") == "left"
     with pytest.raises(InputError, match=r"right is not among them \[0, 'left'\]"):
         position_label("right", [0, "left"], where="them")
-
-
-def test_suffixes_in_small_and_capital_letters():
-    assert with_suffix(Path("a.CSV"), ".csv") == Path("a.CSV")
-    with pytest.raises(InputError, match=r"a.txt: the name must end in .csv; got '.txt'"):
-        with_suffix(Path("a.txt"), ".csv")
