@@ -283,4 +283,8 @@ if __name__ == "__main__":
     parser.add_argument("networks", nargs="*", metavar="NETWORK")
     parser.add_argument("--table")
     given = parser.parse_args()
+    packages = {name.partition("/")[0] for name in NAMES}
+    unknown = [name for name in given.networks if name.partition("/")[0] not in packages]
+    if unknown:
+        parser.error(f"{unknown[0]}: name it with its package, as torchvision/alexnet")
     main(given.networks, given.table)

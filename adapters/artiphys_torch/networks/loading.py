@@ -102,12 +102,17 @@ def load_network(name: str, weights: str | Path = "untrained", *, seed: int = 0)
     torch.nn.Module
         In evaluation mode, on the CPU. With trained weights it is built as torchvision builds it
         for them, and asks for the normalisation of their own metadata; a file that is none of
-        torchvision's is taken to ask for the same, which is told where that is not ImageNet's.
+        torchvision's is taken to ask for the same.
 
     Raises
     ------
     InputError
         If there is no such network, or the weights cannot be had or do not fit.
+
+    Warns
+    -----
+    ArtiphysWarning
+        Of what is taken for granted of a state dict that is none of torchvision's.
     """
     file, colon, _ = str(name).rpartition(":")
     if colon and file.endswith(".py"):
@@ -148,14 +153,9 @@ def load_network(name: str, weights: str | Path = "untrained", *, seed: int = 0)
         areas=ALEXNET_AREAS if name == "alexnet" else {},
         url=published.url if published is not None and str(weights) == "imagenet" else None,
     )
-    if published is None and (how or (said != ASSUMED and normalisation != IMAGENET)):
-        built = "".join(f", {key}={value}" for key, value in how.items())
-        msg = (
-            f"{weights}: taken to ask for what torchvision's own weights of {name} do{built},"
-            f" mean {normalisation.mean} and std {normalisation.std}; if they were trained"
-            " otherwise, set the network's attributes, and normalisation= where it is probed"
-        )
-        warnings.warn(msg, ArtiphysWarning, stacklevel=2)
+    if published is None and str(weights) != "untrained":
+        whose = "ImageNet's" if said == ASSUMED else f"those of torchvision's own weights of {name}"
+        warnings.warn(_assumed(weights, whose, normalisation, how), ArtiphysWarning, stacklevel=2)
     return model
 
 
@@ -170,7 +170,25 @@ def _own(place: str, weights: str | Path, seed: int) -> nn.Module:
     model: Any = loaded(partial(_built, place), name.lower(), weights, seed=seed, areas={})
     if str(weights) == "untrained":  # for all that is known here, it comes with trained ones
         model.artiphys_origin = replace(origin_of(model), weights=f"built-seed{seed}")
+    else:
+        warnings.warn(_assumed(weights, "ImageNet's", IMAGENET, {}), ArtiphysWarning, stacklevel=3)
     return model
+
+
+def _assumed(
+    weights: str | os.PathLike[str],
+    whose: str,
+    normalisation: Normalisation,
+    how: Mapping[str, Any],
+) -> str:
+    """Say what is taken for granted of a state dict, which holds weights and no more."""
+    built = "".join(f"{key}={value} and " for key, value in how.items())
+    own = "set the network's attributes, and " if how else ""
+    return (
+        f"{weights}: taken to ask for {built}mean {normalisation.mean} and std"
+        f" {normalisation.std}, {whose}; if it was trained otherwise, {own}pass normalisation="
+        " where it is probed"
+    )
 
 
 def _built(place: str) -> nn.Module:

@@ -22,7 +22,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from artiphys.errors import InputError
+from artiphys.errors import InputError, listed
 from artiphys_torch.networks.state_dicts import fitted
 
 __all__ = ["downloaded", "load_state", "one_line", "read_state", "require_weights_file"]
@@ -185,8 +185,7 @@ def _kind(value: torch.Tensor) -> str:
 
 
 def _told(what: str, found: list[str]) -> str:
-    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-    return f"it {what} {', '.join(found[:3])}{more}" if found else ""
+    return f"it {what} {listed(found, most=3)}" if found else ""
 
 
 def _in_torch_s_words(error: Exception) -> str:

@@ -37,6 +37,7 @@ __all__ = ["BATCH_SIZE", "Plan", "Run", "probe_plan", "records"]
 
 BATCH_SIZE = 48  # canvases in one forward pass; their activations stay in the cache's reach
 CHUNK = 64  # photographs written at once, and read ahead
+MOST_READERS = 16  # threads
 LARGE = 2**31  # bytes of a result worth a word
 
 
@@ -151,9 +152,10 @@ class Plan:
     def patches(
         self, wanted: Callable[[range], bool] = lambda chunk: True
     ) -> Iterator[tuple[range, dict[int, torch.Tensor]]]:
-        """Yield chunks of images and their patches by receptive field, the next read for a GPU.
+        """Yield chunks of images and their patches by receptive field.
 
-        Each photograph is read once for all layers, and what is kept of it is small.
+        Each photograph is read once for all layers, and what is kept of it is small. The next chunk
+        is read beside the passes over the one before, where these leave a core free for it.
         """
         chunks = [chunk for chunk in self.chunks() if wanted(chunk)]
         sizes = {each.size: self.stimulus.geometry(each.size).patch for each in self.passes}
@@ -165,16 +167,14 @@ class Plan:
         def submitted(chunk: range) -> list[Future[list[np.ndarray]]]:
             return [pool.submit(cut, index) for index in chunk]
 
-        pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1))
+        n_readers, beside = self._readers()
+        pool = ThreadPoolExecutor(n_readers)
         try:
             ahead = submitted(chunks[0]) if chunks else []
             for number, chunk in enumerate(chunks):
                 cuts = [future.result() for future in ahead or submitted(chunk)]
                 following = chunks[number + 1 : number + 2]
-                # On the CPU reading ahead would take from the passes the very cores they wait for.
-                ahead = (
-                    submitted(following[0]) if following and self.run.device.type != "cpu" else []
-                )
+                ahead = submitted(following[0]) if following and beside else []
                 columns = zip(*cuts, strict=True)
                 yield (
                     chunk,
@@ -185,6 +185,17 @@ class Plan:
                 )
         finally:
             pool.shutdown(cancel_futures=True)
+
+    def _readers(self) -> tuple[int, bool]:
+        """Return how many threads read photographs, and whether they do so beside the passes.
+
+        Passes on all the cores are not read beside: they would wait for the very cores that the
+        reading takes from them, one for another.
+        """
+        n_cores = _n_cores()
+        taken = torch.get_num_threads() if self.run.device.type == "cpu" else 1
+        beside = taken < n_cores
+        return min(MOST_READERS, n_cores - taken if beside else n_cores), beside
 
     def batches(
         self, each: ChainPass | FramePass, patches: dict[int, torch.Tensor], bar: Any
@@ -328,6 +339,13 @@ def _passes(
         )
     problems = {**refused, **too_large}
     return [*in_chains, *in_frames], {layer: problems[layer] for layer in rest if layer in problems}
+
+
+def _n_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _named(dtype: torch.dtype) -> str:

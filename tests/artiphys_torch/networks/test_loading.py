@@ -154,6 +154,7 @@ def own(tmp_path):
     return tmp_path
 
 
+@pytest.mark.filterwarnings("ignore:.*taken to ask for:artiphys.ArtiphysWarning")
 def test_a_network_of_one_s_own(own):
     place = f"{own}/nets.py:small"
     network = load_network(place, seed=3)
@@ -204,7 +205,7 @@ def test_weights_from_a_file_are_built_for(tmp_path, name):
     untrained = load_network(name, seed=1)
     assert not untrained.transform_input  # drawn at random for the plain network
     torch.save(untrained.state_dict(), tmp_path / "w.pth")
-    told = rf"w\.pth: taken to ask for what .* own weights of {name} do, transform_input=True"
+    told = rf"w\.pth: taken to ask for transform_input=True and mean .* own weights of {name}; "
     with pytest.warns(ArtiphysWarning, match=told):
         model = load_network(name, tmp_path / "w.pth")
     assert model.transform_input
@@ -246,10 +247,20 @@ def test_normalisation_is_that_of_the_weights_own_metadata(tmp_path, monkeypatch
     )
     assert json.loads(given.attrs["provenance"])["arguments"]["normalisation_from"] == "given"
     del entries[1]
-    with pytest.warns(
-        ArtiphysWarning, match=r"taken to ask for .* mean \(0\.5, 0\.4, 0\.3\) and std"
-    ):
+    with pytest.warns(ArtiphysWarning, match=r"taken to ask for mean \(0\.5, 0\.4, 0\.3\) and std"):
         assert load_network(NAME, path).artiphys_origin.normalisation.mean == (0.5, 0.4, 0.3)
+
+
+@pytest.mark.parametrize("place", [NAME, "nets.py:small"])
+def test_what_a_state_dict_leaves_open_is_told_in_one_line(own, tmp_path, place):
+    name = f"{own}/{place}" if ":" in place else place
+    torch.save(load_network(name).state_dict(), tmp_path / "w.pth")
+    with pytest.warns(ArtiphysWarning, match="taken to ask for mean") as told:
+        load_network(name, tmp_path / "w.pth")
+    (line,) = (str(each.message) for each in told)
+    assert "\n" not in line
+    assert all(part in line for part in ("w.pth", str(IMAGENET.mean), str(IMAGENET.std)))
+    assert told[0].filename == __file__
 
 
 def test_trained_weights_by_name_are_built_as_torchvision_builds_them(monkeypatch, tmp_path):

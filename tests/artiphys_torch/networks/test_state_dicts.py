@@ -13,6 +13,7 @@ from artiphys_torch.networks.state_dicts import fitted
 from artiphys_torch.networks.weights import load_state
 
 NAME = "squeezenet1_1"
+pytestmark = pytest.mark.filterwarnings("ignore:.*taken to ask for:artiphys.ArtiphysWarning")
 
 
 @pytest.fixture(scope="module")

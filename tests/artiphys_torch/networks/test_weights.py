@@ -20,6 +20,7 @@ from artiphys_torch import load_alexnet, load_network, origin_of
 from artiphys_torch.networks import weights as weights_module
 
 NAME = "squeezenet1_1"  # the smallest file
+pytestmark = pytest.mark.filterwarnings("ignore:.*taken to ask for:artiphys.ArtiphysWarning")
 
 
 @pytest.fixture(scope="module")

@@ -102,6 +102,7 @@ def test_small_networks_equal_brute_force(build, layers, background):
         close(responses.values[(responses.layer == layer).values], expected, 1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:.*taken to ask for:artiphys.ArtiphysWarning")
 def test_trained_squeezenet_equals_brute_force(shared_data):
     model = load_network("squeezenet1_1", shared_data / "squeezenet1_1.pth")
     found = as_photographs(shared_data / "images", n_images=2)

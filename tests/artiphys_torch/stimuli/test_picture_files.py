@@ -43,18 +43,37 @@ def s15(value):
 
 def profile(space="RGB ", *, swapped=False, gamma=2.2):
     """Return a profile by its definition: of a display whose red and green are swapped, say."""
-    white = (0.9642, 1.0, 0.8249)
     columns = [(0.4361, 0.2225, 0.0139), (0.3851, 0.7169, 0.0971), (0.1431, 0.0606, 0.7141)]
     if swapped:
         columns[:2] = columns[1::-1]
     curve = b"curv" + bytes(4) + struct.pack(">IH", 1, round(gamma * 256)) + bytes(2)
-    tags = {b"wtpt": b"XYZ " + bytes(4) + b"".join(map(s15, white))}
+    tags = {}
     if space == "GRAY":
         tags[b"kTRC"] = curve
     else:
         for letter, column in zip("rgb", columns, strict=True):
             tags[f"{letter}XYZ".encode()] = b"XYZ " + bytes(4) + b"".join(map(s15, column))
             tags[f"{letter}TRC".encode()] = curve
+    return assembled(b"mntr", space, b"XYZ ", tags)
+
+
+def cmyk_profile():
+    """Return a profile of a press whose cyan prints magenta, and the other way round."""
+    inks = np.stack(np.meshgrid(*[[0, 1]] * 4, indexing="ij"), axis=-1).reshape(-1, 4)
+    cyan, magenta, yellow, black = inks.T[[1, 0, 2, 3]]
+    light = 255 * (1 - black) * (1 - (cyan + magenta + yellow) / 4)
+    lab = np.stack([light, 128 + 60 * (magenta - cyan), 128 + 60 * (yellow - cyan)], axis=-1)
+    straight = bytes(range(256))
+    identity = b"".join(map(s15, np.eye(3).ravel()))
+    table = b"mft1" + bytes([0, 0, 0, 0, 4, 3, 2, 0]) + identity + 4 * straight
+    table += lab.astype(np.uint8).tobytes() + 3 * straight
+    return assembled(b"prtr", "CMYK", b"Lab ", {b"A2B0": table})
+
+
+def assembled(kind, space, connection, tags):
+    """Return a profile of the tags that say what it does."""
+    white = b"".join(map(s15, (0.9642, 1.0, 0.8249)))
+    tags = {b"wtpt": b"XYZ " + bytes(4) + white, **tags}
     start = 128 + 4 + 12 * len(tags)
     table, data = struct.pack(">I", len(tags)), b""
     for name, values in tags.items():
@@ -62,9 +81,9 @@ def profile(space="RGB ", *, swapped=False, gamma=2.2):
         data += values
     header = bytearray(128)
     header[8:12] = struct.pack(">I", 0x02400000)
-    header[12:24] = b"mntr" + space.encode() + b"XYZ "
+    header[12:24] = kind + space.encode() + connection
     header[36:40] = b"acsp"
-    header[68:80] = b"".join(map(s15, white))
+    header[68:80] = white
     header[0:4] = struct.pack(">I", start + len(data))
     return bytes(header) + table + data
 
@@ -105,6 +124,24 @@ def test_a_profile_of_every_mode(tmp_path, pixels, mode):
     )
     assert np.array_equal(read(path), np.asarray(expected))
     assert not np.array_equal(read(path), np.asarray(opaque.convert("RGB")))
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".jpg"])
+def test_a_profile_of_cmyk(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    inks = np.random.default_rng(0).integers(0, 256, (8, 8, 4), dtype=np.uint8)
+    Image.fromarray(inks, mode="CMYK").save(path, icc_profile=cmyk_profile())
+    with Image.open(path) as stored:
+        assert stored.mode == "CMYK"
+        expected = ImageCms.profileToProfile(
+            stored, io.BytesIO(cmyk_profile()), ImageCms.createProfile("sRGB"), outputMode="RGB"
+        )
+        assert np.array_equal(read(path), np.asarray(expected))
+        assert not np.array_equal(read(path), np.asarray(stored.convert("RGB")))
+    assert told(path) == []
+    Image.new("RGB", (8, 8)).save(path.with_suffix(".png"), icc_profile=cmyk_profile())
+    (line,) = told(path.with_suffix(".png"))
+    assert "it is for CMYK and the picture is RGB" in line
 
 
 def test_profiles_that_cannot_be_obeyed_are_counted_in_one_line(tmp_path, pixels):
