@@ -11,6 +11,8 @@ from artiphys.comparison.compare import compare
 from artiphys.comparison.experiment import matched_responses
 from artiphys.correlations.partial import partial_spearman
 from artiphys.correlations.spearman import fisher_z, spearman
+from artiphys.design.control import control
+from artiphys.design.power import power
 from artiphys.errors import ArtiphysError, ArtiphysWarning, InputError, SchemaError
 from artiphys.estimators.dynamic_range import dynamic_range
 from artiphys.estimators.invariance import invariance
@@ -36,6 +38,7 @@ __all__ = [
     "RectificationModel",
     "SchemaError",
     "compare",
+    "control",
     "dynamic_range",
     "fisher_z",
     "from_presentations",
@@ -44,6 +47,7 @@ __all__ = [
     "open_responses",
     "output_invariance",
     "partial_spearman",
+    "power",
     "rectified_covariance",
     "rectified_moments",
     "response_array",

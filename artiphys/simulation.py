@@ -1,10 +1,13 @@
 """Recordings of populations whose dynamic range and invariance are known."""
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import xarray as xr
+from scipy import stats
+from scipy.special import ndtri
 
 from artiphys.arguments import Faults, generator, real_number, whole_number
 from artiphys.errors import InputError
@@ -13,9 +16,9 @@ from artiphys.rectification.moments import rectified_moments
 from artiphys.responses.array import response_array
 from artiphys.responses.provenance import provenance
 
-__all__ = ["Relation", "SimulatedRecording", "simulate_responses"]
+__all__ = ["Relation", "SimulatedRecording", "related", "simulate_responses"]
 
-Relation = Literal["rectification", "none"]
+Relation = Literal["rectification", "none"] | float
 
 SPREAD_OF_RATES = 0.8  # SD across units of the log mean rate
 SPREAD_OF_SIGMA = 0.3  # SD across units of the log SD of the input to the threshold
@@ -59,11 +62,12 @@ def simulate_responses(
     with μ/σ differing among units, so that those of wide dynamic range are the invariant ones. With
     ``relation="none"`` mean, shape and correlation of the rates (a gamma distribution each) are
     drawn independently, so that dynamic range and invariance have nothing to do with each other.
-    Spikes are then counted in a window.
+    With a number they are such rates, and it is Spearman's correlation of dynamic range and
+    invariance over all units and images there could be. Spikes are then counted in a window.
 
     Parameters
     ----------
-    relation : {"rectification", "none"}
+    relation : {"rectification", "none"} or float
     n_units, n_images, n_positions : int
         Positions are labelled 0, 1, ..., at as many degrees; 0 is the reference.
     repeats : int or (int, int)
@@ -118,8 +122,11 @@ def simulate_responses(
     _check(relation, sizes, rate, window, fano)
     seed = rng if isinstance(rng, int | None) else str(rng)
     rng = generator(rng)
-    draw = _rectified_rates if relation == "rectification" else _unrelated_rates
-    rates = draw(rng, n_units, n_images, n_positions, rate)
+    sizes_drawn = n_units, n_images, n_positions
+    if relation == "rectification":
+        rates = _rectified_rates(rng, *sizes_drawn, rate)
+    else:
+        rates = _gamma_rates(rng, *sizes_drawn, rate, None if relation == "none" else relation)
     session = np.arange(n_units) * n_sessions // n_units
     n_trials = rng.integers(fewest, most, (n_sessions, n_images, n_positions), endpoint=True)
     counts = _counts(rng, rates.rate * window, n_trials[session], fano)
@@ -145,6 +152,40 @@ def simulate_responses(
     return SimulatedRecording(responses, _truth(responses, rates))
 
 
+def related(x: np.ndarray, y: np.ndarray, spearman: float, noise: np.ndarray) -> np.ndarray:
+    r"""Return an order of `y` in which it has a given rank correlation with `x`, over all draws.
+
+    Both are the ranks of a bivariate normal, whose correlation is
+
+    .. math:: r = 2 \sin(\pi r_s / 6)
+
+    Parameters
+    ----------
+    x, y : numpy.ndarray, (unit)
+    spearman : float
+        Spearman's correlation over units at large; that of the units at hand varies about it as
+        that of a sample does.
+    noise : numpy.ndarray, (unit)
+        Standard normal, what the order hangs on beside `x`.
+
+    Returns
+    -------
+    numpy.ndarray of int, (unit)
+        ``y[index]`` goes with ``x``.
+
+    References
+    ----------
+    Pearson, K. (1907). On further methods of determining correlation. Drapers' Company Research
+    Memoirs, Biometric Series IV.
+    """
+    r = 2 * np.sin(np.pi * spearman / 6)
+    score = ndtri((stats.rankdata(x) - 0.5) / max(len(x), 1))
+    mixed = r * score + np.sqrt(1 - r**2) * noise
+    index = np.empty(len(x), dtype=int)
+    index[np.argsort(mixed)] = np.argsort(y)
+    return index
+
+
 class _Rates(NamedTuple):
     rate: np.ndarray  # (unit, image, position)
     dynamic_range: np.ndarray  # (unit), expected
@@ -167,13 +208,20 @@ def _rectified_rates(
     return _Rates(rates, sigma**2 * moments.var1[:, 0], moments.corr, parameters)
 
 
-def _unrelated_rates(
-    rng: np.random.Generator, n_unit: int, n_image: int, n_position: int, rate: float
+def _gamma_rates(
+    rng: np.random.Generator,
+    n_unit: int,
+    n_image: int,
+    n_position: int,
+    rate: float,
+    spearman: float | None,
 ) -> _Rates:
     """Gamma rates: a beta share of the one at the reference, and a gamma part of its own."""
     mean = rate * np.exp(rng.normal(0.0, SPREAD_OF_RATES, n_unit))
     tuning = TUNING[0] * np.exp(rng.normal(0.0, TUNING[1], n_unit))
     rho = rng.beta(*RHO_NONE, n_unit)
+    if spearman is not None:
+        rho = rho[related((mean * tuning) ** 2, rho, spearman, rng.standard_normal(n_unit))]
     shape = (tuning**-2)[:, None, None]
     shared = (rho[:, None] ** np.arange(1, n_position))[:, None]
     at_reference = rng.gamma(shape, size=(n_unit, n_image, 1))
@@ -232,8 +280,10 @@ def _range(repeats: Any) -> tuple[int, int]:
 
 def _check(relation: Any, sizes: dict[str, Any], rate: Any, window: Any, fano: Any) -> None:
     faults = Faults()
-    if relation not in ("rectification", "none"):
-        faults.add(f"relation must be 'rectification' or 'none'; got {relation!r}")
+    if isinstance(relation, Real):
+        faults.of(real_number, relation, "relation", least=-1, most=1)
+    elif relation not in ("rectification", "none"):
+        faults.add(f"relation must be 'rectification', 'none' or a number; got {relation!r}")
     for name, size in sizes.items():
         faults.of(whole_number, size, name, 1)
     faults.of(real_number, rate, "rate", least=0, above=True, most=MAX_SIZE)

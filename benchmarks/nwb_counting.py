@@ -1,8 +1,10 @@
 """Reading a session against its floor, and counting against pynapple, in one run.
 
 The floor is one bulk read by h5py and a ``searchsorted`` per unit; nothing can count without them.
-pynapple is compared twice: its ``count`` with ours, both with the spikes in memory and after it has
-compiled; and all that it takes from the file to the counts with a whole reading.
+pynwb's own way is its opening of the file, the same columns read whole from its objects, and the
+same ``searchsorted``. pynapple is compared twice: its ``count`` with ours, both with the spikes in
+memory and after it has compiled; and all that it takes from the file to the counts with a whole
+reading.
 
     python benchmarks/nwb_counting.py
 """
@@ -39,10 +41,15 @@ def main(
         runs: dict[str, Callable[[], Any]] = {
             "read": lambda: read_nwb(path, LAYOUT, window=WINDOW, rate=False),
             "floor": lambda: _floor(path),
+            "pynwb": lambda: _by_pynwb(path),
         }
         truth = _floor(path)
         _assert_same(runs["read"](), truth, path)
-        against = {"read_nwb / floor": ("read", "floor")}
+        np.testing.assert_array_equal(runs["pynwb"](), truth)
+        against = {
+            "read_nwb / floor": ("read", "floor"),
+            "read_nwb / pynwb, whole columns, searchsorted": ("read", "pynwb"),
+        }
         try:
             import pynapple  # noqa: F401
         except ImportError:
@@ -110,6 +117,21 @@ def _floor(path: Path) -> np.ndarray:
         onset = file["intervals/trials/start_time"][:]
         times = file["units/spike_times"][:]
         bounds = np.concatenate(([0], file["units/spike_times_index"][:]))
+    return _searched(onset, times, bounds)
+
+
+def _by_pynwb(path: Path) -> np.ndarray:
+    """Return the same by pynwb, with all the columns that a reading needs."""
+    with pynwb.NWBHDF5IO(path, "r") as io:
+        file = io.read()
+        onset = file.trials["start_time"].data[:]
+        file.trials["image"].data[:], file.trials["position"].data[:], file.units.id[:]
+        index = file.units.spike_times_index
+        times, bounds = index.target.data[:], np.concatenate(([0], index.data[:]))
+    return _searched(onset, times, bounds)
+
+
+def _searched(onset: np.ndarray, times: np.ndarray, bounds: np.ndarray) -> np.ndarray:
     counts = np.empty((len(bounds) - 1, len(onset)), dtype=np.int64)
     for unit in range(len(counts)):
         spikes = times[bounds[unit] : bounds[unit + 1]]

@@ -18,7 +18,6 @@ from artiphys.errors import ArtiphysWarning
 from artiphys.estimators.invariance import invariance
 from artiphys.estimators.moments import variance_and_correlation
 from artiphys.estimators.signal_moments import (
-    MAX_NOISE_ERROR,
     cells_of,
     noise_error,
     signal_moments,
@@ -63,7 +62,7 @@ def main(arguments: list[str] | None = None) -> None:
     error = noise_error(cells, signal_moments(cells, 0), 0)
     print(f"{rates.shape[0]} units, {rates.shape[1]} images, {rates.shape[2]} positions\n")
     print(_invariances(responses, correlation, error))
-    print(_signatures(result, variance, correlation, error))
+    print(_signatures(result, variance, correlation))
 
 
 def _invariances(responses: xr.DataArray, true: np.ndarray, error: np.ndarray) -> str:
@@ -87,29 +86,23 @@ def _invariances(responses: xr.DataArray, true: np.ndarray, error: np.ndarray) -
     return "\n".join(lines) + "\n"
 
 
-def _signatures(
-    result: xr.Dataset, variance: np.ndarray, correlation: np.ndarray, error: np.ndarray
-) -> str:
-    used = error <= MAX_NOISE_ERROR
-    always = used[:, 1:].all(1)
+def _signatures(result: xr.Dataset, variance: np.ndarray, correlation: np.ndarray) -> str:
+    """Return the estimates for images at large beside the truth of all units on these images."""
     lines = [
-        "| position | units used | estimate | interval | truth, the units used | the units used "
-        "at every position | all units with signal | as measured |",
-        "|---" * 8 + "|",
+        "| position | units | estimate | interval | truth, all units with signal | as measured |",
+        "|---" * 6 + "|",
     ]
     signal = variance > 0
     for position in result["position"].values.tolist():
         cell = result.sel(position=position)
         lower, upper = cell["interval"].values
-        truths = []
-        for members in (used[:, position], always, signal):
-            pair = variance[members], correlation[members, position]
-            r = stats.spearmanr(*pair, nan_policy="omit").statistic
-            n = int(np.isfinite(pair[1]).sum())
-            truths.append(f"{r:.2f} ({n}) {'inside' if lower < r < upper else '**outside**'}")
+        pair = variance[signal], correlation[signal, position]
+        r = stats.spearmanr(*pair, nan_policy="omit").statistic
+        n = int(np.isfinite(pair[1]).sum())
+        where = "inside" if lower < r < upper else "**outside**"
         lines.append(
             f"| {position} | {int(cell['n_units'])} | {float(cell['spearman']):.2f} "
-            f"| {lower:.2f} to {upper:.2f} | {' | '.join(truths)} "
+            f"| {lower:.2f} to {upper:.2f} | {r:.2f} ({n}) {where} "
             f"| {float(cell['spearman_naive']):.2f} |"
         )
     return "\n".join(lines)

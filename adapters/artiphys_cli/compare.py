@@ -35,7 +35,7 @@ def compare(
     reference_brain: Annotated[str | None, Parameter(metavar="LABEL")] = None,
     by_model: Annotated[str, Parameter(metavar="COORD")] = "area",
     by_brain: Annotated[str, Parameter(metavar="COORD")] = "area",
-    resample: Annotated[Words, Parameter(metavar="DIM")] = ("unit",),
+    resample: Annotated[Words | None, Parameter(metavar="DIM")] = None,
     n_passes: Count = 8,
     level: Level = 0.95,
     seed: Count = 0,
@@ -67,7 +67,8 @@ def compare(
     by_brain
         coordinate of areas
     resample
-        what the recording is a sample of, e.g. session unit
+        what the recording is a sample of: by default image unit, with trials; or unit, or
+        session unit
     n_passes
         passes of simulated noise
     seed
@@ -106,7 +107,7 @@ def compare(
         "reference_brain": _reference(reference_brain, recording, "recording"),
     }
     if out is not None:
-        from artiphys.plotting.comparison import plot_comparison
+        from artiphys.plotting.comparison import comparison_figure
     with nullcontext() if out is None else written_together(out) as folder:
         result = compared(
             network,
@@ -133,7 +134,7 @@ def compare(
                 rng=seed,
             )
             write_csv(frame, folder / f"{name}.csv")
-            write_figure(plot_comparison(*shown, result), folder / f"{name}.png")
+            write_figure(comparison_figure(*shown, result), folder / f"{name}.png")
     printed = print_table(
         _for_reading(frame),
         quiet=quiet,

@@ -15,7 +15,8 @@ def describe(file: str, /, *, layout_only: Flag = False, quiet: Quiet = False) -
     file
         an NWB file or its URL
     layout_only
-        print the proposed layout alone, as TOML for `artiphys ingest --layout`
+        print the proposed layout alone, as TOML for `artiphys ingest --layout`, with what else it
+        might be as comments
 
     Examples
     --------
@@ -30,7 +31,8 @@ def describe(file: str, /, *, layout_only: Flag = False, quiet: Quiet = False) -
         if not quiet:
             print(description)
     elif description.layout is None:
-        msg = f"{description.file}: no layout to propose; no table says images and onsets"
+        why = "; ".join(description.missing)
+        msg = f"{description.file}: no layout to propose: {why}; write one by hand (docs/nwb.md)"
         raise LayoutError(msg)
     else:
-        print(description.layout.to_toml(), end="")
+        print(description.toml, end="")

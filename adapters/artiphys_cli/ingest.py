@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from artiphys_cli.options import Flag, Quiet, Words
+from artiphys_cli.options import Flag, Overwrite, Quiet, Words
 
 __all__ = ["ingest"]
 
@@ -23,6 +23,8 @@ def ingest(
     units_where: Annotated[str | None, Parameter(metavar="EXPR")] = None,
     trials_where: Annotated[str | None, Parameter(metavar="EXPR")] = None,
     join: Annotated[Literal["exact", "outer"], Parameter(metavar="HOW")] = "exact",
+    annotate: Annotated[Path | None, Parameter(metavar="COPY")] = None,
+    overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
     """Read NWB recordings into one file of responses.
@@ -32,7 +34,7 @@ def ingest(
     Parameters
     ----------
     files
-        NWB files, folders or URLs
+        NWB files, Zarr stores, folders, URLs, or names in DANDI: dandi:001357/sub-SP
     layout
         a layout's name or a TOML file; see `artiphys describe`
     window
@@ -47,6 +49,9 @@ def ingest(
         the rows to keep, e.g. "rewarded"
     join
         of many files, keep what all share (exact) or everything (outer)
+    annotate
+        copy the one NWB file here, with what `artiphys signature --table` says of each unit as
+        columns of its units: .nwb
 
     Examples
     --------
@@ -54,10 +59,14 @@ def ingest(
     $ artiphys ingest *.nwb --layout lab.toml --window 0.1 0.3 --out v4.nc
     """
     from artiphys.responses.storage import save_responses
-    from artiphys_cli.terminal import say
-    from artiphys_nwb import read_nwb
+    from artiphys_cli.outputs import check_new
+    from artiphys_cli.terminal import say, say_written
+    from artiphys_nwb import load_layout, read_nwb
+    from artiphys_nwb.annotating import annotate_copy, recording_to_copy
 
     _check_out(out)  # before the reading, which may take long
+    check_new([out, *([] if annotate is None else [annotate])], overwrite=overwrite)
+    original = annotate and recording_to_copy(files, annotate, load_layout(layout))
     responses = read_nwb(
         files,
         layout,
@@ -68,9 +77,21 @@ def ingest(
         join=join,
         progress=lambda line: say(line, quiet=quiet),
     )
+    if annotate and original:
+        from artiphys.signatures.unit_table import unit_table
+
+        annotate_copy(original, annotate, unit_table(responses), load_layout(layout))
+        say_written(annotate, quiet=quiet)
     save_responses(responses, out)
     sizes = ", ".join(f"{size} {dim}s" for dim, size in responses.sizes.items())
     say(f"{out}: {sizes}", quiet=quiet)
+    say(_reference(responses.attrs["reference"], load_layout(layout).reference), quiet=quiet)
+
+
+def _reference(label: object, asked: object) -> str:
+    """Return which position invariance is measured from, and why that one."""
+    why = "as the layout says" if asked is not None else "set reference in the layout for another"
+    return f"reference position: {label} ({why})"
 
 
 def _check_out(path: Path) -> None:

@@ -18,6 +18,7 @@ __all__ = [
     "Folder",
     "Fraction",
     "Fractions",
+    "Jobs",
     "Level",
     "Number",
     "Overwrite",
@@ -125,6 +126,7 @@ Device = Annotated[str, Parameter(metavar="NAME", help="auto, cpu, cuda or mps")
 Folder = Annotated[Path, Parameter(metavar="DIR")]
 Resamples = Annotated[int, Parameter(metavar="N", help="bootstrap resamples")]
 Level = Annotated[float, Parameter(metavar="SHARE", help="coverage of the intervals")]
+Jobs = Annotated[int, Parameter(metavar="N", help="processes; they change no number")]
 Seed = Annotated[int, Parameter(metavar="N", converter=_seeds, help="of all that is random")]
 Flag = Annotated[bool, Parameter(show_default=False)]
 Overwrite = Annotated[Flag, Parameter(help="replace what is there already")]

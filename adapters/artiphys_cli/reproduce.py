@@ -70,7 +70,7 @@ def reproduce(
     from artiphys.correlations.spearman import check_resampling
     from artiphys.responses.storage import save_responses
     from artiphys_cli.outputs import check_new
-    from artiphys_cli.pospisil_bair_2019 import figures, reproduction, tables
+    from artiphys_cli.pospisil_bair_2019 import figures, integration, reproduction, tables
     from artiphys_cli.terminal import print_prose, say, write_csv, write_figure
 
     check_resampling(n_resamples, level)
@@ -98,10 +98,11 @@ def reproduce(
             )
             seconds = time.perf_counter() - start
             say(f"{name}: {len(photographs)} images, {seconds:.0f} s", quiet=quiet)
-        measured = tables.tables(done)
+        integrated = integration.integration(seed)
+        measured = tables.tables(done, integrated)
         for name, table in measured.items():
             write_csv(table, folder / f"{name}.csv")
-        drawn = figures.figures(done, photographs, background=background, rng=seed)
+        drawn = figures.figures(done, photographs, integrated, background=background)
         for name, figure in drawn.items():
             for suffix in ("png", "pdf"):
                 write_figure(figure, folder / f"{name}.{suffix}")

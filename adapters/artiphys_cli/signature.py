@@ -22,8 +22,6 @@ from artiphys_cli.options import (
 
 if TYPE_CHECKING:
     import pandas as pd
-    import xarray as xr
-    from matplotlib.figure import Figure
 
 __all__ = ["signature"]
 
@@ -40,7 +38,7 @@ def signature(
     noise: Annotated[
         Literal["auto", "none", "corrected", "split"], Parameter(metavar="HOW")
     ] = "auto",
-    resample: Annotated[Words, Parameter(metavar="DIM")] = ("unit",),
+    resample: Annotated[Words | None, Parameter(metavar="DIM")] = None,
     covariates: Annotated[Words, Parameter(metavar="COORD")] = (),
     n_resamples: Resamples = 10_000,
     level: Level = 0.95,
@@ -66,7 +64,8 @@ def signature(
     noise
         how trial noise is taken off
     resample
-        what the intervals are over: unit, image unit, or session unit
+        what the answer is about: by default image unit, images and units at large, with trials, and
+        unit, these images, without; or session unit
     covariates
         what is held constant: numbers along the units, or mean_response, signal_to_noise,
         n_repeats
@@ -103,6 +102,8 @@ def signature(
     outputs = [Path(out or "", f"{name}.{kind}") for name in names for kind in kinds]
     _check_table(table, outputs)
     check_new([*outputs, *([] if table is None else [table])], overwrite=overwrite)
+    if out is not None:
+        from artiphys.plotting.signature import signature_figure
     frames, units, verdicts, references = [], [], [], []
     drawn = set()
     with (
@@ -137,7 +138,7 @@ def signature(
                 why = f"{result.sizes[by]} groups are too many to be read, at most {MAX_PANELS}"
                 say(f"{path}: no figure: {why}", quiet=quiet)
             elif folder is not None:
-                write_figure(_figure(responses, result, how), folder / f"{name}.png")
+                write_figure(signature_figure(responses, result), folder / f"{name}.png")
                 drawn.add(name)
         if units_file is not None:
             pd.concat(units, ignore_index=True).to_csv(units_file, index=False)
@@ -221,16 +222,6 @@ def _told_of(path: Path) -> Iterator[None]:
             raise InputError(msg) from error
     for text, category in dict.fromkeys((str(each.message), each.category) for each in caught):
         warnings.warn(f"{path}: {text}", category, stacklevel=3)
-
-
-def _figure(responses: "xr.DataArray", result: "xr.Dataset", how: dict[str, Any]) -> "Figure":
-    from artiphys.correlations.spearman import fisher_z
-    from artiphys.estimators.dynamic_range import dynamic_range
-    from artiphys.estimators.invariance import invariance
-    from artiphys.plotting.signature import plot_signature
-
-    z = fisher_z(invariance(responses, **how))
-    return plot_signature(dynamic_range(responses, **how), z, result)
 
 
 def _for_reading(frame: "pd.DataFrame", by: str, *, several: bool) -> "pd.DataFrame":

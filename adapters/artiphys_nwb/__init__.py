@@ -1,4 +1,4 @@
-"""Read NWB recordings into the response array."""
+"""Read NWB recordings into the response array, and write them."""
 
 import importlib.util
 
@@ -17,6 +17,7 @@ from artiphys_nwb.describing import describe_nwb
 from artiphys_nwb.errors import RecordingError, RecordingWarning
 from artiphys_nwb.layout import LAYOUTS, Layout, load_layout
 from artiphys_nwb.reading import read_nwb
+from artiphys_nwb.writing import write_nwb
 
 __all__ = [
     "LAYOUTS",
@@ -26,4 +27,5 @@ __all__ = [
     "describe_nwb",
     "load_layout",
     "read_nwb",
+    "write_nwb",
 ]

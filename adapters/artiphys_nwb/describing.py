@@ -8,48 +8,22 @@ import re
 from typing import Any
 
 import h5py
-import numpy as np
 from tabulate import tabulate
 
 from artiphys.errors import InputError
 from artiphys_nwb.errors import RecordingError
 from artiphys_nwb.files.opening import attribute_text, opened, sources
+from artiphys_nwb.files.soundness import require_sound
 from artiphys_nwb.files.tables import Table, tables_in
 from artiphys_nwb.labels import one_label
 from artiphys_nwb.layout import LAYOUTS, Layout, columns_of
+from artiphys_nwb.proposing.doubts import doubts_of
+from artiphys_nwb.proposing.proposal import Proposal, propose
 from artiphys_nwb.sessions.session import session_name
 
 __all__ = ["ColumnDescription", "Description", "TableDescription", "describe_nwb"]
 
 N_SAMPLES = 3
-# Names that labs give to columns, the likeliest first; only a proposal hangs on them.
-ONSETS = (
-    r"pd_?on.*",
-    r"photodiode.*on.*",
-    r"(stim(ulus)?|image|picture)_?on(set)?.*",
-    r"onset.*",
-    r"timestamps?",
-    r"start_time",
-)
-IMAGES = (
-    r"indexed_images",
-    r"stimulus_presented",
-    r"(stim(ulus)?|image|img|picture|pic)_?(id|index|number|nr)",
-    r"(stim(ulus)?|image|img|picture|pic)_?(name|file(name)?)",
-    r"frame",
-    r"stim(ulus)?|image|img|picture",
-    r".*(stim|image|picture|pic).*(id|name|file).*",
-    r"orientation|ori|target.*",
-)
-PLACES = (
-    (r"stimulus_x(_deg)?", r"stimulus_y(_deg)?"),
-    (r"x_position", r"y_position"),
-    (r"pos_?x", r"pos_?y"),
-    (r"(.*_)?x(_deg|_px)?", r"(.*_)?y(_deg|_px)?"),
-)
-POSITIONS = (r"position|pos", r"(stim(ulus)?|image)_?pos(ition)?(_?id)?", r"location(_?id)?")
-VALIDS = (r"fixation_correct|is_valid|valid|keep|good(_trial)?|correct",)
-NOT_PRESENTATIONS = ("invalid_times", "epochs", "electrodes")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +50,9 @@ class Description:
     """What a recording holds; as text, a table a person can read.
 
     `layout` is the proposal, None where none fits; `layout_name` its name in `LAYOUTS`, if it has
-    one. `n_units` and `n_spikes` are 0 where the file has no units.
+    one. `toml` is the layout with what else it might be, as comments; `doubts` what a person should
+    look at, `missing` why there is no layout. `n_units` and `n_spikes` are 0 where the file has no
+    units.
     """
 
     file: str
@@ -87,6 +63,9 @@ class Description:
     tables: tuple[TableDescription, ...]
     layout: Layout | None
     layout_name: str | None
+    toml: str = ""
+    doubts: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         lines = [
@@ -104,9 +83,10 @@ class Description:
                 tabulate(rows, headers=("column", "dtype", "first values"), disable_numparse=True),
             ]
         if self.layout is None:
-            return "\n".join([*lines, "", "No layout proposed: no table says images and onsets."])
+            lines += ["", "No layout proposed; what is missing:"]
+            return "\n".join([*lines, *(f"- {what}" for what in self.missing)])
         named = f"the preset {self.layout_name!r}" if self.layout_name else "as TOML"
-        return "\n".join([*lines, "", f"Proposed layout, {named}:", self.layout.to_toml().rstrip()])
+        return "\n".join([*lines, "", f"Proposed layout, {named}:", self.toml.rstrip()])
 
 
 def describe_nwb(path: Any) -> Description:
@@ -135,9 +115,11 @@ def describe_nwb(path: Any) -> Description:
         msg = f"describe_nwb takes one recording; got {len(found)}; describe them one by one"
         raise InputError(msg)
     with opened(found[0]) as recording:
+        require_sound(recording.file)
         tables = list(tables_in(recording))
         units = [table for table in tables if _holds_units(table)]
-        preset, layout = _proposed(tables, units)
+        preset, proposal = _proposed(tables, units)
+        layout = proposal.layout
         return Description(
             file=recording.name,
             nwb_version=attribute_text(recording.file, "nwb_version"),
@@ -147,6 +129,9 @@ def describe_nwb(path: Any) -> Description:
             tables=tuple(_describe_table(table) for table in tables),
             layout=layout,
             layout_name=preset,
+            toml=proposal.to_toml(),
+            doubts=proposal.doubts,
+            missing=proposal.missing,
         )
 
 
@@ -211,24 +196,16 @@ def _n_spikes(table: Table) -> int:
     return int(times.size) if isinstance(times, h5py.Dataset) else 0
 
 
-def _proposed(tables: list[Table], units: list[Table]) -> tuple[str | None, Layout | None]:
-    if not units:
-        return None, None
+def _proposed(tables: list[Table], units: list[Table]) -> tuple[str | None, Proposal]:
+    """Return the name of the preset that fits, if one does, and the proposal."""
     shown = [table for table in tables if table not in units and table.n_rows > 0]
     by_path = {table.path: table for table in shown}
     for name, preset in LAYOUTS.items():
         fitting = by_path.get(preset.table)
-        if fitting is not None and units[0].path == preset.units and _fits(fitting, preset):
-            return name, preset
-    likely = [table for table in shown if not table.path.endswith(NOT_PRESENTATIONS)]
-    proposals = [one for table in likely if (one := _by_names(table, units[0].path)) is not None]
-    # The more a table says of its presentations, the likelier it is the one.
-    best = max(
-        proposals,
-        key=lambda layout: (layout.position is not None, layout.onset != "start_time"),
-        default=None,
-    )
-    return None, best
+        if units and fitting is not None and units[0].path == preset.units:
+            if _fits(fitting, preset):
+                return name, Proposal(preset, {}, {}, doubts_of(fitting, preset), ())
+    return None, propose(shown, units[0] if units else None)
 
 
 def _fits(table: Table, layout: Layout) -> bool:
@@ -248,51 +225,3 @@ def _fits(table: Table, layout: Layout) -> bool:
 def _first_text(table: Table, column: str) -> str:
     sample = _describe_column(table, column).sample
     return sample[0] if sample else ""
-
-
-def _by_names(table: Table, units: str) -> Layout | None:
-    there = table.columns
-    if table.kind == "IndexSeries":
-        named = "indexed_images/order_of_images" in table.group
-        return Layout(
-            table=table.path,
-            units=units,
-            image="indexed_images" if named else "data",
-            onset="timestamps",
-        )
-    onset, image = _first(ONSETS, there), _first(IMAGES, there)
-    if onset is None or image is None:
-        return None
-    return Layout(
-        table=table.path,
-        units=units,
-        image=image,
-        position=_place_columns(there) or _first(POSITIONS, there),
-        onset=onset,
-        valid=_first(VALIDS, there),
-        blank=(-1,) if image == "frame" and _has_minus_one(table, image) else None,
-    )
-
-
-def _first(patterns: tuple[str, ...], there: list[str]) -> str | None:
-    for pattern in patterns:
-        for name in there:
-            if re.fullmatch(pattern, name, flags=re.IGNORECASE):
-                return name
-    return None
-
-
-def _place_columns(there: list[str]) -> tuple[str, str] | None:
-    for x_pattern, y_pattern in PLACES:
-        x, y = _first((x_pattern,), there), _first((y_pattern,), there)
-        if x is not None and y is not None:
-            return x, y
-    return None
-
-
-def _has_minus_one(table: Table, image: str) -> bool:
-    try:
-        values = table.read(image).values
-    except RecordingError:
-        return False
-    return bool(values.dtype.kind in "if" and np.any(values == -1))

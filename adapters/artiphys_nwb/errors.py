@@ -13,6 +13,8 @@ __all__ = [
     "NotObserved",
     "OnsetsMissing",
     "PoolingError",
+    "PositionsDoubtful",
+    "PresentationsDoubtful",
     "RecordingError",
     "RecordingWarning",
     "SessionsDiffer",
@@ -55,6 +57,14 @@ class FilesLeftOut(RecordingWarning):
 
 class OnsetsMissing(RecordingWarning):
     """More than a few presentations have no onset and were left out."""
+
+
+class PresentationsDoubtful(RecordingWarning):
+    """Presentations that are there twice, outside their trial, or repeated unlike the others."""
+
+
+class PositionsDoubtful(RecordingWarning):
+    """Positions that differ by rounding, have no origin, or carry no image shown at another."""
 
 
 class HeldOutImages(RecordingWarning):

@@ -3,6 +3,8 @@
 ``12``, ``12.0``, ``"12"`` and ``b"12"`` are one image, or sessions would share none.
 """
 
+import math
+import re
 from typing import Any
 
 import numpy as np
@@ -15,11 +17,25 @@ __all__ = [
     "labelled",
     "number_or_text",
     "one_label",
+    "pair_in",
+    "without_jitter",
 ]
 
 MISSING = ""
 # Texts that stand for no value, as tables of text get them from NaN and None.
 NO_VALUE = {"", "nan", "none", "null", "<na>", "nat"}
+NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+# "[1.0, -2.0]", "(1; 2)", "1 -2", "x=1, y=-2": pairs as tables of text hold them.
+PAIR = re.compile(
+    rf"[\[({{]?\s*(?:x\s*[=:]?\s*)?({NUMBER})\s*(?:[,;\s]|(?=[_ ]?y))\s*_?"
+    rf"(?:y\s*[=:]?\s*)?({NUMBER})\s*[\])}}]?",
+    flags=re.IGNORECASE | re.ASCII,
+)
+# Numbers closer than this (or this share of the largest) differ by rounding only: no display and
+# no eye tracker is so exact, and 32-bit floats are wrong by less.
+ROUNDING = 1e-6
+SHARE = 1e-5
+FAR = 10  # times as far apart are others
 
 
 def labelled(values: np.ndarray) -> np.ndarray:
@@ -74,13 +90,70 @@ def in_order(labels: set[str]) -> list[str]:
 
 
 def number_or_text(labels: list[str]) -> list[Any]:
-    """Return the labels as numbers if all of them are, else as they are."""
+    """Return the labels as numbers if all of them are spelt as such, else as they are.
+
+    ``"012"`` and ``"0_1"`` are names: as numbers they could not be told from others.
+    """
     numbers = [_number(label) for label in labels]
-    if any(number is None for number in numbers):
+    if any(
+        number is None or one_label(number) != label
+        for number, label in zip(numbers, labels, strict=True)
+    ):
         return list(labels)
     if all(number == int(number) for number in numbers if number is not None):
         return [int(number) for number in numbers if number is not None]
     return numbers
+
+
+def pair_in(text: str) -> tuple[float, float] | None:
+    """Return the two numbers that a text spells; None if it is no pair.
+
+    Examples
+    --------
+    >>> pair_in("[1.0, -2.0]"), pair_in("x=1, y=-2"), pair_in("0_1")
+    ((1.0, -2.0), (1.0, -2.0), None)
+    """
+    match = PAIR.fullmatch(text.strip())
+    if match is None:
+        return None
+    return float(match[1]), float(match[2])
+
+
+def without_jitter(values: np.ndarray, *, near_whole_only: bool = False) -> np.ndarray:
+    """Return numbers of which those that differ by rounding only are one, the shortest to write.
+
+    Numbers that no other is near stay as they are, but for what 32-bit floats make of 0.1.
+
+    Parameters
+    ----------
+    values : ndarray of float
+    near_whole_only : bool
+        Numbers of images: nothing but the nearest whole number is put in the place of another.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> without_jitter(np.array([0.0, 1e-7, 2.0000001, 2.0, 0.5])).tolist()
+    [0.0, 0.0, 2.0, 2.0, 0.5]
+    """
+    known = np.unique(values[np.isfinite(values)])
+    if len(known) == 0 or (known == np.floor(known)).all():
+        return values
+    if near_whole_only:
+        whole = np.round(values)
+        return np.where(np.abs(values - whole) < SHARE, whole, values)
+    apart = max(ROUNDING, SHARE * float(np.abs(known).max()))
+    steps = np.diff(known)
+    if ((steps > apart) & (steps < FAR * apart)).any():
+        return values  # measured, not rounded: there is no telling one from the next
+    starts = np.concatenate(([True], steps > apart))
+    of_known = np.cumsum(starts) - 1
+    groups = np.split(known, np.flatnonzero(starts)[1:])
+    chosen = np.array([_shortest(group, apart) for group in groups])
+    cleaned = values.copy()
+    finite = np.isfinite(values)
+    cleaned[finite] = chosen[of_known[np.searchsorted(known, values[finite])]]
+    return cleaned
 
 
 def is_held_out(values: np.ndarray) -> np.ndarray:
@@ -119,7 +192,19 @@ def _key(part: str) -> tuple[int, float, str]:
     return (1, 0.0, part) if number is None else (0, number, "")
 
 
+def _shortest(group: np.ndarray, apart: float) -> float:
+    """Return the number that is shortest to write: one of a group, or the round one beside them."""
+    if len(group) == 1:
+        alone, near = float(group[0]), round(float(group[0]), 4)
+        return near if abs(near - alone) < ROUNDING else alone
+    middle = float(np.median(group))
+    round_one = round(middle, math.floor(-math.log10(apart)))
+    return min([*group.tolist(), round_one], key=lambda number: len(one_label(number)))
+
+
 def _number(text: str) -> float | None:
+    if "_" in text:  # which Python takes for a digit's neighbour
+        return None
     try:
         number = float(text)
     except ValueError:

@@ -5,6 +5,7 @@ A layout is data, not code: it can be written down in TOML beside a lab's files.
 
 import dataclasses
 import json
+import math
 import re
 import tomllib
 from collections.abc import Mapping
@@ -38,7 +39,15 @@ class Layout:
     position : str, sequence of str or None
         Column of position labels; or two, x and y; or None if all images were shown at one place.
     onset : str
-        Column of onsets, in seconds on the clock of the spikes.
+        Column of onsets, in seconds on the clock of the spikes, or as `scale` and `offset` say.
+    scale : float or None
+        Seconds that one unit of `onset` is, 0.001 where it holds milliseconds. None: 1.
+    offset : str or None
+        Column that is added to the onsets, ``start_time`` where they count from the start of their
+        trial; in the unit of the spike times.
+    spike_scale : float or None
+        Seconds that one unit of the spike times is (and of `offset` and of all intervals of the
+        recording): 0.001 for milliseconds, 1/30000 for samples. None: 1.
     valid : str or None
         Column that is false in rows to be left out. Numbers 0 and 1 and the texts ``True`` and
         ``False`` do as well.
@@ -72,6 +81,9 @@ class Layout:
     image: str | tuple[str, ...]
     position: str | tuple[str, ...] | None = None
     onset: str
+    scale: float | None = None
+    offset: str | None = None
+    spike_scale: float | None = None
     valid: str | None = None
     blank: tuple[Any, ...] | None = None
     pattern: str | None = None
@@ -88,6 +100,7 @@ class Layout:
         faults = [
             *_faults_of_paths(self),
             *_faults_of_columns(self),
+            *_faults_of_scales(self),
             *_faults_of_pattern(self),
             *_faults_of_stars(self),
         ]
@@ -198,6 +211,7 @@ def _faults_of_columns(layout: Layout) -> list[str]:
         ("image", True, False),
         ("position", True, True),
         ("onset", False, False),
+        ("offset", False, True),
         ("valid", False, True),
         ("area", False, True),
     ):
@@ -213,6 +227,16 @@ def _faults_of_columns(layout: Layout) -> list[str]:
             f"position must be one column, or two, x and y; got {len(layout.position)}; join "
             "labels in one column or put them into image"
         )
+    return faults
+
+
+def _faults_of_scales(layout: Layout) -> list[str]:
+    faults = []
+    for name in ("scale", "spike_scale"):
+        value = getattr(layout, name)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if value is not None and not (is_number and math.isfinite(value) and value > 0):
+            faults.append(f"{name} must be seconds a unit, e.g. 0.001 for ms; got {value!r}")
     return faults
 
 

@@ -1,5 +1,6 @@
 """Sessions into one array: their units side by side, over the images and positions they share."""
 
+import dataclasses
 from typing import Any, Literal
 
 import numpy as np
@@ -8,29 +9,59 @@ import xarray as xr
 from artiphys.responses.array import response_array
 from artiphys.responses.presentations import repeat_numbers
 from artiphys.responses.provenance import dropped
-from artiphys_nwb.errors import LayoutError, PoolingError, RecordingWarning, SessionsDiffer
-from artiphys_nwb.labels import in_order, number_or_text, one_label
+from artiphys_nwb.errors import (
+    LayoutError,
+    PoolingError,
+    PositionsDoubtful,
+    RecordingWarning,
+    SessionsDiffer,
+)
+from artiphys_nwb.labels import in_order, number_or_text, one_label, without_jitter
 from artiphys_nwb.sessions.counts import Counts
 from artiphys_nwb.sessions.units import UNKNOWN
 
-__all__ = ["Join", "check_different", "grid", "pooled"]
+__all__ = [
+    "Join",
+    "check_different",
+    "check_one_unit_of_length",
+    "check_reference",
+    "grid",
+    "pooled",
+    "without_rounding",
+]
 
 Join = Literal["exact", "outer"]
+# Two files of so many of the same presentations are one session, unless it was sorted again: then
+# the counts of a neuron correlate as those of no two neurons do.
+SAME_SHOWN, SAME_NEURON, MANY_TRIALS = 0.5, 0.9, 10
 
 
 def check_different(sessions: list[Counts]) -> list[tuple[type[RecordingWarning], str]]:
     """Return the doubts about sessions of one name; two of the same recording are an error.
 
+    Two probes of one session, in two files, have the same presentations and other neurons: their
+    units stand side by side.
+
     Raises
     ------
     PoolingError
-        If a session is there twice, by its spikes or by its identifier and name.
+        If a session is there twice, by its spikes, its counts, or by its identifier and name.
     """
     doubts: list[tuple[type[RecordingWarning], str]] = []
     for session, other in ((a, b) for i, a in enumerate(sessions) for b in sessions[:i]):
         shared = len(session.trains & other.trains)
         same_name = session.name == other.name
         same_identifier = session.identifier and session.identifier == other.identifier
+        if not shared and _parts_of_one(session, other):
+            doubts.append(
+                (
+                    SessionsDiffer,
+                    f"{session.file}: the same presentations as in {other.file} and other units: "
+                    f"taken for two probes of the one session {session.name!r}; if its spikes were "
+                    "only sorted again, give one of the files",
+                )
+            )
+            continue
         if shared or session.digest == other.digest or (same_name and same_identifier):
             why = (
                 f"{shared} units have the very same spikes"
@@ -51,6 +82,79 @@ def check_different(sessions: list[Counts]) -> list[tuple[type[RecordingWarning]
                 )
             )
     return doubts
+
+
+def check_reference(
+    sessions: list[Counts], positions: list[str], reference: Any
+) -> list[tuple[type[RecordingWarning], str]]:
+    """Return the doubt about a reference that was not named, where no position is at (0, 0)."""
+    places = _all_places(sessions)
+    known = [label for label in positions if np.isfinite(places[label]).all()]
+    if reference is not None or len(known) < 2 or any(places[label] == (0, 0) for label in known):
+        return []
+    told = (
+        f"{sessions[0].file}: no position is at 0,0; the reference is {positions[0]!r}, the first "
+        f"of {len(positions)}; set reference in the layout to the one that shifts are measured from"
+    )
+    return [(PositionsDoubtful, told)]
+
+
+def check_one_unit_of_length(sessions: list[Counts]) -> None:
+    """Raise a PoolingError if positions are in pixels in one session, in degrees in another."""
+    with_places = [one for one in sessions if np.isfinite(list(one.shown.places.values())).any()]
+    for session in with_places[1:]:
+        one, other = (s.shown.displacement_units for s in (session, with_places[0]))
+        if one != other:
+            msg = (
+                f"{session.file}: its positions are in {one}, those of {with_places[0].file} in "
+                f"{other}; bring them to one unit, or read them apart"
+            )
+            raise PoolingError(msg)
+
+
+def without_rounding(
+    sessions: list[Counts],
+) -> tuple[list[Counts], list[tuple[type[RecordingWarning], str]]]:
+    """Return sessions in which positions that differ by rounding only are one, and the doubt."""
+    places = _all_places(sessions)
+    labels = [label for label, place in places.items() if np.isfinite(place).all()]
+    if not labels:
+        return sessions, []
+    columns = [
+        without_jitter(np.array(axis)) for axis in zip(*map(places.get, labels), strict=True)
+    ]
+    new = {
+        label: f"{one_label(x)},{one_label(y)}"
+        for label, x, y in zip(labels, *columns, strict=True)
+        if (x, y) != places[label]
+    }
+    if not new:
+        return sessions, []
+    told = (
+        f"{len(labels)} positions differ between sessions by rounding only and are taken for "
+        f"{len({new.get(label, label) for label in labels})}"
+    )
+    return [_renamed(session, new) for session in sessions], [(PositionsDoubtful, told)]
+
+
+def _renamed(session: Counts, new: dict[str, str]) -> Counts:
+    shown = session.shown
+    position = np.array([new.get(one, one) for one in shown.position.tolist()], dtype=object)
+    places = {}
+    for label, (x, y) in shown.places.items():
+        named = new.get(label)
+        if named is not None:
+            x, y = map(float, named.split(","))
+        places[named or label] = (x, y)
+    shown = dataclasses.replace(shown, position=position, places=places)
+    return dataclasses.replace(session, shown=shown)
+
+
+def _all_places(sessions: list[Counts]) -> dict[str, tuple[float, float]]:
+    places: dict[str, tuple[float, float]] = {}
+    for session in sessions:
+        places |= session.shown.places
+    return places
 
 
 def grid(
@@ -116,11 +220,7 @@ def pooled(
     coords = _unit_coords(sessions)
     return response_array(
         _side_by_side(blocks),
-        unit=[
-            f"{name}/{unit}"
-            for name, session in zip(names, sessions, strict=True)
-            for unit in session.units.name.tolist()
-        ],
+        unit=_unit_names(names, sessions),
         image=images,
         position=numbers,
         x=x.tolist(),
@@ -191,19 +291,67 @@ def _side_by_side(blocks: list[np.ndarray]) -> np.ndarray:
 
 
 def _session_names(sessions: list[Counts]) -> list[str]:
-    """Names of sessions; one that comes again gets a number."""
-    names = [session.name for session in sessions]
-    again = repeat_numbers(np.array(names)).tolist()
-    return [f"{name}~{n + 1}" if n else name for name, n in zip(names, again, strict=True)]
+    """Names of sessions; another one of a name gets a number, a probe more of one does not."""
+    names: list[str] = []
+    n_of_name: dict[str, int] = {}
+    for i, session in enumerate(sessions):
+        first = next((j for j in range(i) if _parts_of_one(session, sessions[j])), None)
+        if first is not None:
+            names.append(names[first])
+            continue
+        n = n_of_name[session.name] = n_of_name.get(session.name, 0) + 1
+        names.append(f"{session.name}~{n}" if n > 1 else session.name)
+    return names
+
+
+def _unit_names(names: list[str], sessions: list[Counts]) -> list[str]:
+    """Names of units, ``session/id``; an id that comes again, on another probe, gets a number."""
+    units = [
+        f"{name}/{unit}"
+        for name, session in zip(names, sessions, strict=True)
+        for unit in session.units.name.tolist()
+    ]
+    again = repeat_numbers(np.array(units)).tolist()
+    return [f"{unit}~{n + 1}" if n else unit for unit, n in zip(units, again, strict=True)]
+
+
+def _parts_of_one(session: Counts, other: Counts) -> bool:
+    """Return whether two files are one session: its presentations in both, other neurons."""
+    if session.name != other.name or session.file == other.file:
+        return False
+    here, there = (_moments(one) for one in (session, other))
+    return len(here & there) > SAME_SHOWN * min(len(here), len(there)) and not _same_neurons(
+        session, other
+    )
+
+
+def _moments(session: Counts) -> set[tuple[float, str, str]]:
+    shown = session.shown
+    columns = (shown.onset.tolist(), shown.image.tolist(), shown.position.tolist())
+    return set(zip(*columns, strict=True))
+
+
+def _same_neurons(session: Counts, other: Counts) -> bool:
+    """Return whether half of the units count alike in both, trial for trial: sorted again."""
+    same, at = np.intersect1d(session.shown.onset, other.shown.onset, return_indices=True)[1:]
+    one, two = _standard(session.values[:, same]), _standard(other.values[:, at])
+    if one.shape[1] < MANY_TRIALS:
+        return False
+    alike = (one @ two.T / one.shape[1] > SAME_NEURON).any(axis=int(len(one) <= len(two)))
+    return bool(alike.mean() > 0.5)
+
+
+def _standard(counts: np.ndarray) -> np.ndarray:
+    counts = np.nan_to_num(counts)
+    counts = counts - counts.mean(axis=1, keepdims=True)
+    return np.asarray(counts / np.maximum(counts.std(axis=1, keepdims=True), 1e-12))
 
 
 def _places(
     sessions: list[Counts], positions: list[str], reference: Any
 ) -> tuple[str, np.ndarray, np.ndarray]:
     """Return the reference position, and x and y of each position from there."""
-    places: dict[str, tuple[float, float]] = {}
-    for session in sessions:
-        places |= session.shown.places
+    places = _all_places(sessions)
     x, y = np.array([places[label] for label in positions]).T
     if reference is None:
         at_origin = [label for label in positions if places[label] == (0.0, 0.0)]

@@ -1,5 +1,6 @@
 """Recordings into the response array, in one call."""
 
+import dataclasses
 import json
 import logging
 import sys
@@ -16,8 +17,17 @@ from artiphys.errors import InputError
 from artiphys.responses.provenance import provenance
 from artiphys_nwb.errors import FilesLeftOut, PoolingError, RecordingError
 from artiphys_nwb.files.opening import Source, opened, sources
+from artiphys_nwb.files.soundness import require_sound
 from artiphys_nwb.layout import Layout, load_layout
-from artiphys_nwb.pooling import Join, check_different, grid, pooled
+from artiphys_nwb.pooling import (
+    Join,
+    check_different,
+    check_one_unit_of_length,
+    check_reference,
+    grid,
+    pooled,
+    without_rounding,
+)
 from artiphys_nwb.sessions.conditions import Condition, described
 from artiphys_nwb.sessions.counts import Counts, count_session
 from artiphys_nwb.sessions.session import Request, Window, layouts_in
@@ -52,10 +62,11 @@ def read_nwb(
 
     Parameters
     ----------
-    source : path, URL, open file, or iterable of these
-        A folder stands for its ``.nwb`` files, a pattern for those it matches. URLs are read by
-        range requests (extra ``stream``). An open file is an ``h5py.File``, a file object, or
-        what pynwb opened; it stays open.
+    source : path, URL, name in DANDI, open file, ``NWBFile``, or iterable of these
+        HDF5 or Zarr (extra ``zarr``). A folder stands for its recordings, a pattern for those it
+        matches, ``dandi:001357/sub-SP`` for what the archive has there (extra ``dandi``). URLs
+        are read by range requests (extra ``stream``). An open file is an ``h5py.File``, a file
+        object, or what pynwb or hdmf-zarr opened; it stays open.
     layout : Layout, str, Path or mapping
         Where things are in the file: a :class:`Layout`, a name in `LAYOUTS`, or a TOML file.
     window : (float, float) or "auto"
@@ -114,8 +125,10 @@ def read_nwb(
         told = f"{len(refused)} of {len(found)} files left out: {_listed(refused)}"
         doubts.append((FilesLeftOut, told))
     doubts += check_different(sessions)
+    check_one_unit_of_length(sessions)
+    sessions, rounded = without_rounding(sessions)
     images, positions, not_common, differing = grid(sessions, join)
-    doubts += differing
+    doubts += [*rounded, *differing, *check_reference(sessions, positions, layout.reference)]
     for item in not_common:
         tell(
             f"{item['session']}: {item['count']} {item['what']}s left out, {item['reason']}: "
@@ -203,24 +216,46 @@ def _count_all(
     A mistake in the arguments is the same in every file, so it is raised at once from the first.
     """
     sessions: list[Counts] = []
+    read_by: list[tuple[Source, Layout]] = []
     refused: list[tuple[str, str]] = []
     error: RecordingError | None = None
     for source in tell.bar(found):
         try:
             with opened(source) as recording:
+                require_sound(recording.file)
                 for one in layouts_in(recording, layout):
                     many = len(found) > 1 or one is not layout
                     sessions.append(count_session(recording, one, request, keep_trains=many))
+                    read_by.append((source, one))
                     tell(sessions[-1].summary)
         except RecordingError as refusal:
             error = refusal
             refused.append((source.name, str(refusal)))
     if sessions or error is None:
-        return sessions, refused
+        return _with_latencies_of_others(sessions, read_by, request), refused
     if len(found) == 1:
         raise error
     msg = f"none of {len(found)} files can be read: {_listed(refused)}"
     raise PoolingError(msg) from error
+
+
+def _with_latencies_of_others(
+    sessions: list[Counts], read_by: list[tuple[Source, Layout]], request: Request
+) -> list[Counts]:
+    """Return sessions; one in which no unit shows a latency is read again by that of the others."""
+    found = [session.found for session in sessions if session.found is not None]
+    known = np.concatenate(found) if found else np.empty(0)
+    if not known.size:
+        return sessions
+    request = dataclasses.replace(request, latency=float(np.median(known)))
+    counted = []
+    for session, (source, layout) in zip(sessions, read_by, strict=True):
+        if session.found is None or session.found.size:
+            counted.append(session)
+            continue
+        with opened(source) as recording:
+            counted.append(count_session(recording, layout, request, keep_trains=True))
+    return counted
 
 
 def _listed(refused: list[tuple[str, str]]) -> str:

@@ -15,8 +15,7 @@ from artiphys.correlations.difference import Difference, difference_of
 from artiphys.errors import ArtiphysWarning, InputError
 from artiphys.signatures.groups import checked_resample, groups_of, q_values
 from artiphys.signatures.request import check_sessions
-from artiphys.signatures.shortfalls import why_no_estimate
-from artiphys.signatures.split_halves import MIN_UNITS
+from artiphys.signatures.shortfalls import MIN_UNITS, why_no_estimate
 
 __all__ = ["compare"]
 
@@ -31,7 +30,7 @@ def compare(
     by_brain: str = "area",
     reference_model: Hashable | None = None,
     reference_brain: Hashable | None = None,
-    resample: Sequence[str] = ("unit",),
+    resample: Sequence[str] | None = None,
     n_passes: int = 8,
     level: float = 0.95,
     rng: Any = None,
@@ -60,9 +59,9 @@ def compare(
         Coordinates along ``unit`` whose values are the layers and the areas.
     reference_model, reference_brain : str or number, optional
         Labels of the reference positions; ``attrs["reference"]`` by default.
-    resample : ("unit",), ("image", "unit") or ("session", "unit")
-        What the recording's uncertainty is over, as in :func:`artiphys.signature`; the model's is
-        over units. Other than units it takes trials.
+    resample : ("image", "unit"), ("unit",) or ("session", "unit"), optional
+        What the recording's uncertainty is over, as in :func:`artiphys.signature`: by default, with
+        trials, images and units at large. The model's is over images and units, or over units.
     n_passes : int
         How often the model is passed through the experiment; the passes are averaged.
     level : float
@@ -178,7 +177,9 @@ class _Cell(NamedTuple):
     naive: Difference
 
 
-def _checked_resample(resample: Sequence[str], sides: Sides) -> tuple[str, ...]:
+def _checked_resample(resample: Sequence[str] | None, sides: Sides) -> tuple[str, ...]:
+    if resample is None:
+        return ("image", "unit") if sides.trials else ("unit",)
     given = checked_resample(resample)
     if given != ("unit",) and not sides.trials:
         msg = (
@@ -196,7 +197,9 @@ def _cells(asked: _Request) -> list[list[list[_Cell]]]:
     for recorded in asked.areas.values():
         area = of_area(recorded, asked.sides, asked.resample)
         for row, probed in zip(cells, asked.layers.values(), strict=True):
-            layer = of_layer(probed, recorded, asked.sides, asked.n_passes, asked.rng)
+            layer = of_layer(
+                probed, recorded, asked.sides, asked.resample, asked.n_passes, asked.rng
+            )
             row.append([_cell(*pair, asked.level) for pair in zip(layer, area, strict=True)])
     return cells
 
@@ -251,7 +254,7 @@ def _dataset(cells: list[list[list[_Cell]]], asked: _Request) -> xr.Dataset:
         "unpaired": sides.pairs.unpaired,
         "n_passes": asked.n_passes if sides.matched else 0,
         "level": asked.level,
-        "interval_method": f"jackknife over {' and '.join(asked.resample)} of the recording and "
+        "interval_method": f"intervals over {' and '.join(asked.resample)} of the recording and "
         "over units of the model, combined as by Zou (2007)",
     }
     return xr.Dataset(data, coords=coords, attrs=attrs)
@@ -280,7 +283,13 @@ def _warn_of_too_little(
             if lacking:
                 worst = min(lacking, key=lambda relation: relation.n_units)
                 tested = bool(np.isfinite(worst.p_value))
-                why_not = why_no_estimate(worst.n_units, MIN_UNITS, worst.n_sessions, tested=tested)
+                why_not = why_no_estimate(
+                    worst.n_units,
+                    MIN_UNITS,
+                    worst.n_sessions,
+                    n_effective=worst.n_effective,
+                    tested=tested,
+                )
                 told.append(f"{kind} {group} ({why_not})")
     if told:
         n_lacking = int(np.isnan(result["difference"]).sum())

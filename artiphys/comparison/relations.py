@@ -7,19 +7,25 @@ import xarray as xr
 
 from artiphys.comparison.experiment import experiment_of, measured_through
 from artiphys.comparison.sides import Sides, images_drawn
-from artiphys.correlations.inference import UNKNOWN, RankCorrelation, jackknife_correlation
+from artiphys.correlations.inference import (
+    UNKNOWN,
+    BoundedCorrelation,
+    RankCorrelation,
+    jackknife_correlation,
+)
 from artiphys.estimators.measurement import measurement_of
 from artiphys.estimators.moments import variance_and_correlation
-from artiphys.estimators.signal_moments import MAX_NOISE_ERROR
+from artiphys.estimators.signal_moments import MAX_NOISE_ERROR, cells_of
+from artiphys.signatures.at_large import relations_at_large, relations_over_passes
+from artiphys.signatures.on_these_images import relations_on_these_images
 from artiphys.signatures.relation import Relation, relation_from
 from artiphys.signatures.request import SESSION_COORD
+from artiphys.signatures.shortfalls import MIN_UNITS
 from artiphys.signatures.split_halves import (
-    MIN_UNITS,
     Halves,
     averaged_signature,
     halves_in_splits,
 )
-from artiphys.signatures.trials import relation_of, split_units
 
 __all__ = ["Shown", "of_area", "of_layer"]
 
@@ -33,7 +39,7 @@ class Shown(NamedTuple):
     naive: RankCorrelation
 
     @property
-    def correlation(self) -> RankCorrelation:
+    def correlation(self) -> RankCorrelation | BoundedCorrelation:
         """The relation's, with what an interval of any level is made from."""
         return self.relation.correlation or UNKNOWN
 
@@ -42,22 +48,24 @@ def of_area(recorded: xr.DataArray, sides: Sides, resample: tuple[str, ...]) -> 
     """Return the relation in an area at each position; the reference is the first of them."""
     if not sides.trials:
         return _as_measured(recorded)
+    measured = measurement_of(recorded, None, "split")
+    if resample == ("unit",):
+        relations, _ = relations_on_these_images(measured)
+    else:
+        relations = relations_at_large(
+            measured,
+            sessions=recorded[SESSION_COORD].values if "session" in resample else None,
+            over_sessions="session" in resample,
+        )
     naive = _as_measured(recorded.mean("trial", keep_attrs=True))
-    units = split_units(
-        measurement_of(recorded, None, "split"),
-        each_image="image" in resample,
-        sessions=recorded[SESSION_COORD].values if "session" in resample else None,
-    )
-    return [
-        Shown(relation_of(units, p, level=0.95), as_it_is.naive)
-        for p, as_it_is in enumerate(naive, start=1)
-    ]
+    return [Shown(of, as_it_is.naive) for of, as_it_is in zip(relations, naive, strict=True)]
 
 
 def of_layer(
     probed: xr.DataArray,
     recorded: xr.DataArray,
     sides: Sides,
+    resample: tuple[str, ...],
     n_passes: int,
     rng: np.random.Generator,
 ) -> list[Shown]:
@@ -73,11 +81,14 @@ def of_layer(
     passes = []
     for _ in range(n_passes):
         values, _images = images_drawn(probed, recorded, rng)
-        trials = measured_through(values, 0, experiment, rng)
-        passes += halves_in_splits(trials, 0, SPLITS_OF_A_PASS)
-    return [
-        Shown(_over_passes(passes, p), as_it_is.naive) for p, as_it_is in enumerate(naive, start=1)
-    ]
+        passes.append(measured_through(values, 0, experiment, rng))
+    positions = range(1, probed.sizes["position"])
+    if resample == ("unit",):
+        halves = [halves_in_splits(trials, 0, SPLITS_OF_A_PASS) for trials in passes]
+        relations = [_over_passes(halves, p) for p in positions]
+    else:
+        relations = relations_over_passes([cells_of(trials) for trials in passes], positions)
+    return [Shown(of, as_it_is.naive) for of, as_it_is in zip(relations, naive, strict=True)]
 
 
 def _over_passes(passes: list[Halves], position: int) -> Relation:

@@ -5,12 +5,15 @@ from typing import NamedTuple
 import numpy as np
 from scipy import optimize
 
-from artiphys.correlations.inference import RankCorrelation
+from artiphys.correlations.inference import BoundedCorrelation, RankCorrelation
 
 __all__ = ["Difference", "difference_of"]
 
 MIN_P = 1e-15  # smaller p-values say no more
 HIGHEST_LOG_P = -1e-12  # beyond it the interval's length is rounding
+
+
+_Correlation = RankCorrelation | BoundedCorrelation
 
 
 class Difference(NamedTuple):
@@ -22,9 +25,7 @@ class Difference(NamedTuple):
     p_value: float
 
 
-def difference_of(
-    first: RankCorrelation, second: RankCorrelation, level: float = 0.95
-) -> Difference:
+def difference_of(first: _Correlation, second: _Correlation, level: float = 0.95) -> Difference:
     r"""Return `first` minus `second`.
 
     .. math:: d = r_1 - r_2, \quad
@@ -36,7 +37,7 @@ def difference_of(
 
     Parameters
     ----------
-    first, second : RankCorrelation
+    first, second : RankCorrelation or BoundedCorrelation
         From different units.
     level : float
 
@@ -68,9 +69,9 @@ def difference_of(
     return Difference(difference, difference - below, difference + above, p_value)
 
 
-def _reaches(first: RankCorrelation, second: RankCorrelation, alpha: float) -> tuple[float, float]:
+def _reaches(first: _Correlation, second: _Correlation, alpha: float) -> tuple[float, float]:
     """Return how far the interval reaches below the difference, and above."""
-    (l1, u1), (l2, u2) = first.interval(alpha), second.interval(alpha)
-    below = np.hypot(first.estimate - l1, u2 - second.estimate)
-    above = np.hypot(u1 - first.estimate, second.estimate - l2)
-    return float(below), float(above)
+    (below_first, above_first), (below_second, above_second) = (
+        of.reaches(alpha) for of in (first, second)
+    )
+    return float(np.hypot(below_first, above_second)), float(np.hypot(above_first, below_second))

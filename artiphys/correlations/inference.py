@@ -8,7 +8,7 @@ from scipy import stats
 from artiphys.correlations.jackknife import jackknife_covariance, rank_correlations_without_each
 from artiphys.correlations.ranks import rank_correlations
 
-__all__ = ["UNKNOWN", "RankCorrelation", "jackknife_correlation"]
+__all__ = ["UNKNOWN", "BoundedCorrelation", "RankCorrelation", "jackknife_correlation"]
 
 NEARLY_PERFECT = 1 - 1e-9  # Fisher's z of a perfect relation is infinite
 
@@ -39,6 +39,35 @@ class RankCorrelation(NamedTuple):
         reach = stats.t.isf(alpha / 2, self.freedom) * self.error
         lower, upper = np.tanh(np.arctanh(measured) + np.array([-reach, reach])) / self.attenuation
         return float(lower), float(upper)
+
+    def reaches(self, alpha: float) -> tuple[float, float]:
+        """Return how far the interval reaches below the estimate, and above."""
+        lower, upper = self.interval(alpha)
+        return self.estimate - lower, upper - self.estimate
+
+
+class BoundedCorrelation(NamedTuple):
+    """A rank correlation that is estimated as a slope: its error is its own, not of Fisher's z."""
+
+    estimate: float  # beyond ±1 by chance
+    error: float
+    freedom: float  # degrees of freedom of the error
+
+    @property
+    def p_value(self) -> float:
+        """Two-sided; 1 - level of the interval that ends at 0."""
+        return float(2 * stats.t.sf(np.abs(self.estimate) / self.error, self.freedom))
+
+    def interval(self, alpha: float) -> tuple[float, float]:
+        """Return the ends of the interval of level 1 - `alpha`, cut at ±1."""
+        below, above = self.reaches(alpha)
+        lower, upper = np.clip([self.estimate - below, self.estimate + above], -1.0, 1.0)
+        return float(lower), float(upper)
+
+    def reaches(self, alpha: float) -> tuple[float, float]:
+        """Return how far the interval, were it not cut, reaches below and above the estimate."""
+        reach = float(stats.t.isf(alpha / 2, self.freedom) * self.error)
+        return reach, reach
 
 
 UNKNOWN = RankCorrelation(*[float("nan")] * 4)

@@ -33,9 +33,10 @@ def integration_geometry(
     Returns
     -------
     xarray.Dataset, (input) and (angle)
-        ``variance`` and ``invariance`` of the inputs; ``share``, of the first input in the output's
-        variance, and ``output_invariance``, by ``angle`` in degrees; ``mean_output_invariance``
-        over all directions, ``mean_input_invariance`` over the two inputs.
+        ``variance`` and ``invariance`` of the inputs, variances in units of sigma²; by ``angle``,
+        in degrees, ``share``, of the first input in the output's variance, ``output_variance`` of
+        weights whose squares sum to 1, and ``output_invariance``; ``mean_output_invariance`` over
+        all directions, ``mean_input_invariance`` over the two inputs.
 
     Raises
     ------
@@ -72,6 +73,7 @@ def integration_geometry(
             "variance": ("input", moments.var1),
             "invariance": ("input", moments.corr),
             "share": ("angle", variance_share(weights, moments.var1)[:, 0]),
+            "output_variance": ("angle", weights**2 @ moments.var1),
             "output_invariance": ("angle", output),
             "mean_output_invariance": np.trapezoid(output, angle) / 90,
             "mean_input_invariance": moments.corr.mean(),
@@ -118,10 +120,6 @@ def simulate_integration(
     ------
     InputError
         If a spread is negative or there are no inputs or units.
-
-    References
-    ----------
-    Pospisil & Bair (2019), NeurIPS 32, Fig. 3B.
 
     Examples
     --------

@@ -1,24 +1,34 @@
-"""Scatters of a recording's areas and of a network's layers, side by side."""
+"""A network beside a recording: how their relations differ, and the units behind both."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, Protocol
 
 import matplotlib.pyplot as plt
+import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from artiphys.plotting.measured import labels_shown
 from artiphys.plotting.signature import (
     Z_LABEL,
     draw_frame,
     draw_units,
     dynamic_range_label,
     label_decades,
-    make_room_for_legend,
-    position_name,
 )
-from artiphys.plotting.style import paper_style, true_minus
+from artiphys.plotting.style import (
+    COLOURS,
+    MARKERS,
+    correlation_text,
+    make_room_for_legend,
+    panel,
+    paper_style,
+    position_name,
+    true_minus,
+)
 
-__all__ = ["UnitQuantities", "plot_comparison"]
+__all__ = ["UnitQuantities", "comparison_figure", "plot_comparison"]
 
 
 class UnitQuantities(Protocol):
@@ -34,6 +44,55 @@ class UnitQuantities(Protocol):
 
 
 def plot_comparison(
+    result: xr.Dataset,
+    ax: Axes | None = None,
+    *,
+    area: Hashable | None = None,
+    position: Hashable | None = None,
+) -> Axes:
+    """Draw how each layer's r_s differs from an area's, with the interval of the difference.
+
+    Parameters
+    ----------
+    result : xarray.Dataset, (layer, area, position)
+        From :func:`artiphys.compare`.
+    ax : matplotlib.axes.Axes, optional
+        The current ones by default.
+    area, position : str or number, optional
+        Draw this area, this position of the recording alone; by default the first area, and all
+        positions, a colour each.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Difference of r_s, layer less area, a row for each layer, without units. The legend gives
+        the area's own r_s. A layer without a difference has a row without a point.
+
+    Raises
+    ------
+    InputError
+        If there is no such area or position in `result`.
+    """
+    area = labels_shown(result, "area", area)[0]
+    positions = labels_shown(result, "position", position)
+    layers = result["layer"].values.tolist()
+    rows = np.arange(len(layers), dtype=float)
+    with panel(ax) as ax:
+        for number, at in enumerate(positions):
+            cells = result.sel(area=area, position=at)
+            beside = 0.5 * ((number + 0.5) / len(positions) - 0.5)
+            label = f"position {position_name(at)}: {_area_text(cells)}"
+            _draw_differences(ax, cells, rows + beside, number, label)
+        ax.axvline(0, color="0.6", linewidth=0.6, zorder=0)
+        ax.set_yticks(rows, [str(layer) for layer in layers])
+        ax.set_ylim(len(layers) - 0.5, -0.5)
+        ax.set_xlabel(f"difference of $r_s$, layer less {area}")
+        ax.set_title(f"layers beside {area}")
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), alignment="left")
+    return ax
+
+
+def comparison_figure(
     areas: Mapping[Any, UnitQuantities],
     layers: Mapping[tuple[Any, Any], UnitQuantities],
     result: xr.Dataset,
@@ -82,6 +141,26 @@ def plot_comparison(
         figure.supylabel(Z_LABEL)
     plt.close(figure)  # the caller has it; pyplot need not keep it
     return figure
+
+
+def _draw_differences(
+    ax: Axes, cells: xr.Dataset, rows: np.ndarray, number: int, label: str
+) -> None:
+    found, interval = cells["difference"].values, cells["interval"].values
+    known = np.isfinite(found)
+    bars = np.nan_to_num(np.abs(interval - found[:, None])[known].T)
+    colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
+    ax.errorbar(
+        found[known], rows[known], xerr=bars, fmt=marker, color=colour, markersize=3.5,
+        elinewidth=0.9, label=label,
+    )  # fmt: skip
+
+
+def _area_text(cells: xr.Dataset) -> str:
+    r = float(cells["spearman_brain"].isel(layer=0))
+    if np.isnan(r):
+        return "no estimate recorded"
+    return f"{correlation_text(r)} recorded"
 
 
 def _panel(ax: Any, units: UnitQuantities, cells: xr.Dataset, side: str) -> None:

@@ -68,12 +68,12 @@ def plot_explained(predictions: xr.Dataset, measured: xr.Dataset, agreement: xr.
             axes[0, column].set_title(str(area), pad=15)  # above the figures of r_s
         names = [
             *(f"invariance, {str(distance).capitalize()}" for distance in distances),
-            "variance",
+            "variance, (a.u.)²",
         ]
         for row, name in zip(axes, names, strict=True):
             row[0].set_ylabel(f"predicted {name}")
             for ax in row:
-                ax.set_xlabel("measured")
+                ax.set_xlabel(ax.get_xlabel() or "measured")
         handles = [_points([], [], number, axes[0, 0]) for number in range(len(SHOWN))]
         figure.legend(handles, LABELS, loc="outside upper center", ncols=len(SHOWN), markerscale=2)
     plt.close(figure)
@@ -121,8 +121,11 @@ def _frame(ax: Axes, low: float, high: float, *, logarithmic: bool) -> None:
     if logarithmic:
         limits = (low / 1.2, high * 1.2)
         ax.set(xscale="log", yscale="log", xlim=limits, ylim=limits)
-        few_labels(ax.xaxis)
-        few_labels(ax.yaxis)
+        power = 3 * int(np.floor(np.log10(high) / 3))
+        for axis in (ax.xaxis, ax.yaxis):
+            few_labels(axis, factor=10.0**power)
+        if power:
+            ax.set_xlabel(f"measured; both axes × $10^{{{power}}}$")
         return
     margin = 0.03 * (high - low) or 0.03
     # No correlation goes beyond 1, unless one of them does.

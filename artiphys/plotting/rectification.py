@@ -12,7 +12,14 @@ from matplotlib.legend_handler import HandlerTuple
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from artiphys.plotting.style import COLOURS, letter_panel, paper_style, true_minus
+from artiphys.plotting.style import (
+    COLOURS,
+    align_letters,
+    few_labels,
+    letter_panel,
+    paper_style,
+    true_minus,
+)
 
 __all__ = ["plot_quadrants", "plot_rectification", "plot_relation"]
 
@@ -60,6 +67,7 @@ def plot_rectification(quadrants: xr.Dataset, relation: xr.Dataset) -> Figure:
         plot_relation(relation, right)
         letter_panel(left, "A")
         letter_panel(right, "B")
+        align_letters(figure, [[left, right]])
     plt.close(figure)
     return figure
 
@@ -82,6 +90,7 @@ def plot_quadrants(quadrants: xr.Dataset, ax: Axes | None = None) -> Axes:
         xlim=(mu - reach, mu + reach),
         ylim=(mu - reach, mu + reach),
         aspect="equal",
+        anchor="N",
         xlabel="input to image, in units of σ",
         ylabel="input to shifted image, in units of σ",
         title=true_minus(
@@ -129,11 +138,13 @@ def plot_relation(relation: xr.Dataset, ax: Axes | None = None) -> Axes:
             fontsize=7,
         )
     ratio = relation["mu_over_sigma"].values
-    along = f"rectified normal, μ/σ from {ratio.min():g} to {ratio.max():g}"
+    along = true_minus(f"rectified normal, μ/σ from {ratio.min():g} to {ratio.max():g}")
     ax.plot([], [], color="0.4", linewidth=1.6, label=along)
     ax.plot([], [], color="black", linewidth=0.8, dashes=(3, 2), label="power law z = a v$^b$")
     ax.set_xscale("log")
     ax.set_yscale("log")
+    few_labels(ax.xaxis)
+    few_labels(ax.yaxis)
     ax.set_xlabel("variance after rectification, in units of σ²")
     ax.set_ylabel("Fisher z of the correlation after rectification")
     ax.legend(loc="lower right")

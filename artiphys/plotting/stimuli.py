@@ -37,6 +37,7 @@ __all__ = ["Panels", "plot_stimuli", "plot_stimuli_and_layer"]
 # The paper's colours of Close and Far, as numbers of ours: orange and blue.
 ORANGE, BLUE = 1, 0
 MAX_COLUMNS = 2
+TITLE = 46  # characters of a title on one line above a panel
 
 
 class Panels(NamedTuple):
@@ -90,6 +91,7 @@ def plot_stimuli(
             for ax, distance in zip(axes, distances, strict=True):
                 at = {"distance": distance}
                 scatter_units(panels.dynamic_range, panels.z.sel(at), panels.table.sel(at), ax)
+                _give_contrast(ax)
                 ax.set_title(str(distance).capitalize())
                 letter_panel(ax, next(letters), x=0)
             label_once(axes)
@@ -171,8 +173,7 @@ def _draw_layer(ax: Axes, panels: Panels, area: str, distances: Mapping[str, str
         cell = panels.table.sel(area=area, distance=distance)
         z = panels.z.sel(distance=distance).values[members]
         draw_units(ax, x, z, number, _legend(name, cell))
-    for points in ax.collections:
-        points.set_alpha(0.75)
+    _give_contrast(ax)
     draw_frame(ax)
     label_decades(ax)
     if ax.get_xscale() == "log":  # ticks that show that it is
@@ -191,6 +192,12 @@ def _draw_layer(ax: Axes, panels: Panels, area: str, distances: Mapping[str, str
     ax.set_ylabel(Z_LABEL)
 
 
+def _give_contrast(ax: Axes) -> None:
+    """Draw points in their full colour, told apart by a white edge rather than by transparency."""
+    for points in ax.collections:
+        points.set(alpha=1, edgecolors="white", linewidths=0.3)
+
+
 def _legend(name: str, cell: xr.Dataset) -> str:
     r, (lower, upper) = float(cell["spearman"]), cell["interval"].values
     if np.isnan(r):
@@ -200,7 +207,9 @@ def _legend(name: str, cell: xr.Dataset) -> str:
 
 def _titled(name: str, panels: Panels, area: str) -> str:
     images = "" if panels.n_images is None else f"{panels.n_images} images"
-    return ", ".join(part for part in (name, area, images) if part)
+    rest = ", ".join(part for part in (area, images) if part)
+    title = ", ".join(part for part in (name, rest) if part)
+    return title if len(title) <= TITLE or not rest else f"{name},\n{rest}"
 
 
 def _finish(figure: Figure, lettered: Sequence[Sequence[Axes]], note: str) -> None:

@@ -11,19 +11,26 @@ from contextlib import contextmanager
 from typing import Any
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 __all__ = [
     "COLOURS",
     "MARKERS",
     "align_letters",
+    "correlation_text",
     "few_labels",
     "letter_panel",
+    "luminance",
+    "make_room_for_legend",
     "note_below",
+    "panel",
     "paper_style",
+    "position_name",
     "true_minus",
     "typeset_legends",
 ]
@@ -60,8 +67,39 @@ def paper_style() -> Iterator[None]:
         yield
 
 
-def few_labels(axis: Axis) -> None:
-    """Label the decades of a log scale, or more of each where there are few."""
+@contextmanager
+def panel(ax: Axes | None) -> Iterator[Axes]:
+    """Draw into axes in this style, whatever style they were made in.
+
+    Without axes the current ones are taken, or those of a new figure as wide as a journal's column.
+    """
+    with paper_style():
+        if ax is None and not plt.get_fignums():
+            plt.subplots(figsize=(3.4, 3.0), layout="constrained")
+        ax = plt.gca() if ax is None else ax
+        family = mpl.rcParams["font.family"]
+        ax.tick_params(labelsize=mpl.rcParams["xtick.labelsize"], labelfontfamily=family)
+        for text in (ax.xaxis.label, ax.yaxis.label, ax.xaxis.offsetText, ax.yaxis.offsetText):
+            text.set_fontsize(mpl.rcParams["axes.labelsize"])
+        for texts in (ax.title, ax.xaxis.label, ax.yaxis.label):
+            texts.set_fontfamily(family)
+        ax.title.set_fontsize(mpl.rcParams["axes.titlesize"])
+        ax.spines[["top", "right"]].set_visible(False)
+        yield ax
+
+
+def correlation_text(r: float) -> str:
+    """Return ``r_s = 0.61`` as figures spell it; a bound for what noise correction puts beyond."""
+    if abs(r) > 1:
+        return "$r_s$ > 1" if r > 0 else "$r_s$ < −1"
+    return true_minus(f"$r_s$ = {r:.2f}".replace("-0.00", "0.00"))
+
+
+def few_labels(axis: Axis, *, factor: float = 1.0) -> None:
+    """Label the decades of a log scale, or more of each where there are few, in units of a factor.
+
+    With few digits labels do not run into each other: 0.0003 as 0.3, in units of 0.001.
+    """
     low, high = axis.get_view_interval()
     if high < 5 * low:
         axis.set_major_locator(ticker.MaxNLocator(4))
@@ -70,8 +108,19 @@ def few_labels(axis: Axis) -> None:
         axis.set_major_locator(ticker.LogLocator(subs=subs))
     else:
         axis.set_major_locator(ticker.LogLocator(numticks=5))
-    axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: true_minus(f"{value:g}")))
+    axis.set_major_formatter(
+        ticker.FuncFormatter(lambda value, _: true_minus(f"{value / factor:g}"))
+    )
     axis.set_minor_locator(ticker.NullLocator())
+
+
+def luminance(colour: Any) -> float:
+    """Return how light a colour is, from 0 to 1, as contrast counts it (WCAG 2).
+
+    Text of black or of white has a contrast of 4.5 or more on any colour: black above 0.18.
+    """
+    parts = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour))
+    return sum(w * part for w, part in zip((0.2126, 0.7152, 0.0722), parts, strict=True))
 
 
 def letter_panel(ax: Axes, letter: str, *, x: float = -0.16) -> None:
@@ -99,11 +148,24 @@ def align_letters(figure: Figure, rows: Sequence[Sequence[Axes]]) -> None:
             letter_panel(ax, ax.get_title(loc="left"), x=(edge - box.x0) / box.width)
 
 
+def make_room_for_legend(ax: Axes, *, titled: bool = False) -> None:
+    """Leave room above the points for the legend, with its title or without."""
+    low, high = ax.get_ylim()
+    legend = ax.get_legend()
+    n_lines = len(legend.get_texts()) + titled if legend else 0
+    ax.set_ylim(low, high + 0.08 * (1 + n_lines) * (high - low))
+
+
 def note_below(figure: Figure, note: str) -> None:
     """Write a note below a figure; nothing where there is none."""
     if note:
-        lines = textwrap.fill(note, 140).replace("r_s", "$r_s$")
+        lines = textwrap.fill(note, round(20.5 * figure.get_figwidth())).replace("r_s", "$r_s$")
         figure.supxlabel(lines, x=0.01, ha="left", fontsize=6, multialignment="left")
+
+
+def position_name(position: float | str) -> str:
+    """Return a position's label as text."""
+    return f"{position:g}" if isinstance(position, float) else str(position)
 
 
 def typeset_legends(figure: Figure) -> None:

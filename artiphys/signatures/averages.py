@@ -102,7 +102,7 @@ def _relations(
     if "image" in asked.resample:
         at = int(asked.measured.own[0])
         interval = interval_over_images(asked.measured.values[members], at, r, *drawn)
-    if asked.sessions is not None:
+    if asked.sessions is not None and "session" in asked.resample:
         sessions = asked.sessions[members]
         interval = interval_over_sessions(x.values, y.values, sessions, r, *drawn)
         n_sessions = [np.unique(sessions[units]).size for units in defined]

@@ -3,13 +3,12 @@
 The page *Calibration* has the experiments.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from artiphys.signatures.relation import Relation
+from artiphys.signatures.shortfalls import MIN_SESSIONS
 
-__all__ = ["CAUTIONS", "cautions", "images_share"]
+__all__ = ["CAUTIONS", "cautions_at_large", "cautions_on_these_images", "images_share"]
 
 CAUTIONS = {  # of estimates from trials that are not the default's
     None: "noise adds to dynamic range and takes from invariance, which makes a relation by "
@@ -24,12 +23,55 @@ CAUTIONS = {  # of estimates from trials that are not the default's
 # 6 %, from it on 5 to 21 %.
 MANY_UNITS = 8
 FEW_UNITS = 16
+FEW_SESSIONS = 10
 LOW_RELIABILITY, LOWEST_RELIABILITY = 0.7, 0.4
+LOWEST_KNOWN = 0.15  # reliability of invariance for images at large
 MANY_LEFT_OUT = 0.25
 
 
-def cautions(relation: Relation, *, share: float, n_image: int, resample: Sequence[str]) -> str:
-    """Return what may be amiss with an estimate from trials; empty if nothing is known to be.
+def cautions_at_large(relation: Relation, n_sessions: int = 0) -> str:
+    """Return what may be amiss with an estimate for images at large; empty if nothing is.
+
+    Parameters
+    ----------
+    relation : Relation
+    n_sessions : int
+        In which the units were recorded; 0 where sessions are resampled or not known.
+    """
+    if not np.isfinite(relation.p_value):
+        return ""
+    found = []
+    if relation.n_effective is not None and relation.n_effective < FEW_UNITS:
+        found.append(
+            f"few units (what {relation.n_units} say is worth {relation.n_effective:.0f} that were "
+            "measured well): the interval is wide, and one unit may move the estimate"
+        )
+    reliability = relation.reliability_invariance or 0.0
+    if reliability < LOWEST_KNOWN:
+        found.append(
+            f"noisy (the reliability of invariance is {reliability:.2f}): the p-value and the "
+            "interval hold, but the size of r_s rests on how invariance is distributed over units, "
+            "which such data hardly tell"
+        )
+    if relation.n_sharing_tuning:
+        found.append(
+            f"of {relation.n_units} units {relation.n_sharing_tuning} share their tuning with "
+            "another (signal correlation above 0.7), as one cell that was sorted twice does; the "
+            "interval allows for it"
+        )
+    if MIN_SESSIONS <= n_sessions < FEW_SESSIONS:
+        lower, upper = relation.lower_over_sessions, relation.upper_over_sessions
+        if lower is not None and upper is not None and np.isfinite(lower):
+            found.append(
+                f"few sessions ({n_sessions}) to tell whether the units of one are alike: "
+                f"if they are, the interval is that over sessions at large, {lower:.2f} to "
+                f"{upper:.2f}"
+            )
+    return "; ".join(found)
+
+
+def cautions_on_these_images(relation: Relation, *, share: float, n_image: int) -> str:
+    """Return what may be amiss with an estimate on these images; empty if nothing is.
 
     Parameters
     ----------
@@ -37,14 +79,12 @@ def cautions(relation: Relation, *, share: float, n_image: int, resample: Sequen
     share : float
         From :func:`images_share`.
     n_image : int
-    resample : sequence of str
-        As in :func:`artiphys.signature`.
     """
     if not np.isfinite(relation.p_value):
         return ""
     found = []
     n_unit, reliability = relation.n_units, relation.reliability_invariance or 0.0
-    if n_unit * share > MANY_UNITS and "image" not in resample:
+    if n_unit * share > MANY_UNITS:
         found.append(
             f"few images ({n_image}) for what {n_unit} units differ in dynamic range, of which the "
             f"choice of images makes {share:.0%}: without a relation among images at large 5 to "

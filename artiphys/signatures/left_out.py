@@ -2,21 +2,23 @@
 
 import numpy as np
 
-from artiphys.estimators.signal_moments import MAX_NOISE_ERROR
+from artiphys.estimators.held_out import MIN_IMAGES
+from artiphys.estimators.signal_moments import MAX_NOISE_ERROR, Cells
 
-__all__ = ["ITS_REFERENCE", "LEFT_OUT", "of_one_repeat", "why_left_out"]
+__all__ = ["ITS_REFERENCE", "LEFT_OUT", "of_one_repeat", "too_few_images", "why_left_out"]
 
 LEFT_OUT = {
     "n_too_noisy": "too noisy",
     "n_without_signal": "without signal",
     "n_without_repeats": "one repeat, which does not say how noisy it is",
+    "n_few_images": f"fewer than {MIN_IMAGES} images",
     "n_not_measured": "not measured",
 }
 ITS_REFERENCE = "the unit's reference"  # has no invariance, and counts nowhere
 
 
 def why_left_out(noise_error: np.ndarray, own: np.ndarray, once: np.ndarray) -> np.ndarray:
-    """Return why each unit is left out at each position (unit, position), "" where it is used.
+    """Return why the estimate on these images leaves each unit out (unit, position), "" if not.
 
     Parameters
     ----------
@@ -27,17 +29,33 @@ def why_left_out(noise_error: np.ndarray, own: np.ndarray, once: np.ndarray) -> 
     once : numpy.ndarray of bool, (unit, position)
         From :func:`of_one_repeat`.
     """
-    at_reference = np.arange(noise_error.shape[1]) == own[:, None]
     unknown = np.isnan(noise_error)
-    why = [LEFT_OUT[name] for name in LEFT_OUT]
-    conditions = [
-        unknown & at_reference,
-        np.isfinite(noise_error) & (noise_error > MAX_NOISE_ERROR),
-        np.isinf(noise_error),
-        unknown & once,
-        unknown,
-    ]
-    return np.select(conditions, [ITS_REFERENCE, *why], default="")
+    conditions = {
+        "n_too_noisy": np.isfinite(noise_error) & (noise_error > MAX_NOISE_ERROR),
+        "n_without_signal": np.isinf(noise_error),
+        "n_without_repeats": unknown & once,
+        "n_not_measured": unknown,
+    }
+    return _first_reason(conditions, own)
+
+
+def too_few_images(cells: Cells, own: np.ndarray, once: np.ndarray) -> np.ndarray:
+    """Return why the estimate for images at large leaves each unit out (unit, position).
+
+    Noise is no reason: a noisy unit counts for little. The same response to all images is one.
+    """
+    shown = np.isfinite(cells.mean + cells.noise)
+    at = np.maximum(own, 0)[:, None, None]
+    both = shown & np.take_along_axis(shown, at, axis=2) & (own >= 0)[:, None, None]
+    n_images = both.sum(1)
+    constant = _constant(cells.mean)
+    conditions = {
+        "n_without_repeats": once & (n_images < MIN_IMAGES),
+        "n_not_measured": n_images == 0,
+        "n_few_images": n_images < MIN_IMAGES,
+        "n_without_signal": constant | np.take_along_axis(constant, at[:, 0], axis=1),
+    }
+    return _first_reason(conditions, own)
 
 
 def of_one_repeat(values: np.ndarray, own: np.ndarray) -> np.ndarray:
@@ -47,3 +65,21 @@ def of_one_repeat(values: np.ndarray, own: np.ndarray) -> np.ndarray:
     at = np.maximum(own, 0)[:, None]
     both_shown = shown & np.take_along_axis(shown, at, axis=1) & (own >= 0)[:, None]
     return both_shown & ~(repeated & np.take_along_axis(repeated, at, axis=1))
+
+
+def _constant(mean: np.ndarray) -> np.ndarray:
+    """Return where a unit (unit, position) has the same mean response to all images shown."""
+    shown = np.isfinite(mean)
+    highest = np.where(shown, mean, -np.inf).max(1)
+    return highest <= np.where(shown, mean, np.inf).min(1)
+
+
+def _first_reason(conditions: dict[str, np.ndarray], own: np.ndarray) -> np.ndarray:
+    """Return the first reason that holds; a unit's own reference has one of its own."""
+    shape = next(iter(conditions.values())).shape
+    at_reference = np.arange(shape[1]) == own[:, None]
+    return np.select(
+        [np.broadcast_to(at_reference, shape), *conditions.values()],
+        [ITS_REFERENCE, *(LEFT_OUT[name] for name in conditions)],
+        default="",
+    )

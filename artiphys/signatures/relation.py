@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from artiphys.correlations.inference import RankCorrelation
+from artiphys.correlations.inference import BoundedCorrelation, RankCorrelation
 
 __all__ = ["Relation", "dataset_of", "relation_from"]
 
-NOT_VARIABLES = ("lower", "upper", "correlation")
+NOT_VARIABLES = (*("lower", "upper", "correlation", "lower_over_sessions", "upper_over_sessions"),)
 
 
 class Relation(NamedTuple):
@@ -25,6 +25,10 @@ class Relation(NamedTuple):
     p_value: float
     n_units: int
     n_sessions: int | None = None
+    n_effective: float | None = None
+    n_sharing_tuning: int | None = None
+    lower_over_sessions: float | None = None
+    upper_over_sessions: float | None = None
     spearman_attenuated: float | None = None
     reliability_dynamic_range: float | None = None
     reliability_invariance: float | None = None
@@ -34,23 +38,30 @@ class Relation(NamedTuple):
     n_too_noisy: int | None = None
     n_without_signal: int | None = None
     n_without_repeats: int | None = None
+    n_few_images: int | None = None
     n_not_measured: int | None = None
     n_without_covariate: int | None = None
     caution: str | None = None
-    correlation: RankCorrelation | None = None  # what an interval of any level is made from
+    correlation: RankCorrelation | BoundedCorrelation | None = (
+        None  # what an interval of any level is made from
+    )
 
     @property
     def n_all(self) -> int:
         """All the units of the group, those that were left out too."""
         left_out = (
             self.n_undefined, self.n_too_noisy, self.n_without_signal, self.n_without_repeats,
-            self.n_not_measured, self.n_without_covariate,
+            self.n_few_images, self.n_not_measured, self.n_without_covariate,
         )  # fmt: skip
         return self.n_units + sum(n or 0 for n in left_out)
 
 
 def relation_from(
-    correlation: RankCorrelation, n_units: int, *, level: float = 0.95, **more: Any
+    correlation: RankCorrelation | BoundedCorrelation,
+    n_units: int,
+    *,
+    level: float = 0.95,
+    **more: Any,
 ) -> Relation:
     """Return the relation that a jackknifed rank correlation says; `more` are further fields."""
     lower, upper = correlation.interval(1 - level)
@@ -60,7 +71,6 @@ def relation_from(
         upper=upper,
         p_value=correlation.p_value,
         n_units=n_units,
-        spearman_attenuated=correlation.measured,
         correlation=correlation,
         **more,
     )

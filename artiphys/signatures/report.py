@@ -27,7 +27,7 @@ LEFT_OUT = left_out.LEFT_OUT | {
     "n_without_covariate": "without {covariates}",
 }
 # Where one caution ends and the next begins, and the numbers in which those of two cells differ.
-NEXT_CAUTION = re.compile(r"; (?=few images|few units|noisy \(|of \d+ units)")
+NEXT_CAUTION = re.compile(r"; (?=few (?:images|units|sessions)|noisy \(|of \d+ units)")
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
@@ -168,7 +168,13 @@ def _holds_alone(cell: xr.Dataset) -> bool:
 
 def _why_not(cell: xr.Dataset) -> str:
     needed = cell.attrs.get("min_units", 0)
-    return why_no_estimate(int(cell["n_units"]), needed, _n_sessions(cell), _covariates(cell))
+    return why_no_estimate(
+        int(cell["n_units"]),
+        needed,
+        _n_sessions(cell),
+        _covariates(cell),
+        n_effective=float(cell["n_effective"]) if "n_effective" in cell else None,
+    )
 
 
 def _estimate(cell: xr.Dataset) -> str:

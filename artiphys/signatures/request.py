@@ -62,10 +62,13 @@ class Request:
 
     @property
     def sessions(self) -> np.ndarray | None:
-        """The session of each unit, where sessions are resampled."""
-        if "session" not in self.resample:
+        """The session of each unit, where it is known of all."""
+        responses = self.measured.responses
+        if SESSION_COORD not in responses.coords or responses[SESSION_COORD].dims != ("unit",):
             return None
-        return self.measured.responses[SESSION_COORD].values
+        return (
+            responses[SESSION_COORD].values if has_group(responses, SESSION_COORD).all() else None
+        )
 
     @property
     def positions(self) -> dict[str, xr.DataArray]:
@@ -80,7 +83,7 @@ def request(
     by: str,
     reference: Hashable | None,
     noise: Noise,
-    resample: Sequence[str],
+    resample: Sequence[str] | None,
     covariates: str | Sequence[str],
     n_resamples: int,
     level: float,
@@ -94,9 +97,12 @@ def request(
         If an argument is out of range or does not go with the others.
     """
     check_resampling(n_resamples, level)
-    resample = checked_resample(resample)
+    resample = None if resample is None else checked_resample(resample)
     responses = require(responses).compute()  # once, if it was opened lazily
     measured = measurement_of(responses, reference, noise)
+    if resample is None:
+        at_large = noise == "auto" and measured.noise is not None
+        resample = ("image", "unit") if at_large else ("unit",)
     named = covariate_names(responses, covariates)
     groups = group_names(responses, by)
     if "session" in resample:

@@ -12,6 +12,7 @@ from artiphys.signatures.relation import Relation
 
 __all__ = [
     "MIN_SESSIONS",
+    "MIN_UNITS",
     "UNDEFINED",
     "warn_of_too_little",
     "warn_of_undefined",
@@ -19,6 +20,7 @@ __all__ = [
 ]
 
 MIN_SESSIONS = 3
+MIN_UNITS = 10  # from single trials
 UNDEFINED = {
     None: "constant responses, or fewer than 3 images",
     "corrected": "no more variance than noise gives, one repeat only, or fewer than 3 images",
@@ -32,6 +34,7 @@ def why_no_estimate(
     n_sessions: int | None = None,
     covariates: Sequence[str] = (),
     *,
+    n_effective: float | None = None,
     tested: bool = False,
 ) -> str:
     """Return why units that were measured have no rank correlation.
@@ -46,6 +49,8 @@ def why_no_estimate(
         Sessions of these units, where sessions are resampled.
     covariates : sequence of str
         What was held constant.
+    n_effective : float, optional
+        What these units are worth in units that were measured well.
     tested : bool
         Whether there is a p-value all the same: the reliabilities are too low for an estimate.
     """
@@ -60,6 +65,8 @@ def why_no_estimate(
         )
     if tested:
         return f"the {units} do not measurably differ in dynamic range or in invariance{held}"
+    if n_effective is not None:
+        return f"too little signal, or too much noise, to rank {units} by"
     return f"the {units} are all alike in dynamic range or in invariance{held}"
 
 
@@ -117,9 +124,11 @@ def warn_of_too_little(
 def _too_little(untested: Sequence[Relation], needed: int) -> str:
     """Return what there was too little of at the worst of the positions, and the remedy."""
     worst = min(untested, key=lambda one: one.n_units)
-    why = why_no_estimate(worst.n_units, needed, worst.n_sessions)
+    why = why_no_estimate(worst.n_units, needed, worst.n_sessions, n_effective=worst.n_effective)
+    if worst.n_units >= needed and worst.n_sessions is not None:
+        return f"{why}; resample=('image', 'unit') asks about units"
     if worst.n_units >= needed:
-        return f"{why}; resample=('unit',) asks about units"
+        return f"{why}; record more repeats or more images"
     well, remedy = "well enough", "record more repeats or more units"
     if worst.n_without_covariate:
         well += " and have every covariate"

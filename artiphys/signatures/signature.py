@@ -20,7 +20,7 @@ def signature(
     by: str = "area",
     reference: Hashable | None = None,
     noise: Noise = "auto",
-    resample: Sequence[str] = ("unit",),
+    resample: Sequence[str] | None = None,
     covariates: str | Sequence[str] = (),
     n_resamples: int = 10_000,
     level: float = 0.95,
@@ -40,17 +40,16 @@ def signature(
         chosen on trials that are then not used.
     noise : {"auto", None, "corrected", "split"}
         How the two quantities are estimated, as in :func:`artiphys.dynamic_range`. "auto" with
-        trials takes the two from halves that share no trial, averages over 32 ways to halve them,
-        and divides by the reliability of each: see the notes.
-    resample : ("unit",), ("image", "unit") or ("session", "unit")
-        What the uncertainty is over: units at large, seen through these images; images at large
-        too; or sessions (the coordinate ``source``) at large.
+        trials: see the notes.
+    resample : ("image", "unit"), ("unit",) or ("session", "unit"), optional
+        What the answer is about and its uncertainty over. Images and units at large; units at
+        large, on these very images; or sessions (the coordinate ``source``), and with trials images
+        too. By default the first with trials, the second without.
     covariates : str or sequence of str
         Held constant by partial rank correlation: names of numeric coordinates along ``unit``, or
         "mean_response", "signal_to_noise", "n_repeats". A unit without one of them is left out.
     n_resamples, level, rng
-        As in :func:`artiphys.spearman`. With trials and "auto" nothing is drawn at random: the
-        halves are fixed, and the uncertainty is a jackknife's.
+        As in :func:`artiphys.spearman`. With trials and "auto" nothing is drawn at random.
 
     Returns
     -------
@@ -60,14 +59,16 @@ def signature(
         rate over all groups and positions, Benjamini and Hochberg) and ``n_units``, those with both
         quantities defined and all covariates. Groups are in the order in which they first appear.
         The units left out for want of a covariate are ``n_without_covariate``; the others, without
-        trials or with another `noise`, ``n_undefined``, and with trials and "auto"
-        ``n_too_noisy``, ``n_without_signal``, ``n_without_repeats`` (one repeat does not say how
-        noisy it is) and ``n_not_measured``. Where sessions are resampled, also ``n_sessions`` of
-        the units. With trials also ``caution``, what is amiss with such data or such an estimate,
-        empty if nothing, and, where noise is taken off, ``spearman_naive`` and ``p_value_naive``:
-        what the responses as measured would have said, nothing held constant. With "auto" also
-        ``spearman_attenuated``, ``reliability_dynamic_range`` and ``reliability_invariance``, of
-        which `spearman` is made.
+        trials or with another `noise`, ``n_undefined``. With trials and "auto" they are
+        ``n_without_repeats`` (one repeat does not say how noisy it is), ``n_few_images`` (fewer
+        than 6) and ``n_not_measured``; on these images ``n_too_noisy`` and ``n_without_signal``
+        too. Where sessions are resampled, also ``n_sessions`` of the units. With trials also
+        ``caution``, what is amiss with such data or such an estimate, empty if nothing, and, where
+        noise is taken off, ``spearman_naive`` and ``p_value_naive``: what the responses as measured
+        would have said, nothing held constant. With "auto" also ``reliability_dynamic_range`` and
+        ``reliability_invariance``, the share of the variance of true ranks that the data know; for
+        images at large ``n_effective``, how many well-measured units say as much, and
+        ``n_sharing_tuning``; on these images ``spearman_attenuated``.
 
     Raises
     ------
@@ -87,12 +88,25 @@ def signature(
     :func:`artiphys.invariance` for what makes a unit undefined.
 
     *Trials.* As measured, a noisy unit has too large a dynamic range or too little invariance, and
-    the two go together where the signals do not. With "auto" a unit counts if noise gives its
-    correlation a standard error of at most 0.25, which does not hang on the correlation. NaN for
-    fewer than 10 such units; where a reliability is below 0.1 there is a p-value but no estimate.
-    The estimate and its interval can lie beyond ±1 by chance. With fewer than 3 repeats in the
-    typical cell the halves are of images, and the estimate is of images at large. See the page
-    *Calibration* for the measured error rates.
+    the two go together where the signals do not. So does a sample of images, which is the same for
+    both.
+
+    *Images at large.* Each image is held out in turn. The others say each unit's rank X of dynamic
+    range, and the image itself scores the unit's rank of invariance, linear in squares and products
+    that are freed of noise; r_s is the slope of the one on the other, by instrumental variables, in
+    units of the ranks' standard deviations. Nothing of noise or of the images is in both, and
+    there is no ratio that noise could bias. Every unit counts by the precision with which it is
+    known, and none is left out for its noise: the estimate is of all units. Its error is over units
+    and over images, and knows of units that share their tuning and of sessions that differ. It is
+    within 0.03 of the truth where the reliability of invariance is above 0.3; below, the p-value
+    holds but the size is not well known. The estimate can lie beyond ±1 by chance; the interval is
+    cut there. NaN for fewer than 10 units or if they say too little.
+
+    *On these images.* Dynamic range and invariance are from halves of the trials, averaged over 32
+    ways to halve them and divided by the reliability of each. A unit counts if noise gives its
+    correlation a standard error of at most 0.25. NaN for fewer than 10 such units; where a
+    reliability is below 0.1 there is a p-value but no estimate. With fewer than 3 repeats in the
+    typical cell the halves are of images. See the page *Calibration* for the measured error rates.
 
     References
     ----------

@@ -15,18 +15,16 @@ import numpy as np
 from artiphys.correlations.inference import UNKNOWN, RankCorrelation
 from artiphys.correlations.jackknife import (
     jackknife_covariance,
-    rank_correlations_with_each_replaced,
     rank_correlations_without_each,
 )
 from artiphys.correlations.ranks import partial_correlations, rank_correlations
 from artiphys.estimators.halves import halves_of_splits
 from artiphys.estimators.moments import correlation_of
 from artiphys.estimators.ratio_bias import noise_terms, ratio_bias
-from artiphys.estimators.signal_moments import Cells, cells_of, noise_error, signal_moments
+from artiphys.estimators.signal_moments import cells_of, noise_error, signal_moments
 
 __all__ = [
     "MIN_RELIABILITY",
-    "MIN_UNITS",
     "NOTHING_FOUND",
     "N_SPLITS",
     "Halves",
@@ -36,7 +34,6 @@ __all__ = [
     "split_signature",
 ]
 
-MIN_UNITS = 10
 MIN_RELIABILITY = 0.1  # below it the division by it says nothing
 N_SPLITS = 32
 BLOCK = 2**17  # cells at a time, over all splits
@@ -72,13 +69,8 @@ class SplitCorrelation(NamedTuple):
 NOTHING_FOUND = SplitCorrelation(UNKNOWN, float("nan"), float("nan"))
 
 
-def halves_in_splits(
-    values: np.ndarray,
-    at: int,
-    n_splits: int = N_SPLITS,
-    images: Sequence[np.ndarray | None] = (None,),
-) -> list[Halves]:
-    """Return both quantities from both halves of many splits, for each of some sets of images.
+def halves_in_splits(values: np.ndarray, at: int, n_splits: int = N_SPLITS) -> Halves:
+    """Return both quantities from both halves of many splits.
 
     Parameters
     ----------
@@ -87,41 +79,29 @@ def halves_in_splits(
     at : int
         Index of the reference position.
     n_splits : int
-    images : sequence of numpy.ndarray of bool, (image)
-        The images of each set, halved as they are among all of them; None for all.
     """
-    cells = [_with_images(cells_of(values), shown) for shown in images]
-    whole = [signal_moments(some, at) for some in cells]
-    terms = [noise_terms(some, of, at) for some, of in zip(cells, whole, strict=True)]
+    cells = cells_of(values)
+    whole = signal_moments(cells, at)
+    terms = noise_terms(cells, whole, at)
     n_unit, n_image, n_position, _ = values.shape
-    dynamic_range = np.empty((len(images), 2, n_splits, n_unit))
-    invariance = np.empty((len(images), 2, n_splits, n_unit, n_position))
+    dynamic_range = np.empty((2, n_splits, n_unit))
+    invariance = np.empty((2, n_splits, n_unit, n_position))
     at_once = max(1, BLOCK // (n_unit * n_image * n_position))
     for start in range(0, n_splits, at_once):
         splits = range(start, min(start + at_once, n_splits))
         rows = slice(splits.start, splits.stop)
+        each = (len(splits), n_unit)
         for h, half in enumerate(halves_of_splits(values, splits)):
-            for s, shown in enumerate(images):
-                some = _with_images(half, shown)
-                moments = signal_moments(some, at)
-                each = (len(splits), n_unit)
-                bias = ratio_bias(
-                    terms[s], some.n.reshape(*each, n_image, -1), at, whole[s].n_image
-                )
-                dynamic_range[s, h, rows] = moments.variance[..., at].reshape(each)
-                correlation = correlation_of(moments).reshape(*each, -1)
-                invariance[s, h, rows] = correlation / (1 + bias)
-    errors = [noise_error(some, of, at) for some, of in zip(cells, whole, strict=True)]
-    return [Halves(*found) for found in zip(dynamic_range, invariance, errors, strict=True)]
+            moments = signal_moments(half, at)
+            bias = ratio_bias(terms, half.n.reshape(*each, n_image, -1), at, whole.n_image)
+            dynamic_range[h, rows] = moments.variance[..., at].reshape(each)
+            correlation = correlation_of(moments).reshape(*each, -1)
+            invariance[h, rows] = correlation / (1 + bias)
+    return Halves(dynamic_range, invariance, noise_error(cells, whole, at))
 
 
 def split_signature(
-    halves: Halves,
-    position: int,
-    *,
-    covariates: np.ndarray | None = None,
-    groups: np.ndarray | None = None,
-    without_images: Sequence[Halves] = (),
+    halves: Halves, position: int, *, covariates: np.ndarray | None = None
 ) -> SplitCorrelation:
     r"""Return the signature at one position, from units that were measured well enough.
 
@@ -138,28 +118,11 @@ def split_signature(
     position : int
     covariates : numpy.ndarray, (unit, covariate), optional
         To be held constant, by partial rank correlation.
-    groups : numpy.ndarray, (unit), optional
-        Groups of units that were drawn together, such as sessions: the jackknife leaves out one
-        group at a time in place of one unit.
-    without_images : sequence of Halves
-        With each image left out, for an interval that covers other images too.
     """
     values, keep = _quantities(halves, position, covariates)
     measured = _summary(rank_correlations(values, keep))
-    if groups is None:
-        without = _summary(rank_correlations_without_each(values, keep).swapaxes(0, 1))
-        n = values.shape[-1]
-    else:
-        names = np.unique(groups)
-        without = np.array(
-            [_summary(rank_correlations(values, keep & (groups != g))) for g in names]
-        )
-        n = names.size
-    covariance = jackknife_covariance(without)
-    if without_images:
-        covariance += _of_images(values, keep, without_images, position, covariates)
-        n = min(n, len(without_images))
-    return _inference(measured, covariance, n - 2 if groups is None else n - 1)
+    without = _summary(rank_correlations_without_each(values, keep).swapaxes(0, 1))
+    return _inference(measured, jackknife_covariance(without), values.shape[-1] - 2)
 
 
 def averaged_signature(
@@ -193,13 +156,6 @@ def averaged_signature(
     return _inference(measured / len(passes), covariance, n - 2)
 
 
-def _with_images(cells: Cells, images: np.ndarray | None) -> Cells:
-    if images is None:
-        return cells
-    n = cells.n * images[:, None]
-    return Cells(np.where(n > 0, cells.mean, np.nan), n, np.where(n > 0, cells.noise, np.nan))
-
-
 def _quantities(
     halves: Halves, position: int, covariates: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -217,34 +173,6 @@ def _summary(correlations: np.ndarray) -> np.ndarray:
     c = partial_correlations(correlations, 4)
     relation = (c[..., 0, 3] + c[..., 1, 2]) / 2
     return np.stack([relation, c[..., 0, 1], c[..., 2, 3]], axis=-1).mean(-2)
-
-
-def _of_images(
-    values: np.ndarray,
-    keep: np.ndarray,
-    without_images: Sequence[Halves],
-    position: int,
-    covariates: np.ndarray | None,
-) -> np.ndarray:
-    """Return what images at large add to the covariance beyond what units have of them already.
-
-    Leaving out images measures what they do to all units alike and to each unit by itself. The
-    second is in the error over units too, and is taken off: it is the sum over images and units of
-    what an image does to one unit, the others staying as they are.
-    """
-    whole = _summary(rank_correlations(values, keep))
-    without, of_each = [], np.zeros((3, 3))
-    for halves in without_images:
-        other, defined = _quantities(halves, position, covariates)
-        without.append(_summary(rank_correlations(other, defined)))
-        other = np.where((keep & defined)[:, None], other, values)
-        each = _summary(rank_correlations_with_each_replaced(values, keep, other).swapaxes(0, 1))
-        deviation = each - whole
-        of_each += deviation.T @ deviation
-    n = len(without_images)
-    added = jackknife_covariance(np.array(without)) - (n - 1) / n * of_each
-    size, direction = np.linalg.eigh(added)
-    return (direction * np.maximum(size, 0.0)) @ direction.T  # images can only add
 
 
 def _inference(measured: np.ndarray, covariance: np.ndarray, freedom: float) -> SplitCorrelation:

@@ -15,10 +15,11 @@ from artiphys.estimators.dynamic_range import dynamic_range_of
 from artiphys.estimators.invariance import invariance_of, noise_error_of
 from artiphys.estimators.measurement import Measurement, Noise, measurement_of
 from artiphys.estimators.reliability import signal_to_noise_of
+from artiphys.estimators.signal_moments import cells_of
 from artiphys.responses.schema import require
 from artiphys.signatures.covariates import measured_covariate
 from artiphys.signatures.groups import group_names, has_group
-from artiphys.signatures.left_out import ITS_REFERENCE, of_one_repeat, why_left_out
+from artiphys.signatures.left_out import ITS_REFERENCE, of_one_repeat, too_few_images
 from artiphys.signatures.request import SESSION_COORD
 
 __all__ = ["unit_table"]
@@ -66,7 +67,7 @@ def unit_table(
             measured at this position and at the reference;
         ``used``, ``why_not``
             whether :func:`artiphys.signature` with these arguments uses the unit at this position,
-            and if not why: too noisy, without signal, not measured ...
+            and if not why: without signal, fewer than 6 images, not measured ...
 
         What takes trials is NaN without them.
 
@@ -107,7 +108,7 @@ def unit_table(
     noise_error = _noise_error(responses, measured)
     if noise == "auto" and measured.noise is not None:
         once = of_one_repeat(measured.values, measured.own)
-        why_not = why_left_out(noise_error, measured.own, once)[:, measured.away]
+        why_not = too_few_images(cells_of(measured.values), measured.own, once)[:, measured.away]
     else:
         why_not = _why_undefined(measured, dynamic_range, invariance)
     why_not = np.where(has_group(responses, by)[:, None], why_not, f"no {by}")

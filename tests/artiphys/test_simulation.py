@@ -83,7 +83,7 @@ def test_the_true_rates_are_a_response_array():
 @pytest.mark.parametrize(
     ("arguments", "fault"),
     [
-        ({"relation": "some"}, "relation must be 'rectification' or 'none'"),
+        ({"relation": "some"}, "relation must be 'rectification', 'none' or a number"),
         ({"repeats": (5, 2)}, "the fewest and the most; got \\(5, 2\\)"),
         ({"repeats": 0}, "repeats must be a whole number of at least 1; got 0"),
         (

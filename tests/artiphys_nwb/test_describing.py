@@ -1,12 +1,14 @@
 """What a file holds, in a record and in words; and the two commands."""
 
+import re
+
 import h5py
 import numpy as np
 import pytest
 
 from artiphys.errors import InputError
-from artiphys_nwb import describe_nwb, errors, read_nwb
-from nwb_files import LAYOUT, recording, write_nwb
+from artiphys_nwb import Layout, describe_nwb, errors, load_layout, read_nwb
+from nwb_files import LAYOUT, add_table, recording, write_nwb
 
 
 @pytest.fixture
@@ -99,3 +101,182 @@ def test_bad_recordings_are_described_or_refused(shared_data):
         except errors.RecordingError as error:
             words = str(error)
         assert str(file) in words
+
+
+# ---- proposals for a stranger's file
+
+
+def stranger(tmp_path, columns, n_units=3, **how):
+    """A session whose columns have other names; each says which of ours it holds, or its values."""
+    trials, spikes = recording(n_units=n_units, **how)
+    rng = np.random.default_rng(0)
+    known = {
+        "onset": trials["start_time"] + rng.uniform(0.02, 0.06, len(trials["stim"])),
+        "image": np.array([f"pic{i:g}" for i in trials["stim"]], dtype=object),
+        "number": trials["stim"],
+        "place": np.array(["left", "centre", "right"], dtype=object)[
+            trials["position"].astype(int)
+        ],
+        "x": trials["position"] * 2.0,
+        "y": trials["position"] * 0.0,
+        "correct": rng.random(len(trials["stim"])) > 0.3,
+        "gaze": rng.normal(size=len(trials["stim"])),
+        "rt": rng.uniform(0.2, 0.5, len(trials["stim"])),
+        "block": np.arange(len(trials["stim"])) // 12,
+    }
+    shown = {name: trials[name] for name in ("start_time", "stop_time")}
+    shown |= {
+        name: known[what] if isinstance(what, str) else what for name, what in columns.items()
+    }
+    return write_nwb(tmp_path / "s.nwb", shown, spikes)
+
+
+STRANGERS = {
+    "camel case": (
+        {"stimulusOnsetTime": "onset", "imageName": "image", "stimulusLocation": "place"},
+        ("imageName", "stimulusLocation", "stimulusOnsetTime"),
+    ),
+    "snake case": (
+        {"pd_on": "onset", "img_id": "number", "pos_x": "x", "pos_y": "y", "rt": "rt"},
+        ("img_id", ("pos_x", "pos_y"), "pd_on"),
+    ),
+    "words": (
+        {"object": "image", "where": "place", "stim_on": "onset", "correct": "correct"},
+        ("object", "where", "stim_on"),
+    ),
+    "by what they hold": (
+        {"what": "image", "azimuth": "x", "elevation": "y", "block": "block"},
+        ("what", ("azimuth", "elevation"), "start_time"),
+    ),
+    "eyes are no positions": (
+        {"eye_x": "gaze", "eye_y": "gaze", "picture": "image", "site": "place"},
+        ("picture", "site", "start_time"),
+    ),
+    "one place": ({"photo": "image", "outcome": "correct"}, ("photo", None, "start_time")),
+}
+
+
+@pytest.mark.parametrize(("columns", "proposed"), STRANGERS.values(), ids=STRANGERS)
+def test_proposals_for_strangers(tmp_path, columns, proposed):
+    path = stranger(tmp_path, columns)
+    layout = describe_nwb(path).layout
+    assert (layout.image, layout.position, layout.onset) == proposed
+    assert layout.valid is None
+    assert read_nwb(path, layout).sizes["unit"] == 3
+
+
+def test_ragged_onsets_have_ragged_images(tmp_path):
+    trials, spikes = recording()
+    rows = [list(trials[name].reshape(-1, 4)) for name in ("start_time", "stim", "position")]
+    shown = {
+        "start_time": trials["start_time"][::4],
+        "stop_time": trials["stop_time"][3::4],
+        "stimulus_id": np.arange(12) % 3,
+        **dict(zip(("onsets", "images", "places"), rows, strict=True)),
+    }
+    path = write_nwb(tmp_path / "s.nwb", shown, spikes)
+    layout = describe_nwb(path).layout
+    assert (layout.onset, layout.image, layout.position) == ("onsets", "images", "places")
+    good = read_nwb(write_nwb(tmp_path / "good.nwb", trials, spikes), LAYOUT, rate=False)
+    np.testing.assert_array_equal(read_nwb(path, layout, rate=False), good)
+
+
+def test_the_toml_has_the_rivals_and_reads_as_the_layout(tmp_path):
+    columns = {
+        "object": "image",
+        "picture_id": "number",
+        "where": "place",
+        "pos": "x",
+        "on": "onset",
+    }
+    about = describe_nwb(stranger(tmp_path, columns))
+    (tmp_path / "lab.toml").write_text(about.toml)
+    assert load_layout(tmp_path / "lab.toml") == about.layout
+    assert '\n# or image = "object"' in about.toml
+    assert '# 4 different: 1, 2, 3, 4, 12 times each\nimage = "picture_id"' in about.toml
+    assert '\n# or onset = "start_time"' in about.toml
+    assert about.layout.position == "pos"
+    assert '\n# or position = "where"' in about.toml
+    assert max(map(len, about.toml.splitlines())) <= 80
+
+
+def test_a_centre_is_the_reference(tmp_path):
+    about = describe_nwb(stranger(tmp_path, {"image": "image", "where": "place"}))
+    assert about.layout.reference == "centre"
+
+
+@pytest.mark.parametrize(
+    ("columns", "doubt"),
+    [
+        ({"image": "image", "photodiode_on": "onset"}, "of a photodiode, is 4[0-9] ms after start"),
+        ({"image": "image", "correct": "correct"}, "correct is what the animal did"),
+        ({"image": "image", "gaze_x": "gaze", "gaze_y": "gaze"}, "where the animal looked"),
+    ],
+)
+def test_what_is_doubtful(tmp_path, columns, doubt):
+    about = describe_nwb(stranger(tmp_path, columns))
+    (told,) = about.doubts
+    assert re.search(doubt, told)
+    assert "# Doubtful:" in str(about)
+
+
+@pytest.mark.parametrize(
+    ("onset", "spikes", "scales"),
+    [
+        (1e3, 1, (1e-3, None)),
+        (1, 1e3, (None, 1e-3)),
+        (1e3, 1e3, (1e-3, 1e-3)),
+        (1, 1, (None, None)),
+    ],
+)
+def test_milliseconds_are_seen(tmp_path, onset, spikes, scales):
+    trials, trains = recording()
+    trials |= {name: trials[name] * onset for name in ("start_time", "stop_time")}
+    path = write_nwb(tmp_path / "s.nwb", trials, [train * spikes for train in trains])
+    about = describe_nwb(path)
+    assert (about.layout.scale, about.layout.spike_scale) == scales
+    assert ("milliseconds?" in "; ".join(about.doubts)) == (scales != (None, None))
+    good = read_nwb(write_nwb(tmp_path / "good.nwb", *recording()), LAYOUT, rate=False)
+    np.testing.assert_array_equal(read_nwb(path, about.layout, rate=False), good)
+
+
+def test_every_table_that_can_be_read_is_listed(path):
+    with h5py.File(path, "a") as file:
+        for name, kind in (("notes", "AnnotationSeries"), ("on", "IntervalSeries")):
+            group = file.create_group(f"acquisition/{name}")
+            group.attrs["neurodata_type"] = kind
+            group["timestamps"], group["data"] = np.arange(4.0), np.array([1, -1, 1, -1])
+        add_table(file, "intervals/trials/pictures", {"size": np.ones(48)})
+    tables = {table.path: table for table in describe_nwb(path).tables}
+    assert {"/acquisition/notes", "/acquisition/on"} <= set(tables)
+    names = {column.name for column in tables["/intervals/trials"].columns}
+    assert "pictures/size" in names
+
+
+@pytest.mark.parametrize(
+    ("columns", "missing"),
+    [
+        ({"choice": "number"}, "no column of images"),
+        ({}, "no column of images"),
+    ],
+)
+def test_what_is_missing_is_said(tmp_path, columns, missing):
+    about = describe_nwb(stranger(tmp_path, columns))
+    assert about.layout is None
+    assert missing in "; ".join(about.missing)
+    assert f"- {about.missing[0]}" in str(about)
+
+
+def test_an_interval_series_counts_beginnings(tmp_path):
+    """Its numbers from 0 down are ends."""
+    trials, spikes = recording(n_positions=1)
+    path = write_nwb(tmp_path / "s.nwb", trials, spikes)
+    with h5py.File(path, "a") as file:
+        group = file.create_group("acquisition/shown")
+        group.attrs["neurodata_type"] = "IntervalSeries"
+        both = np.stack([trials["start_time"], trials["stop_time"]], axis=1)
+        group["timestamps"] = both.ravel()
+        group["data"] = np.stack([trials["stim"], -trials["stim"]], axis=1).ravel().astype("i1")
+    layout = Layout(table="/acquisition/shown", image="data", onset="timestamps")
+    plain = read_nwb(path, Layout(image="stim", onset="start_time"), rate=False)
+    np.testing.assert_array_equal(read_nwb(path, layout, rate=False), plain)

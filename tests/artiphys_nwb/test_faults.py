@@ -647,9 +647,9 @@ def test_a_folder_without_recordings(tmp_path):
         read_nwb(tmp_path, LAYOUT)
 
 
-def test_a_folder_in_zarr(tmp_path):
+def test_a_store_in_zarr_that_is_no_recording(tmp_path):
     (tmp_path / ".zgroup").write_text("{}")
-    with pytest.raises(errors.FileError, match="NWB in Zarr is not read; export it"):
+    with pytest.raises(errors.FileError, match="without nwb_version, so not NWB"):
         read_nwb(tmp_path, LAYOUT)
 
 

@@ -568,6 +568,9 @@ def test_a_layout_goes_to_toml_and_back(tmp_path):
     ("fields", "match"),
     [
         ({"image": 3}, "image must be a column's name or several; got 3"),
+        ({"scale": 0}, "scale must be seconds a unit, e.g. 0.001 for ms; got 0"),
+        ({"spike_scale": "ms"}, "spike_scale must be seconds a unit, e.g. 0.001 for ms; got 'ms'"),
+        ({"offset": ["a"]}, "offset must be a column's name; got"),
         ({"image": ()}, "image must be a column's name or several"),
         ({"onset": ["a", "b"]}, "onset must be a column's name; got"),
         ({"position": ("a", "b", "c")}, "position must be one column, or two, x and y; got 3"),

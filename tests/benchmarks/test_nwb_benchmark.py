@@ -1,5 +1,9 @@
 """The benchmark runs, small, and its equality holds; the ratios are its own business."""
 
+import os
+
+import pytest
+
 from scripts import benchmark
 
 
@@ -7,3 +11,22 @@ def test_the_benchmark_of_counting_runs(capsys):
     ratios = benchmark("nwb_counting").main(n_units=8, n_spikes=4000, n_rows=120, n_rounds=1)
     assert ratios["read_nwb / floor"] > 0
     assert "8 units, 4000 spikes" in capsys.readouterr().out
+
+
+def test_the_benchmark_of_streaming_runs(capsys):
+    sizes, lines = {"short": (4, 2000, 60)}, {"near": (0.0, 1e9)}
+    ratios = benchmark("nwb_streaming").main(sizes=sizes, lines=lines, n_rounds=1)
+    assert all(ratio > 0 for ratio in ratios.values())
+    assert "short, read, ours" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_the_benchmark_of_damage_runs(capsys):
+    found = benchmark("nwb_damage").main(n_seeds=8, n_flips=(1, 64))
+    for outcomes in found.values():
+        assert sum(outcomes.values()) == 8
+        assert outcomes["crashed"] == 0
+        assert outcomes["silent"] <= 1  # a spike moved between its neighbours
+    assert found[64]["refused"] > 0
+    assert found[1]["the same"] > 0
+    assert "bits flipped" in capsys.readouterr().out

@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any
 
 import xarray as xr
 from matplotlib.figure import Figure
@@ -12,12 +11,12 @@ from artiphys.correlations.spearman import fisher_z
 from artiphys.errors import ArtiphysWarning
 from artiphys.estimators.dynamic_range import dynamic_range
 from artiphys.estimators.invariance import invariance
-from artiphys.integration.geometry import integration_geometry, simulate_integration
 from artiphys.plotting.explained import plot_explained
-from artiphys.plotting.integration import plot_integration
+from artiphys.plotting.integration import plot_integration, plot_transfer
 from artiphys.plotting.rectification import plot_rectification
 from artiphys.plotting.stimuli import Panels, plot_stimuli, plot_stimuli_and_layer
 from artiphys.rectification.curve import rectified_quadrants, single_input_relation
+from artiphys_cli.pospisil_bair_2019.integration import Integration
 from artiphys_cli.pospisil_bair_2019.reproduction import DISTANCES, Reproduction, by_distance
 from artiphys_torch.stimuli.canvas import canvas_pictures
 from artiphys_torch.stimuli.photographs import Photographs
@@ -29,9 +28,13 @@ PAPER_LAYER = "conv3"  # of their figure 1
 
 
 def figures(
-    done: Mapping[str, Reproduction], images: Photographs, *, background: str, rng: Any
+    done: Mapping[str, Reproduction],
+    images: Photographs,
+    integrated: Integration,
+    *,
+    background: str,
 ) -> dict[str, Figure]:
-    """Return the figures, by name, of networks by the names of their weights.
+    """Return the figures, by name, of networks by the names of their weights, and of the theory.
 
     Warns
     -----
@@ -46,7 +49,8 @@ def figures(
         "figure2": plot_rectification(
             rectified_quadrants(0.0, 0.6), single_input_relation([0.3, 0.5, 0.7, 0.9])
         ),
-        "figure3": plot_integration(integration_geometry(), simulate_integration(rng=rng)),
+        "figure3": plot_integration(integrated.geometry, integrated.relation, integrated.simulated),
+        "figure3-transfer": plot_transfer(integrated.geometry, integrated.transfer),
     }
     for name, result in done.items():
         measured = xr.Dataset(

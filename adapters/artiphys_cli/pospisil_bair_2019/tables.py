@@ -6,12 +6,14 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
+from artiphys_cli.pospisil_bair_2019.integration import Integration, integration_table
 from artiphys_cli.pospisil_bair_2019.reproduction import Reproduction
 from artiphys_cli.terminal import (
     correlation_frame,
     interval_text,
     number_text,
     p_text,
+    print_prose,
     print_table,
 )
 
@@ -22,11 +24,11 @@ TABLE_COLUMNS = [
     *("p_value", "n_units", "paper"),
 ]
 # Tables beside the paper's, for the files alone: they are wider than a terminal.
-THEORY = ("rectification_fit", "explained_invariance", "input_shares")
+THEORY = ("rectification_fit", "explained_invariance", "input_shares", "integration")
 TABLES = ("table1", "weight_share", *THEORY)
 
 
-def tables(done: Mapping[str, Reproduction]) -> dict[str, pd.DataFrame]:
+def tables(done: Mapping[str, Reproduction], integrated: Integration) -> dict[str, pd.DataFrame]:
     """Return the tables to write, by name, of networks by the names of their weights."""
     frames = {
         "table1": _table_frame,
@@ -35,9 +37,10 @@ def tables(done: Mapping[str, Reproduction]) -> dict[str, pd.DataFrame]:
         "explained_invariance": _explained_frame,
         "input_shares": _input_frame,
     }
-    return {
+    measured = {
         name: pd.concat([frame(*each) for each in done.items()]) for name, frame in frames.items()
     }
+    return measured | {"integration": integration_table(integrated)}
 
 
 def print_tables(tables: dict[str, pd.DataFrame]) -> None:
@@ -48,8 +51,9 @@ def print_tables(tables: dict[str, pd.DataFrame]) -> None:
     for name, cells in tables["weight_share"].groupby("weights", sort=False):
         print(f"\nCompensation, {name}: r_s between weight share and input variance\n")
         print_table(_shares_for_reading(cells))
-    print(f"\nThe theory: {', '.join(f'{name}.csv' for name in THEORY)},")
-    print("figure2.png, figure3.png, figure4-*.png")
+    named = [f"{name}.csv" for name in THEORY]
+    named += [f"figure{name}.png" for name in ("2", "3", "3-transfer", "4-*")]
+    print_prose(f"The theory: {', '.join(named)}")
 
 
 def _table_frame(name: str, result: Reproduction) -> pd.DataFrame:

@@ -1,12 +1,12 @@
-"""Recordings from whatever a user has: paths, patterns, folders, URLs, open files.
+"""Recordings from whatever a user has: paths, patterns, folders, URLs, names in DANDI, open files.
 
-HDF5 opens the file, so that what is wrong with it can be said; pynwb makes its objects in it.
+HDF5 opens the file, so that what is wrong with it can be said; pynwb makes its objects in it. What
+is no HDF5, a Zarr store or an ``NWBFile`` that was just made, becomes HDF5 in memory.
 """
 
 import contextlib
 import dataclasses
 import errno
-import gc
 import glob
 import os
 import sys
@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
-from artiphys.errors import InputError, to_install
+from artiphys.errors import InputError
 from artiphys_nwb.errors import FileError, RecordingError
+from artiphys_nwb.files import dandi_archive, in_memory, zarr_stores
+from artiphys_nwb.files.streaming import SCHEMES, store_at, streamed
 from artiphys_nwb.labels import decoded
 
 if TYPE_CHECKING:
@@ -27,12 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Recording", "Source", "attribute_text", "opened", "sources"]
 
-SCHEMES = ("http://", "https://", "s3://", "gs://", "ftp://", "file://", "memory://")
-# Few large requests: a file is read by a handful of columns, each of them one run of bytes.
-BLOCK_SIZE = 4 * 2**20
-BLOCKS_KEPT = 64
 CLOSED = "the file given is closed; open it, or give its path"
-NO_RANGES = "the server does not serve ranges; download the file first"
 SIGNS = (
     (b"version https://git-lfs", "a Git LFS pointer, not the file; fetch it with git lfs pull"),
     (b"/annex/objects", "a git-annex pointer, not the file; fetch it with git annex get"),
@@ -70,8 +67,9 @@ def sources(source: Any) -> list[Source]:
 
     Parameters
     ----------
-    source : path, URL, open file, or iterable of these
-        A folder stands for the ``.nwb`` files in it and below, a pattern for those it matches.
+    source : path, URL, name in DANDI, open file, or iterable of these
+        A folder stands for the ``.nwb`` files and Zarr stores in it and below, a pattern for those
+        it matches, ``dandi:001357/sub-SP`` for what the archive has there.
 
     Raises
     ------
@@ -82,6 +80,8 @@ def sources(source: Any) -> list[Source]:
         return [Source(_name_of_open_file(source), source)]
     if isinstance(source, str | bytes | os.PathLike):
         path = os.fsdecode(source)
+        if dandi_archive.is_dandi(path):
+            return [Source(asset.name, asset) for asset in dandi_archive.assets(path)]
         found = [path] if path.startswith(SCHEMES) else _paths(path)
         return [Source(one, one) for one in found]
     if isinstance(source, dict) or not isinstance(source, Iterable):
@@ -131,6 +131,7 @@ def _is_open_file(source: Any) -> bool:
     return (
         isinstance(source, h5py.HLObject)
         or _is_of_pynwb(source, "NWBHDF5IO", "NWBFile")
+        or _is_zarr_io(source)
         or (hasattr(source, "read") and hasattr(source, "seek"))
     )
 
@@ -139,6 +140,11 @@ def _is_of_pynwb(source: Any, *kinds: str) -> bool:
     """Return whether this is an object of pynwb's, which is loaded then."""
     pynwb = sys.modules.get("pynwb")
     return pynwb is not None and isinstance(source, tuple(getattr(pynwb, kind) for kind in kinds))
+
+
+def _is_zarr_io(source: Any) -> bool:
+    """Return whether this is hdmf-zarr's ``NWBZarrIO``, by its name: it is not loaded for this."""
+    return any(one.__module__.startswith("hdmf_zarr") for one in type(source).__mro__)
 
 
 def _name_of_open_file(source: Any) -> str:
@@ -156,10 +162,9 @@ def _paths(path: str) -> list[str]:
         msg = f"{path!r}: not a path (embedded null byte); check it"
         raise FileError(msg)
     if os.path.isdir(path):
-        if any(os.path.exists(os.path.join(path, key)) for key in (".zgroup", "zarr.json")):
-            msg = f"{path}: NWB in Zarr is not read; export it to HDF5 first"
-            raise FileError(msg)
-        inside = sorted(str(one) for one in Path(path).rglob("*.nwb"))
+        if zarr_stores.is_zarr(path):
+            return [path]
+        inside = sorted(_recordings_below(Path(path)))
         if not inside:
             msg = f"{path}: a folder without .nwb files; name a recording or a folder of them"
             raise FileError(msg)
@@ -173,8 +178,26 @@ def _paths(path: str) -> list[str]:
     return [path]
 
 
+def _recordings_below(folder: Path) -> Iterator[str]:
+    """Yield the files of HDF5, by their suffix, and the stores of Zarr, by what is in them."""
+    for name in os.listdir(folder):
+        path = folder / name
+        if not path.is_dir():
+            if path.suffix == ".nwb":
+                yield str(path)
+        elif zarr_stores.is_zarr(str(path)):
+            yield str(path)
+        elif not path.is_symlink():
+            yield from _recordings_below(path)
+
+
 def _open(source: Source, stack: contextlib.ExitStack) -> Recording:
     target, name = source.target, source.name
+    made = _opened_in_memory(target, name)
+    if made is not None:
+        return Recording(name, stack.enter_context(made))
+    if isinstance(target, dandi_archive.Asset):
+        target = target.address()
     io = target.read_io if _is_of_pynwb(target, "NWBFile") else target
     if not _is_of_pynwb(io, "NWBHDF5IO"):
         io = None
@@ -186,8 +209,9 @@ def _open(source: Source, stack: contextlib.ExitStack) -> Recording:
         if not target:
             raise FileError(CLOSED)
         return Recording(name, target.file, io)
+    _use_filters()
     if isinstance(target, str) and target.startswith(SCHEMES):
-        target = stack.enter_context(_streamed(source))
+        target = stack.enter_context(streamed(target, name))
     elif isinstance(target, str):
         _require_file(target)
     try:
@@ -198,75 +222,28 @@ def _open(source: Source, stack: contextlib.ExitStack) -> Recording:
         raise FileError(_why_not_opened(target, error)) from error
 
 
-@contextlib.contextmanager
-def _streamed(source: Source) -> Iterator[Any]:
-    try:
-        import fsspec
-    except ImportError as error:
-        msg = f"{source.name}: reading over the network needs fsspec: {to_install('stream')}"
-        raise ImportError(msg) from error
-    try:
-        opener = fsspec.open(
-            source.target,
-            mode="rb",
-            block_size=BLOCK_SIZE,
-            cache_type="blockcache",
-            cache_options={"maxblocks": BLOCKS_KEPT},
-        )
-        file = opener.open()
-    except ImportError as error:
-        msg = f"{source.name}: this kind of address needs another package ({error})"
-        raise ImportError(msg) from error
-    except Exception as error:  # whatever a file system of fsspec's may raise
-        msg = f"cannot be fetched ({_in_one_line(error)}); check the address"
-        raise FileError(msg) from error
-    with contextlib.closing(file):
-        if not file.seekable():
-            raise FileError(NO_RANGES)
-        yield _Stream(file)
+def _opened_in_memory(target: Any, name: str) -> h5py.File | None:
+    """Return as HDF5 in memory what is none: a Zarr store, or what pynwb has made or changed."""
+    if _is_of_pynwb(target, "NWBFile"):
+        io = target.read_io
+        if _is_zarr_io(io) and not target.modified:
+            return zarr_stores.as_hdf5(io.abspath)
+        if io is None or target.modified:
+            return in_memory.as_hdf5(target, io)
+    if _is_zarr_io(target):
+        return zarr_stores.as_hdf5(target.abspath)
+    if isinstance(target, dandi_archive.Asset) and target.is_zarr:
+        return zarr_stores.as_hdf5(name, store_at(target.address(), name))
+    if not isinstance(target, str) or not zarr_stores.is_zarr(target):
+        return None
+    remote = target.startswith(SCHEMES)
+    return zarr_stores.as_hdf5(target, store_at(target, name) if remote else None)
 
 
-class _Stream:
-    """A remote file for h5py, whose errors on the way say which file and what to do."""
-
-    def __init__(self, file: Any) -> None:
-        self._file = file
-        self.seek, self.tell = file.seek, file.tell
-
-    def readinto(self, buffer: Any) -> int:
-        data = self.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-    def read(self, size: int = -1) -> bytes:
-        try:
-            with _no_garbage_collection():
-                return bytes(self._file.read(size))
-        except Exception as error:  # of asyncio, aiohttp, fsspec or another file system
-            if "range" in str(error):
-                raise FileError(NO_RANGES) from error
-            msg = (
-                f"the connection failed ({_in_one_line(error)}); try again, or download the file "
-                "first"
-            )
-            raise FileError(msg) from error
-
-
-@contextlib.contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Keep the thread that fetches from collecting garbage while this one waits for it.
-
-    h5py holds its lock while it waits for bytes; a cycle with an h5py object in it, collected in
-    fsspec's thread, would wait for that lock, and both for ever. Only one thread at a time gets
-    here, since h5py's lock is held.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
+def _use_filters() -> None:
+    """Let HDF5 read what is compressed by filters that are not its own, where they are there."""
+    with contextlib.suppress(ImportError):
+        import hdf5plugin  # noqa: F401
 
 
 def _require_file(path: str) -> None:

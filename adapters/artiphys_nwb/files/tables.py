@@ -7,6 +7,7 @@ not named), its datasets are taken as they are. Whatever stands behind a column 
 references, ragged rows) comes out as plain numbers or text.
 """
 
+import contextlib
 import dataclasses
 from collections.abc import Iterator
 from functools import cached_property
@@ -15,15 +16,37 @@ from typing import Any
 import h5py
 import numpy as np
 
-from artiphys_nwb.errors import FileError, TableError
+from artiphys_nwb.errors import FileError, RecordingError, TableError
 from artiphys_nwb.files.opening import Recording, attribute_text
-from artiphys_nwb.labels import decoded
+from artiphys_nwb.labels import decoded, labelled
 
 __all__ = ["Column", "Table", "find", "open_table", "read_dataset", "tables_in"]
 
 # Where tables are by the NWB schema; looked at only to tell a user what there is.
-HOMES = ("intervals", "events", "processing", "stimulus/presentation", "analysis", "scratch")
-DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, EOFError)  # h5py's ways to say so
+HOMES = (
+    "intervals",
+    "events",
+    "processing",
+    "stimulus/presentation",
+    "acquisition",
+    "analysis",
+    "scratch",
+)
+# Series whose samples are events, so that they can be read as tables.
+EVENT_SERIES = {
+    "IndexSeries",
+    "BinnedAlignedSpikes",
+    "AnnotationSeries",
+    "IntervalSeries",
+    "LabeledEvents",
+}
+# Columns that hold one value a row by the schema: MatNWB writes them as (1, N).
+ONE_A_ROW = {"id", "timestamps", "timestamp", "start_time", "stop_time"}
+REWRITE_INDEX = (
+    "the index is damaged (its integer type too small when it was written?); write it again"
+)
+# h5py's ways to say so; sizes that no memory holds are damage too
+DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, EOFError, MemoryError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,11 +62,15 @@ class Column:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """A group of columns: a ``DynamicTable``, or a time series whose samples are its rows."""
+    """A group of columns: a ``DynamicTable``, or a time series whose samples are its rows.
+
+    With `by_pynwb` False it is read as the file has it, without the time it takes to load pynwb.
+    """
 
     recording: Recording
     path: str
     group: h5py.Group
+    by_pynwb: bool = True
 
     @property
     def place(self) -> str:
@@ -58,12 +85,12 @@ class Table:
     @cached_property
     def container(self) -> Any:
         """What pynwb makes of the group; None if it refuses it."""
-        return self.recording.objects.container(self.group)
+        return self.recording.objects.container(self.group) if self.by_pynwb else None
 
     @cached_property
     def columns(self) -> list[str]:
-        """Names of the columns, without the indices of ragged ones."""
-        keys = list(self.group)
+        """Names of the columns, without the indices of ragged ones; ``a/b`` in a category table."""
+        keys = [key for name in self.group for key in _keys_of(self.group, name)]
         names = [k for k in keys if not (k.endswith("_index") and k.removesuffix("_index") in keys)]
         if "starting_time" in names and "timestamps" not in names:
             names[names.index("starting_time")] = "timestamps"
@@ -71,12 +98,15 @@ class Table:
 
     @cached_property
     def n_rows(self) -> int:
-        """The number of rows, from the ids or else from the first column."""
+        """The number of rows, from the ids or else from the first column that is not empty."""
         for name in ("id", "timestamps", *self.columns):
             for key in (f"{name}_index", name):
                 dataset = self.dataset(key)
                 if isinstance(dataset, h5py.Dataset) and dataset.shape:
-                    return int(dataset.shape[0])
+                    lies = key in ONE_A_ROW or key.endswith("_index")
+                    n_rows = dataset.size if lies and 1 in dataset.shape else dataset.shape[0]
+                    if n_rows:
+                        return int(n_rows)
         return 0
 
     def dataset(self, name: str) -> h5py.Group | h5py.Dataset | None:
@@ -115,11 +145,38 @@ class Table:
         if elements is not None:
             values = _elements(values, read_dataset(elements, f"{place} (elements)"), place)
         if not indices:
-            return Column(values)
+            return Column(_squeezed(values, self.n_rows))
         if len(indices) > 1:
             msg = f"{place} is ragged twice over; one level of rows can be read"
             raise TableError(msg)
-        return Column(values, _bounds(indices[0], f"{place}_index", len(values)))
+        index = _flat_index(indices[0], f"{place}_index")
+        values = _squeezed(values, int(index.max(initial=0)))
+        return Column(values, _bounds(index, f"{place}_index", len(values)))
+
+    def read_names(self, name: str) -> Column:
+        """Return a column as what its numbers stand for, where the file says it.
+
+        The row that a ``DynamicTableRegion`` points to, the label of a ``LabeledEvents``, the
+        meaning in a ``MeaningsTable``: the numbers differ from one session to the next.
+
+        Raises
+        ------
+        TableError, FileError
+            As :meth:`read`; or if a number goes beyond what it points to.
+        """
+        column = self.read(name)
+        names = _names_of_rows(self, name)
+        if names is None:
+            names = _event_labels(self, name)
+        if names is not None:
+            values = _elements_or_none(column.values, names, f"{self.path}/{name}")
+            return Column(values, column.bounds)
+        meanings = _meanings(self, name)
+        if meanings is None:
+            return column
+        labels = labelled(column.values)
+        values = np.array([meanings.get(label, label) for label in labels.ravel()], dtype=object)
+        return Column(values.reshape(labels.shape), column.bounds)
 
     def read_plain(self, name: str) -> np.ndarray:
         """Return a column that must hold one value a row.
@@ -196,9 +253,9 @@ def find(parent: h5py.Group, path: str) -> h5py.Group | h5py.Dataset | None:
 
 
 def tables_in(recording: Recording) -> Iterator[Table]:
-    """Yield each table and index series where the NWB schema has them."""
+    """Yield each table and series of events where the NWB schema has them, to be looked at."""
     if isinstance(_quietly(recording.file, "units"), h5py.Group):
-        yield Table(recording, "/units", recording.file["units"])
+        yield Table(recording, "/units", recording.file["units"], by_pynwb=False)
     for home in HOMES:
         group = _quietly(recording.file, home)
         if isinstance(group, h5py.Group):
@@ -236,7 +293,7 @@ def read_dataset(dataset: h5py.Dataset, place: str) -> Any:
 
 def _parts(table: Table, name: str) -> tuple[Any, list[Any], Any]:
     """Return the values, indices and elements of a column: pynwb's, or else those so named."""
-    built = table.recording.objects.parts(table.container, name)
+    built = table.recording.objects.parts(table.container, name) if table.by_pynwb else None
     # pynwb passes over an index that has no type.
     if built is not None and name + "_index" * (len(built.indices) + 1) not in table.group:
         return built
@@ -256,18 +313,104 @@ def _elements(numbers: np.ndarray, elements: np.ndarray, place: str) -> np.ndarr
     return np.asarray(elements[numbers])
 
 
-def _bounds(index: Any, place: str, n_values: int) -> np.ndarray:
+def _elements_or_none(numbers: np.ndarray, names: list[str], place: str) -> np.ndarray:
+    """Return the name that each number points to; none where it is -1."""
+    whole = numbers.dtype.kind in "iu" or (
+        numbers.dtype.kind == "f" and bool((numbers == np.floor(numbers)).all())
+    )
+    if not whole or (numbers.size and (numbers.min() < -1 or numbers.max() >= len(names))):
+        msg = f"{place} must point to one of {len(names)} rows; it goes beyond; write it again"
+        raise TableError(msg)
+    return np.array([*names, ""], dtype=object)[numbers.astype(np.int64)]
+
+
+def _names_of_rows(table: Table, name: str) -> list[str] | None:
+    """Return what the rows are called that a ``DynamicTableRegion`` points to; None for others."""
+    dataset = table.dataset(name)
+    if not isinstance(dataset, h5py.Dataset) or not isinstance(
+        dataset.attrs.get("table"), h5py.Reference
+    ):
+        return None
+    try:
+        group = dataset.file[dataset.attrs["table"]]
+    except DAMAGE as error:
+        msg = f"{table.path}/{name} points to rows of a table that is not there; write it again"
+        raise TableError(msg) from error
+    return _row_names(Table(table.recording, str(group.name), group, table.by_pynwb))
+
+
+def _row_names(table: Table) -> list[str]:
+    """Return a name for each row: a text that tells them apart, else all they hold, else ids.
+
+    An id is what a session happened to give a row, so it comes last.
+    """
+    plain: dict[str, np.ndarray] = {}
+    for name in table.columns:
+        if name != "id":
+            with contextlib.suppress(RecordingError):
+                plain[name] = table.read_plain(name)
+    texts = [labelled(values) for values in plain.values() if values.dtype.kind in "OSU"]
+    every = [labelled(values) for values in plain.values()]
+    joined = [np.array(["|".join(row) for row in zip(*every, strict=True)], dtype=object)]
+    for labels in (*texts, *every, *joined):
+        if len(labels) == table.n_rows and len(set(labels.tolist())) == table.n_rows:
+            return [str(label) for label in labels.tolist()]
+    ids = table.read_plain("id") if "id" in table.group else np.arange(table.n_rows)
+    return [str(label) for label in labelled(ids).tolist()]
+
+
+def _event_labels(table: Table, name: str) -> list[str] | None:
+    """Return the labels that the numbers of a ``LabeledEvents`` stand for; None for others."""
+    dataset = table.dataset(name)
+    if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind not in "iu":
+        return None
+    for of_labels in (dataset.attrs.get("labels"), table.group.attrs.get(f"{name}__labels")):
+        if isinstance(of_labels, np.ndarray) and of_labels.dtype.kind in "OSU":
+            return [decoded(label) for label in of_labels.ravel().tolist()]
+    return None
+
+
+def _meanings(table: Table, name: str) -> dict[str, str] | None:
+    """Return what the values of a column mean by its ``MeaningsTable``, if it tells them apart."""
+    dataset = table.dataset(name)
+    group: Any = None
+    if isinstance(dataset, h5py.Dataset) and isinstance(
+        dataset.attrs.get("meanings"), h5py.Reference
+    ):
+        group = dataset.file[dataset.attrs["meanings"]]
+    for place in (f"meanings_tables/{name}_meanings", f"{name}_meanings"):
+        group = group or table.dataset(place)
+    if not isinstance(group, h5py.Group) or not {"value", "meaning"} <= set(group):
+        return None
+    of_values = Table(table.recording, str(group.name), group, table.by_pynwb)
+    values, meanings = (labelled(of_values.read_plain(key)) for key in ("value", "meaning"))
+    told = dict(zip(values.tolist(), meanings.tolist(), strict=True))
+    return told if len(set(told.values())) == len(told) else None
+
+
+def _squeezed(values: np.ndarray, n: int) -> np.ndarray:
+    """Return a row or a column of n values, as MatNWB writes them, as one dimension."""
+    row = values.ndim == 2 and values.shape[0] == 1 and values.shape[1] == n
+    column = values.ndim == 2 and values.shape[1] == 1
+    return values.ravel() if row or column else values
+
+
+def _flat_index(index: Any, place: str) -> np.ndarray:
+    raw = read_dataset(index, place)
+    if isinstance(raw, np.ndarray) and raw.ndim == 2 and 1 in raw.shape:
+        raw = raw.ravel()
+    if isinstance(raw, Column) or raw.ndim != 1 or raw.dtype.kind not in "iuf":
+        msg = f"{place} must be a row of integers; {REWRITE_INDEX}"
+        raise TableError(msg)
+    return np.asarray(raw)
+
+
+def _bounds(raw: np.ndarray, place: str, n_values: int) -> np.ndarray:
     """Return the bounds of the rows of a ragged column, from its index: rows + 1 numbers from 0.
 
     The index may have any integer type; it is never subtracted before it is signed.
     """
-    remedy = (
-        "the index is damaged (its integer type too small when it was written?); write it again"
-    )
-    raw = read_dataset(index, place)
-    if isinstance(raw, Column) or raw.ndim != 1 or raw.dtype.kind not in "iuf":
-        msg = f"{place} must be a row of integers; {remedy}"
-        raise TableError(msg)
+    remedy = REWRITE_INDEX
     if raw.dtype.kind == "f" and not (np.isfinite(raw).all() and (raw == np.floor(raw)).all()):
         msg = f"{place} must hold whole numbers; {remedy}"
         raise TableError(msg)
@@ -281,6 +424,7 @@ def _bounds(index: Any, place: str, n_values: int) -> np.ndarray:
         row = int(down[0])
         msg = f"{place} goes down at row {row} ({bounds[row]} to {bounds[row + 1]}); {remedy}"
         raise TableError(msg)
+    _require_ends(bounds, place, n_values)
     left_over = n_values - int(bounds[-1])
     wraps_at = 2 ** (8 * raw.dtype.itemsize) if raw.dtype.kind == "u" else 0
     if left_over and wraps_at and left_over % wraps_at == 0:
@@ -289,6 +433,22 @@ def _bounds(index: Any, place: str, n_values: int) -> np.ndarray:
         )
         raise TableError(msg)
     return bounds
+
+
+def _require_ends(bounds: np.ndarray, place: str, n_values: int) -> None:
+    """Raise a TableError if an index says where rows start: each would get the values of another.
+
+    From 0, or from 1 as MATLAB counts, where rows have more than a few values; the last row's
+    values are then left over.
+    """
+    left_over = n_values - int(bounds[-1])
+    from_1 = len(bounds) > 2 and bounds[1] == 1 and n_values > 5 * len(bounds)
+    if left_over and len(bounds) > 2 and (bounds[1] == 0 or from_1):
+        msg = (
+            f"{place} begins with {bounds[1]} and leaves {left_over} of {n_values} values over: it "
+            "says where rows start, and must say where they end; write it again"
+        )
+        raise TableError(msg)
 
 
 def _each(function: Any, raw: Any) -> np.ndarray:
@@ -340,11 +500,12 @@ def _names_of_indexed_images(table: Table) -> np.ndarray:
 def _regular_timestamps(table: Table) -> np.ndarray:
     start: Any = table.dataset("starting_time")
     data = table.dataset("data")
-    rate = float(start.attrs.get("rate", np.nan)) if isinstance(start, h5py.Dataset) else np.nan
-    if not rate > 0 or not isinstance(data, h5py.Dataset):
+    is_one = isinstance(start, h5py.Dataset) and start.size == 1
+    rate = float(np.ravel(start.attrs.get("rate", np.nan))[0]) if is_one else np.nan
+    if not rate > 0 or not isinstance(data, h5py.Dataset) or not data.shape:
         msg = f"{table.path}/starting_time has no rate; the times of its samples are not known"
         raise TableError(msg)
-    return float(start[()]) + np.arange(len(data)) / rate
+    return float(np.ravel(start[()])[0]) + np.arange(len(data)) / rate
 
 
 def _tables_below(recording: Recording, group: h5py.Group, *, depth: int) -> Iterator[Table]:
@@ -353,10 +514,24 @@ def _tables_below(recording: Recording, group: h5py.Group, *, depth: int) -> Ite
         if not isinstance(child, h5py.Group):
             continue
         kind = attribute_text(child, "neurodata_type")
-        if "colnames" in child.attrs or kind in {"IndexSeries", "BinnedAlignedSpikes"}:
-            yield Table(recording, child.name, child)
+        if kind == "MeaningsTable":
+            continue
+        if "colnames" in child.attrs or kind in EVENT_SERIES:
+            yield Table(recording, child.name, child, by_pynwb=False)
         elif depth > 1:
             yield from _tables_below(recording, child, depth=depth - 1)
+
+
+def _keys_of(group: h5py.Group, name: str) -> list[str]:
+    """Return the columns under a name: itself, or those of a table inside the table."""
+    child = _quietly(group, name)
+    if not isinstance(child, h5py.Group):
+        return [name]
+    if name == "meanings_tables" or attribute_text(child, "neurodata_type") == "MeaningsTable":
+        return []
+    if "colnames" not in child.attrs:
+        return [name]
+    return [f"{name}/{key}" for key in child if key != "id"]
 
 
 def _quietly(group: h5py.Group, key: str) -> Any:

@@ -148,8 +148,9 @@ def _frame(table: Table, known: Mapping[str, np.ndarray]) -> pd.DataFrame:
     """Return the columns of one value a row, without those of several (spikes, waveforms)."""
     columns = dict(known)
     for name in table.columns:
-        shape = getattr(table.group.get(name), "shape", None)
-        if shape == (table.n_rows,) and f"{name}_index" not in table.group:
+        shape, rows = getattr(table.group.get(name), "shape", None), table.n_rows
+        plain = shape in ((rows,), (rows, 1), (1, rows))
+        if plain and f"{name}_index" not in table.group:
             with contextlib.suppress(RecordingError):  # compound: no condition can be put on it
-                columns[name] = table.read(name).values
+                columns[name] = table.read_plain(name)
     return pd.DataFrame({name: pd.Series(values) for name, values in columns.items()})

@@ -11,15 +11,23 @@ from artiphys_nwb.errors import RecordingWarning
 from artiphys_nwb.files.opening import Recording
 from artiphys_nwb.layout import Layout
 from artiphys_nwb.sessions.bins import is_binned, read_binned
-from artiphys_nwb.sessions.checks import (
+from artiphys_nwb.sessions.checks.clocks import (
     Spans,
-    check_observed,
-    check_one_session,
+    check_both_in_seconds,
     check_recorded_throughout,
-    check_repeats,
     check_seconds,
     check_some_spikes,
+    check_spread,
     check_within_spikes,
+)
+from artiphys_nwb.sessions.checks.observation import check_not_silent, check_observed
+from artiphys_nwb.sessions.checks.presentations import check_one_session
+from artiphys_nwb.sessions.checks.repeats import (
+    check_filled,
+    check_labels_alike,
+    check_none_exchanged,
+    check_repeats,
+    check_repeats_alike,
 )
 from artiphys_nwb.sessions.latency import WIDTH, latencies, trials_for_latency
 from artiphys_nwb.sessions.observation import Observation
@@ -38,8 +46,9 @@ __all__ = ["Counts", "count_session"]
 class Counts:
     """Counts (unit, presentation), NaN where a unit was not observed, and what they belong to.
 
-    `window` is (start, stop) or, one row a unit, where latencies were found; `trains` holds a
-    digest of each unit's spikes, to recognise a session under another name.
+    `window` is (start, stop) or, one row a unit, where latencies were looked for, and `found` the
+    latencies then of the units that show one; `trains` holds a digest of each unit's spikes, to
+    recognise a session under another name.
     """
 
     file: str
@@ -49,6 +58,7 @@ class Counts:
     shown: Presentations
     units: Units
     window: np.ndarray
+    found: np.ndarray | None
     left_out: list[dict[str, Any]]
     doubts: list[tuple[type[RecordingWarning], str]]
     digest: str
@@ -81,16 +91,19 @@ def count_session(
     n_shown = len(shown.onset)
     if is_binned(session.units_table):
         units, values = read_binned(session, shown.onset)
-        window = np.asarray(request.window, dtype=np.float64)
+        window, found = np.asarray(request.window, dtype=np.float64), None
         starts, stops = shown.onset + window[0], shown.onset + window[1]
         _forget(values, Observation(session, units.row, of_units=False).of(starts, stops))
         spikes = Spikes(values.ravel(), np.zeros(1, dtype=np.int64))
     else:
         units = read_units(session, session.units_table)
         spikes = read_spikes(session, units.row)
-        shown, units, values, window = _counted(session, shown, units, spikes)
+        shown, units, values, window, found = _counted(session, shown, units, spikes)
     check_observed(session, values)
-    check_repeats(session, repeat_numbers(shown.cells()))
+    seconds = float(np.mean(window[..., 1] - window[..., 0]))
+    check_not_silent(session, values, seconds, len(spikes.times))
+    check_repeats(session, repeat_numbers(shown.cells))
+    _check_grid(session, shown, len(values))
     return Counts(
         file=recording.name,
         name=session.name,
@@ -99,6 +112,7 @@ def count_session(
         shown=shown,
         units=units,
         window=window,
+        found=found,
         left_out=session.left_out,
         doubts=session.doubts,
         digest=_digest(spikes, shown),
@@ -112,19 +126,21 @@ def count_session(
 
 def _counted(
     session: Session, shown: Presentations, units: Units, spikes: Spikes
-) -> tuple[Presentations, Units, np.ndarray, np.ndarray]:
-    """Return counts of spikes in each unit's window, and what is left to be counted in."""
-    observation = Observation(session, units.row)
+) -> tuple[Presentations, Units, np.ndarray, np.ndarray, np.ndarray | None]:
+    """Return counts in each unit's window, what is left to be counted in, latencies found."""
+    observation, found = Observation(session, units.row), None
     if session.request.window != "auto":
         window = np.asarray(session.request.window)
     else:
-        cell = shown.cells()
+        cell = shown.cells
         chosen, half = trials_for_latency(cell, repeat_numbers(cell))
         session.drop("trial", "used to find latencies", int(chosen.sum()))
         aside, shown = shown[chosen], shown[~chosen]
-        found = latencies(session, spikes, observation, aside.onset, aside.cells(), half[chosen])
-        window = np.stack([found.latency, found.latency + WIDTH], axis=1)
-        units = dataclasses.replace(units, coords={**units.coords, **found._asdict()})
+        answers = latencies(session, spikes, observation, aside.onset, aside.cells, half[chosen])
+        window = np.stack([answers.latency, answers.latency + WIDTH], axis=1)
+        coords = {"latency": answers.latency, "reliability": answers.reliability}
+        units = dataclasses.replace(units, coords=units.coords | coords)
+        found = answers.latency[answers.found]
     starts, stops = (shown.onset + window[..., [i]] for i in (0, 1))
     values = spikes.counts(starts, stops).astype(np.float64)
     seen = observation.of(starts, stops)
@@ -138,8 +154,21 @@ def _counted(
         spans = Spans.of(spikes.times, spikes.bounds, begin, end)
         check_within_spikes(session, spans)
         check_seconds(session, spans, spikes.times)
+        check_both_in_seconds(session, spans)
+        check_spread(session, spans)
         check_recorded_throughout(session, spans)
-    return shown, units, values, window
+    return shown, units, values, window, found
+
+
+def _check_grid(session: Session, shown: Presentations, n_units: int) -> None:
+    """Check how often each image was shown at each position."""
+    first, repeats = np.unique(shown.cells, return_index=True)[1], np.bincount(shown.cells)
+    check_repeats_alike(session, repeats, shown.image[first], shown.position[first])
+    check_none_exchanged(session, repeats, shown.image[first], shown.position[first])
+    for what, code in zip(("image", "position"), shown.codes, strict=True):
+        check_labels_alike(session, what, getattr(shown, what), code)
+    n_grid = int(np.prod([code.max() + 1 for code in shown.codes]))
+    check_filled(session, repeats, n_grid, n_units)
 
 
 def _forget(values: np.ndarray, seen: np.ndarray | None) -> None:

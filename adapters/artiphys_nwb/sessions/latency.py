@@ -28,10 +28,14 @@ STANDARD_ERRORS = 3.0
 
 
 class Latencies(NamedTuple):
-    """Latency in seconds, and split-half reliability from 50 to 250 ms, of each unit."""
+    """Latency in seconds, and split-half reliability from 50 to 250 ms, of each unit.
+
+    `found` says which units show a latency of their own.
+    """
 
     latency: np.ndarray
     reliability: np.ndarray
+    found: np.ndarray
 
 
 def trials_for_latency(cell: np.ndarray, repeat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -66,7 +70,7 @@ def latencies(
     :math:`[t_0, t_1)` that fits it best, the one with the largest
     :math:`\sum C(t) / \sqrt{t_1 - t_0}`; :math:`t_0` from 20 to 200 ms. Units whose
     :math:`\mathrm{corr}(\bar A, \bar B)` is not clear of chance (below 3/√cells) get the median
-    latency of the others, and a warning says so.
+    latency of the others, or what the request says where there are none, and a warning says so.
 
     Parameters
     ----------
@@ -111,15 +115,18 @@ def latencies(
     clear = r > STANDARD_ERRORS / np.sqrt(len(cells))
     latency = np.array([_start(reproducible[:, unit]) for unit in range(len(clear))])
     if not clear.all():
-        instead = float(np.median(latency[clear])) if clear.any() else FALLBACK
+        of_others = session.request.latency
+        instead = FALLBACK if of_others is None else of_others
+        whose = "since no unit does" if of_others is None else "the median of the other sessions"
+        if clear.any():
+            instead, whose = float(np.median(latency[clear])), "the median of the others"
         latency[~clear] = instead
         session.doubt(
             UnitsDoubtful,
             f"{int((~clear).sum())} of {len(clear)} units do not answer reliably enough to show a "
-            f"latency; {instead * 1000:.0f} ms is taken, "
-            + ("the median of the others" if clear.any() else "since no unit does"),
+            f"latency; {instead * 1000:.0f} ms is taken, {whose}",
         )
-    return Latencies(latency, 2 * r / np.maximum(1 + r, np.finfo(float).tiny))
+    return Latencies(latency, 2 * r / np.maximum(1 + r, np.finfo(float).tiny), clear)
 
 
 def _deviations(

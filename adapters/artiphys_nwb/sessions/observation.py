@@ -89,7 +89,7 @@ def _observed_intervals(session: Session, rows: np.ndarray) -> list[np.ndarray] 
     if len(bounds) - 1 != n_units:
         msg = f"{place}_index has {len(bounds) - 1} rows for {n_units} units; it is damaged"
         raise TableError(msg)
-    values = values.reshape(-1, 2).astype(np.float64)
+    values = values.reshape(-1, 2).astype(np.float64) * (session.layout.spike_scale or 1.0)
     return [_merged(values[bounds[row] : bounds[row + 1]], place) for row in rows.tolist()]
 
 
@@ -98,7 +98,8 @@ def _invalid_intervals(session: Session) -> np.ndarray:
     if table is None or table.n_rows == 0:
         return np.empty((0, 2))
     columns = [table.read_plain(column) for column in ("start_time", "stop_time")]
-    return _merged(np.stack(columns, axis=1).astype(np.float64), table.path)
+    values = np.stack(columns, axis=1).astype(np.float64) * (session.layout.spike_scale or 1.0)
+    return _merged(values, table.path)
 
 
 def _merged(intervals: np.ndarray, place: str) -> np.ndarray:

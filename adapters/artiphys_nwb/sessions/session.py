@@ -25,9 +25,13 @@ Window = tuple[float, float] | Literal["auto"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is asked of every session: the window, and which units and presentations to keep."""
+    """What is asked of every session: the window, and which units and presentations to keep.
+
+    `latency` is that of other sessions, for a session none of whose units shows one.
+    """
 
     window: Window
+    latency: float | None = None
     units_where: Condition | None = None
     trials_where: Condition | None = None
 
@@ -98,17 +102,16 @@ def layouts_in(recording: Recording, layout: Layout) -> Iterator[Layout]:
 def session_name(recording: Recording, layout: Layout) -> str:
     """Return the name of a session: ``subject_session``, and the module where it holds several.
 
-    The subject is not said twice: session ``20210412SP`` of subject ``SP`` is ``SP_20210412``.
-    Without a session id the file's name stands for it.
+    The subject is not said twice: session ``20210412SP`` of subject ``SP`` is ``SP_20210412``, but
+    session 41 of subject 4 is ``4_41``. A subject has no ``_`` there, as in the names of DANDI's
+    files, so that 4 in session ``1_2`` and ``4_1`` in session 2 are not one. Without a session id
+    the file's name stands for it.
     """
     subject = header_text(recording, "general/subject/subject_id")
     session = header_text(recording, "general/session_id")
     session = session or re.split(r"[/\\]", recording.name)[-1].removesuffix(".nwb")
-    if subject and session.startswith(subject):
-        session = session[len(subject) :].lstrip("_- ")
-    elif subject and session.endswith(subject):
-        session = session[: -len(subject)].rstrip("_- ")
-    whole = "_".join(part for part in (subject, session) if part)
+    session = _without_subject(session, subject)
+    whole = "_".join(part for part in (subject.replace("_", "-"), session) if part)
     parts = [part for part in layout.units.strip("/").split("/") if part not in ("processing", "")]
     module = "/".join(parts[:-1] if parts[-1].lower() == "units" else parts)
     return whole if layout.units.strip("/") == "units" or not module else f"{whole}/{module}"
@@ -121,6 +124,26 @@ def header_text(recording: Recording, path: str) -> str:
         return ""
     texts = read_dataset(found, path)
     return "" if isinstance(texts, Column) or texts.size == 0 else one_label(texts.ravel()[0])
+
+
+def _without_subject(session: str, subject: str) -> str:
+    """Return a session's name without its subject at either end, if that is a word of its own."""
+    if not subject:
+        return session
+    if session.startswith(subject):
+        rest = session[len(subject) :]
+        if not rest or not _one_word(subject[-1], rest[0]):
+            return rest.lstrip("_- ")
+    if session.endswith(subject):
+        rest = session[: -len(subject)]
+        if not rest or not _one_word(rest[-1], subject[0]):
+            return rest.rstrip("_- ")
+    return session
+
+
+def _one_word(left: str, right: str) -> bool:
+    """Return whether two characters that meet belong together: two digits, or two letters."""
+    return (left.isdigit() and right.isdigit()) or (left.isalpha() and right.isalpha())
 
 
 def _star_matches(recording: Recording, path: str) -> set[str]:

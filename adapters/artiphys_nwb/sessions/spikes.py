@@ -9,15 +9,16 @@ import dataclasses
 import hashlib
 import itertools
 
-import h5py
 import numpy as np
 
 from artiphys_nwb.errors import TableError
 from artiphys_nwb.files.tables import Column
-from artiphys_nwb.sessions.checks import (
+from artiphys_nwb.sessions.checks.times import (
+    check_index_of_ends,
     check_precision,
     check_spikes_finite,
     check_spikes_in_order,
+    check_spikes_not_whole,
     check_spikes_of_units,
 )
 from artiphys_nwb.sessions.session import Session
@@ -61,7 +62,11 @@ def read_spikes(session: Session, rows: np.ndarray) -> Spikes:
     """
     times, bounds = _flat_spike_times(session)
     check_precision(session, times)
+    check_spikes_not_whole(session, times)
+    check_index_of_ends(session, times, bounds)
     times = times.astype(np.float64, copy=False)
+    if session.layout.spike_scale is not None:
+        times = times * session.layout.spike_scale
     check_spikes_of_units(session, len(times), int(bounds[-1]))
     times, bounds, unordered, n_missing = mended(times[: bounds[-1]], bounds)
     check_spikes_in_order(session, len(unordered))
@@ -155,10 +160,10 @@ def _flat_spike_times(session: Session) -> tuple[np.ndarray, np.ndarray]:
             "file has counts only, name its BinnedAlignedSpikes as units in the layout"
         )
         raise TableError(msg)
-    if not isinstance(dataset, h5py.Dataset) or len(dataset.shape) != 1:
+    column: Column = table.read("spike_times")
+    if column.values.ndim != 1:
         msg = f"{place} must be one row of numbers with an index; write the file again"
         raise TableError(msg)
-    column: Column = table.read("spike_times")
     if column.bounds is None and rows != 1:
         msg = (
             f"{table.path} has {rows} units and no spike_times_index that says which spikes are "

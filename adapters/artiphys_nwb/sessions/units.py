@@ -5,15 +5,22 @@ electrodes table; ``peak_channel_id``, an *id* in that table, not a row; ``elect
 """
 
 import dataclasses
+import functools
+from collections.abc import Callable
+from typing import TypeVar
 
 import h5py
 import numpy as np
 
-from artiphys_nwb.errors import FileError, LayoutError, TableError, UnitsDoubtful
+from artiphys_nwb.errors import FileError, LayoutError, RecordingError, TableError, UnitsDoubtful
 from artiphys_nwb.files.opening import attribute_text
-from artiphys_nwb.files.tables import DAMAGE, Table, read_dataset
+from artiphys_nwb.files.tables import DAMAGE, Column, Table, read_dataset
 from artiphys_nwb.labels import labelled
-from artiphys_nwb.sessions.checks import check_different_ids, check_electrodes_exist
+from artiphys_nwb.sessions.checks.units import (
+    check_different_ids,
+    check_electrodes_exist,
+    check_optional_column,
+)
 from artiphys_nwb.sessions.conditions import rows_where, truth_values
 from artiphys_nwb.sessions.session import Session
 
@@ -21,6 +28,7 @@ __all__ = ["UNKNOWN", "Units", "read_units"]
 
 ELECTRODES = "/general/extracellular_ephys/electrodes"
 UNKNOWN = "unknown"
+Read = TypeVar("Read")
 QUALITY = ("quality", "is_sua")
 DEPTH = ("depth", "probe_vertical_position")
 MEANING = {"is_sua": ("mua", "sua")}
@@ -67,10 +75,21 @@ def read_units(session: Session, table: Table) -> Units:
 def _names(session: Session, table: Table) -> np.ndarray:
     """Return the ids of the units, or their rows where ids repeat: units must be told apart."""
     if "id" in table.group:
-        names = labelled(table.read_plain("id"))
-        if check_different_ids(session, table.path, names):
-            return names
+        ids = _unless_unusable(session, table, "id", lambda: table.read_plain("id"))
+        if ids is not None and check_different_ids(session, table.path, labelled(ids)):
+            return labelled(ids)
     return labelled(np.arange(table.n_rows))
+
+
+def _unless_unusable(
+    session: Session, table: Table, name: str, read: Callable[[], Read]
+) -> Read | None:
+    """Return what is read of a column that the array can do without; None with a doubt if not."""
+    try:
+        return read()
+    except RecordingError as error:
+        check_optional_column(session, f"{table.path}/{name}", error)
+        return None
 
 
 def _coordinates(session: Session, table: Table) -> dict[str, np.ndarray]:
@@ -79,20 +98,36 @@ def _coordinates(session: Session, table: Table) -> dict[str, np.ndarray]:
     of_units = _electrodes_of_units(session, table, electrodes)
     coords = {"area": _areas(session, table, electrodes, of_units)}
     quality = next((name for name in QUALITY if name in there), None)
-    if quality is not None:
-        coords["quality"] = _qualities(table, quality)
-    for name in DEPTH:
-        if name in there and "depth" not in coords:
-            values = table.read_plain(name)
-            if values.dtype.kind in "iufb":
-                coords["depth"] = values.astype(np.float64)
+    optional: dict[str, tuple[str, Callable[[], np.ndarray]]] = {
+        "quality": (quality or "quality", lambda: _qualities(table, str(quality))),
+        "unit_name": ("unit_name", lambda: labelled(table.read_plain("unit_name")).astype(str)),
+    }
+    for name in reversed(DEPTH):
+        if name in there:
+            optional["depth"] = (name, functools.partial(_numbers, table, name))
+    for key, (name, read) in optional.items():
+        if name in there:
+            values = _unless_unusable(session, table, name, read)
+            if values is not None:
+                coords[key] = values
     if electrodes is not None and of_units is not None:
-        ids = _ids(electrodes).astype(np.float64)
-        first = [ids[part[0]] if len(part) else np.nan for part in of_units]
-        coords["electrode"] = np.array(first)
-    if "unit_name" in there:
-        coords["unit_name"] = labelled(table.read_plain("unit_name")).astype(str)
+        ids = _ids(electrodes)
+        if ids.dtype.kind in "iuf":
+            ids = ids.astype(np.float64)
+            first = [ids[part[0]] if len(part) else np.nan for part in of_units]
+            coords["electrode"] = np.array(first)
+        else:
+            names = [str(ids[part[0]]) if len(part) else UNKNOWN for part in of_units]
+            coords["electrode"] = np.array(names)
     return coords
+
+
+def _numbers(table: Table, name: str) -> np.ndarray:
+    values = table.read_plain(name)
+    if values.dtype.kind not in "iufb":
+        msg = f"{table.path}/{name} must hold numbers; got text"
+        raise TableError(msg)
+    return values.astype(np.float64)
 
 
 def _electrodes(session: Session) -> Table | None:
@@ -118,15 +153,16 @@ def _electrodes_of_units(
             "unknown; set area in the layout",
         )
         return None
-    read = table.read(column)
-    if read.values.dtype.kind not in "iuf" or len(read) != rows:
-        msg = f"{place} must hold electrodes for each of {rows} units; it is damaged"
-        raise TableError(msg)
-    numbers = np.asarray(read.values, dtype=np.float64)
+    read = _unless_unusable(session, table, column, lambda: _electrode_column(table, column))
+    if read is None:
+        return None
     if column == "peak_channel_id":
-        row_of = {float(number): row for row, number in enumerate(_ids(electrodes).tolist())}
-        numbers = np.array([row_of.get(number, -1) for number in numbers.tolist()], dtype=float)
-    elif not _refers_to(table, electrodes):
+        row_of = {label: row for row, label in enumerate(labelled(_ids(electrodes)).tolist())}
+        labels = labelled(read.values)
+        numbers = np.array([row_of.get(label, -1) for label in labels.tolist()], dtype=float)
+    else:
+        numbers = np.asarray(read.values, dtype=np.float64)
+    if column == "electrodes" and not _refers_to(table, electrodes):
         session.doubt(
             UnitsDoubtful,
             f"{place} refers to a table that is not there; its rows are taken to be those of "
@@ -138,6 +174,15 @@ def _electrodes_of_units(
     bounds = np.arange(rows + 1) if read.bounds is None else read.bounds
     parts = [numbers[bounds[unit] : bounds[unit + 1]].ravel() for unit in range(rows)]
     return [part[part >= 0] for part in parts]
+
+
+def _electrode_column(table: Table, name: str) -> Column:
+    """Return the electrodes of units: rows as numbers, or ids that may be text."""
+    read, place = table.read(name), f"{table.path}/{name}"
+    if len(read) != table.n_rows or (name == "electrodes" and read.values.dtype.kind not in "iuf"):
+        msg = f"{place} must hold electrodes for each of {table.n_rows} units"
+        raise TableError(msg)
+    return read
 
 
 def _refers_to(table: Table, electrodes: Table) -> bool:
@@ -171,27 +216,47 @@ def _areas(
             "name a column of the units, or give all one area with '=V4'"
         )
         raise LayoutError(msg)
-    locations = None
-    if electrodes is not None and (area or "location") in on_electrodes:
-        locations = labelled(electrodes.read_plain(area or "location"))
+    locations = _locations(session, electrodes, area) if electrodes is not None else None
+    if locations is not None:
         if of_units is not None:
             several = ["/".join(dict.fromkeys(locations[part].tolist())) for part in of_units]
             return _or_unknown(np.array(several))
     if "electrode_group" in there:
-        return _areas_of_groups(table)
+        groups = _unless_unusable(session, table, "electrode_group", lambda: _groups(table))
+        if groups is not None:
+            return _areas_of_groups(table, groups)
     if locations is not None and len(set(locations.tolist())) == 1:
         return _or_unknown(np.full(rows, locations[0]))  # the one area, whichever electrode
     return np.full(rows, UNKNOWN)
+
+
+def _locations(session: Session, electrodes: Table, area: str | None) -> np.ndarray | None:
+    if area is not None:
+        return labelled(electrodes.read_plain(area))
+    if "location" not in electrodes.columns:
+        return None
+    read = _unless_unusable(
+        session, electrodes, "location", lambda: electrodes.read_plain("location")
+    )
+    return None if read is None else labelled(read)
 
 
 def _or_unknown(labels: np.ndarray) -> np.ndarray:
     return np.array([label or UNKNOWN for label in labels.tolist()], dtype=str)
 
 
-def _areas_of_groups(table: Table) -> np.ndarray:
+def _groups(table: Table) -> np.ndarray:
+    dataset = table.dataset("electrode_group")
+    if not isinstance(dataset, h5py.Dataset) or dataset.size != table.n_rows:
+        msg = f"{table.path}/electrode_group must hold a group for each of {table.n_rows} units"
+        raise TableError(msg)
+    return np.asarray(dataset[()]).ravel()
+
+
+def _areas_of_groups(table: Table, groups: np.ndarray) -> np.ndarray:
     """By the electrode group that each unit refers to, which has a location of its own."""
     areas = []
-    for reference in table.group["electrode_group"][()].ravel()[: table.n_rows]:
+    for reference in groups:
         try:
             group = table.group.file[reference]
             areas.append(attribute_text(group, "location") or _text_in(group, "location"))
@@ -215,4 +280,7 @@ def _qualities(table: Table, name: str) -> np.ndarray:
 
 
 def _ids(table: Table) -> np.ndarray:
-    return table.read_plain("id") if "id" in table.group else np.arange(table.n_rows)
+    """Return the ids of electrodes, or their rows where there are none."""
+    dataset = table.dataset("id")
+    said = isinstance(dataset, h5py.Dataset) and dataset.size == table.n_rows
+    return table.read_plain("id") if said else np.arange(table.n_rows)

@@ -50,7 +50,7 @@ class CaffeAlexNet(nn.Module):
         self.relu = nn.ReLU()
         # alpha is divided by the size in torch as in Caffe.
         self.norm = nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75) if normalised else nn.Identity()
-        self.pool = nn.MaxPool2d(3, stride=2)
+        self.pool = nn.MaxPool2d(3, stride=2, ceil_mode=True)  # Caffe's windows may end outside
         self.whole = nn.AdaptiveAvgPool2d(6)
         self.fc6 = nn.Linear(9216, 4096)
         self.fc7 = nn.Linear(4096, 4096)

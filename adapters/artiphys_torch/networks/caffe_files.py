@@ -19,11 +19,16 @@ from artiphys_torch.stimuli.canvas import Normalisation
 
 __all__ = ["CAFFE", "CAFFE_SAYS", "read_blobs", "read_caffemodel"]
 
-# Caffe takes pixels from 0 to 255 less the mean of ImageNet; here in R, G, B.
-CAFFE = Normalisation((122.68 / 255, 116.67 / 255, 104.01 / 255), (1 / 255, 1 / 255, 1 / 255))
+# Caffe takes pixels from 0 to 255 less the mean of ImageNet, of imagenet_mean.binaryproto over its
+# pixels; here in R, G, B.
+CAFFE = Normalisation(
+    (122.67891434 / 255, 116.66876762 / 255, 104.00698793 / 255), (1 / 255, 1 / 255, 1 / 255)
+)
 CAFFE_SAYS = "Caffe's: 0 to 255 less the mean of ImageNet"
-# Numbers of the fields in caffe.proto: of the network, of a layer now and before 2014, of a blob.
+# Numbers of the fields in caffe.proto: of the network, of a layer now, until 2014 and until 2013
+# (within the one of 2014), of a blob.
 LAYERS = {100: (1, 7), 2: (4, 6)}  # field: (name, blobs)
+OLDEST, OLDEST_LAYER = 1, (1, 50)
 DATA, SHAPE, DOUBLES, OLD_SHAPE = 5, 7, 8, (1, 2, 3, 4)
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
@@ -35,8 +40,8 @@ def read_blobs(path: Path, layers: Sequence[str], *, first: str) -> Mapping[str,
     ----------
     path : Path
         A ``.caffemodel``; an ``.npz`` with arrays called ``layer/0`` and ``layer/1`` (or
-        ``layer.0``, ``layer_0``, ``layer/weight``, ``layer.weight``; ``:`` for ``/`` in names of
-        layers); or any state dict, which is returned as it is.
+        ``layer.0``, ``layer_0``, ``layer/weight``, ``layer.weight``, ``layer_w``; ``:`` for ``/``
+        in names of layers); or any state dict, which is returned as it is.
     layers : sequence of str
         Those that are wanted; others are left out, as the heads of the loss are.
     first : str
@@ -86,7 +91,7 @@ def read_caffemodel(path: Path) -> dict[str, list[np.ndarray]]:
         found: dict[str, list[np.ndarray]] = {}
         for number, value in _fields(message):
             if number in LAYERS and isinstance(value, memoryview):
-                name, blobs = _layer(value, *LAYERS[number])
+                name, blobs = _layer(value, *LAYERS[number], oldest=number == 2)
                 if blobs:
                     found[name] = blobs
     except OSError as error:
@@ -101,9 +106,13 @@ def read_caffemodel(path: Path) -> dict[str, list[np.ndarray]]:
     return found
 
 
-def _layer(message: memoryview, name_field: int, blobs_field: int) -> tuple[str, list[np.ndarray]]:
+def _layer(
+    message: memoryview, name_field: int, blobs_field: int, *, oldest: bool = False
+) -> tuple[str, list[np.ndarray]]:
     name, blobs = "", []
     for number, value in _fields(message):
+        if oldest and number == OLDEST and isinstance(value, memoryview):
+            return _layer(value, *OLDEST_LAYER)
         if number == name_field and isinstance(value, memoryview):
             name = bytes(value).decode()
         elif number == blobs_field and isinstance(value, memoryview):
@@ -179,13 +188,19 @@ def _read_npz(path: Path, layers: Sequence[str]) -> dict[str, list[np.ndarray]]:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name.replace(":", "/"): file[name] for name in file.files}
     except Exception as error:  # numpy and zipfile raise errors of many kinds here
+        if "allow_pickle" in str(error):
+            msg = (
+                f"{path}: cannot be read as weights: it holds pickled objects, which are not run;"
+                " save each blob by itself, called layer/0 or layer/1"
+            )
+            raise InputError(msg) from error
         msg = f"{path}: cannot be read as weights: it is damaged, or no .npz ({error})"
         raise InputError(" ".join(msg.split())) from error
     found: dict[str, list[np.ndarray]] = {}
     for layer in layers:
         blobs = [
             next((arrays[n] for n in _spelled(layer, which) if n in arrays), None)
-            for which in (("0", "weight", "weights", "W"), ("1", "bias", "biases", "b"))
+            for which in (("0", "weight", "weights", "W", "w"), ("1", "bias", "biases", "b"))
         ]
         if all(blob is not None for blob in blobs):
             found[layer] = [np.asarray(blob) for blob in blobs]

@@ -7,10 +7,12 @@ their closures, as replaced forward passes and hooks do, are bound to the copy's
 
 import copy
 import types
+from collections import deque
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -18,9 +20,10 @@ from artiphys.errors import InputError
 from artiphys_torch.networks.layers import is_patched
 from artiphys_torch.networks.weights import one_line
 
-__all__ = ["copied", "sharing_weights", "working_copy"]
+__all__ = ["copied", "sharing_weights", "widened_to", "working_copy"]
 
 SHORT = (torch.float16, torch.bfloat16)
+WIDENED = "artiphys_widened_to"  # attribute of a copy
 PLAIN = ("torch.nn.", "torchvision.models.", "artiphys_torch.networks.")
 # Put around a network, they compute what it computes: on several devices, or compiled. By name, for
 # torch's compiler takes a second to import.
@@ -41,11 +44,22 @@ def working_copy(model: nn.Module, dtype: torch.dtype | None = None) -> nn.Modul
     # Of networks that no code of others runs in, the numbers are looked at in their place.
     network = _unwrapped(copied(model, _views(model) if _is_plain(model) else None))
     numbers = chain(network.parameters(), network.buffers())
-    if dtype is None and any(value.dtype in SHORT for value in numbers):
+    short = any(value.dtype in SHORT for value in numbers)
+    if dtype is None and short:
         dtype = torch.float32
     if dtype is not None:
         network = network.to(dtype)
+        if short and dtype not in SHORT:
+            vars(network)[WIDENED] = dtype
     return network.eval()
+
+
+def widened_to(network: nn.Module) -> torch.dtype | None:
+    """Return what a working copy of a network in half precision computes in, if in more than that.
+
+    Its forward pass may ask for half precision by name.
+    """
+    return vars(network).get(WIDENED)
 
 
 def copied(model: nn.Module, memo: dict[int, Any] | None = None) -> Any:
@@ -59,12 +73,20 @@ def copied(model: nn.Module, memo: dict[int, Any] | None = None) -> Any:
         elif id(value) not in memo:
             functions.append((value, memo.setdefault(id(value), _bare(value))))
     try:
-        network = copy.deepcopy(model, memo)
-        for function, bound in functions:
-            _bind(function, bound, memo)
+        with torch.no_grad():  # scripted modules copy their weights by an operation
+            network = copy.deepcopy(model, memo)
+            for function, bound in functions:
+                _bind(function, bound, memo)
     except Exception as error:
         msg = f"the network cannot be copied, and it is to stay as it is: {one_line(error)}"
         raise InputError(msg) from error
+    own = set(map(id, model.modules()))
+    if any(id(module) in own for module in network.modules()):
+        msg = (
+            f"the network cannot be copied, and it is to stay as it is: {type(model).__name__}, or"
+            " a part of it, gives itself for its copy (__deepcopy__)"
+        )
+        raise InputError(msg)
     return network
 
 
@@ -164,7 +186,7 @@ def _may_change(value: Any) -> bool:
     """Say whether something bound to a function may be of the network, or changed by a pass."""
     if isinstance(value, tuple):
         return any(_may_change(each) for each in value)
-    kinds = (nn.Module, torch.Tensor, types.FunctionType, list, dict, set)
+    kinds = (nn.Module, torch.Tensor, np.ndarray, types.FunctionType, list, dict, set, deque)
     method = isinstance(value, types.MethodType) and isinstance(value.__self__, nn.Module)
     return method or isinstance(value, kinds)
 

@@ -22,10 +22,10 @@ from artiphys_torch.networks.layers import dtype_of, is_patched
 from artiphys_torch.probing.graphs import traced
 from artiphys_torch.probing.in_place import has_hooks, may_be_changed
 from artiphys_torch.probing.precision import at_least_two
-from artiphys_torch.receptive_fields.connections import ROUNDING, differ
 from artiphys_torch.receptive_fields.fields import ONE_SIZE, STEP
 from artiphys_torch.receptive_fields.light_copy import padding
 from artiphys_torch.receptive_fields.running import Reached, until_reached
+from artiphys_torch.receptive_fields.steadiness import ROUNDING, differ
 
 __all__ = ["Chain", "ChainPass", "chain_passes", "chains"]
 
@@ -175,7 +175,7 @@ def _maps(model: nn.Module, layers: Sequence[str], frame: torch.Tensor) -> dict[
         for layer in layers
     ]
     device = next((value.device for value in model.parameters()), frame.device)
-    with until_reached(hooks), torch.no_grad():
+    with until_reached(hooks, model), torch.no_grad():
         model(frame.to(device))
     return maps
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from artiphys.errors import InputError
 from artiphys_torch.networks.layers import dtype_of
+from artiphys_torch.networks.weights import one_line
 from artiphys_torch.probing.precision import at_least_two
 from artiphys_torch.receptive_fields.connections import Connections
 from artiphys_torch.receptive_fields.fields import (
@@ -115,8 +116,17 @@ class FramePass:
         frames = self._background.to(canvases.device, canvases.dtype)
         frames = frames.repeat(len(canvases), self._frame, self._frame, 1).permute(0, 3, 1, 2)
         frames[:, :, top : top + self.size, left : left + self.size] = canvases
-        with until_reached(hooks):
-            self._model(frames.to(self._dtype))
+        try:
+            with until_reached(hooks, self._model):
+                self._model(frames.to(self._dtype))
+        except (InputError, RuntimeError):  # what memory cannot hold is told otherwise
+            raise
+        except Exception as error:  # a forward pass raises what it likes
+            msg = (
+                f"the network cannot be run on {len(frames)} frames of {self._frame} pixels:"
+                f" {one_line(error)}"
+            )
+            raise InputError(msg) from error
 
 
 class WholePass(FramePass):

@@ -30,6 +30,7 @@ from artiphys_torch.probing.partial_results import partial_folder
 from artiphys_torch.probing.precision import exact_arithmetic, resolved_device, resolved_dtype
 from artiphys_torch.receptive_fields.connections import Connections
 from artiphys_torch.receptive_fields.fields import fields
+from artiphys_torch.receptive_fields.steadiness import steadiness
 from artiphys_torch.stimuli.canvas import Stimulus, patch
 from artiphys_torch.stimuli.photographs import Photographs, as_photographs
 
@@ -324,6 +325,9 @@ def _passes(
 ) -> tuple[list[ChainPass | FramePass], dict[str, str]]:
     """Return the passes that the layers need, and why some layers have none."""
     if run.frame is not None:
+        refused = _unsteady(model, layers, run.frame)
+        if refused:
+            return [], refused
         network = model.to(run.device)
         return [WholePass(network, layers, run.frame, stimulus.background_value())], {}
     in_chains = chain_passes(model, layers, run.device)
@@ -339,6 +343,23 @@ def _passes(
         )
     problems = {**refused, **too_large}
     return [*in_chains, *in_frames], {layer: problems[layer] for layer in rest if layer in problems}
+
+
+def _unsteady(model: nn.Module, layers: Sequence[str], frame: int) -> dict[str, str]:
+    """Return why some layers have no answer of their own to a whole image."""
+    noise = torch.randn(3, 3, frame, frame, generator=torch.Generator().manual_seed(0))
+    try:
+        answers, refused = steadiness(model, layers, noise)
+    except Exception as error:  # a forward pass raises what it likes
+        msg = (
+            f"the network cannot be run on two frames of {frame} pixels at once: {one_line(error)}"
+        )
+        raise InputError(msg) from error
+    idle = [layer for layer in layers if layer not in answers]
+    return {
+        **refused,
+        **{layer: f"layer {layer!r} gives no tensor in a forward pass" for layer in idle},
+    }
 
 
 def _n_cores() -> int:

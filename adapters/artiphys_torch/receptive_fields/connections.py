@@ -23,12 +23,12 @@ from artiphys_torch.networks.copies import copied
 from artiphys_torch.networks.layers import check_layers, dtype_of
 from artiphys_torch.networks.weights import one_line
 from artiphys_torch.receptive_fields.light_copy import light_copy
-from artiphys_torch.receptive_fields.running import InDouble, outputs_of, takes_nan
+from artiphys_torch.receptive_fields.running import AtLeast, outputs_of, takes_nan
+from artiphys_torch.receptive_fields.steadiness import ROUNDING, differ, steadiness
 
-__all__ = ["ROUNDING", "Connections", "differ"]
+__all__ = ["Connections"]
 
 SMALLEST_FRAMES = (32, 64, 96, 128, 224, 256, 384, 512, 1024)  # the first that the network runs on
-ROUNDING = 1e-4  # of the largest answer: beyond it single precision does not explain a difference
 DOUBLE_ROUNDING = 1e-9
 N_NOISE = 4  # images of noise: a pixel may hang on a maximum, or on a rectifier that is shut
 WIDE = 1024  # pixels of a frame wide enough to tell a large field from the whole image
@@ -104,7 +104,14 @@ class Connections:
         noise = _noise(2, self._channels, frame, frame)
         rows, columns = (slice(start, start + size) for start in corner)
         noise[1, :, rows, columns] = noise[0, :, rows, columns]
-        outputs = self._answers(noise, list(units))
+        try:
+            outputs = self._answers(noise, list(units))
+        except Exception as error:  # an assertion of its own on the number of images, say
+            msg = (
+                f"the network cannot be run on two images of {frame} pixels at once:"
+                f" {one_line(error)}"
+            )
+            raise InputError(msg) from error
         return [layer for layer, unit in units.items() if differ(outputs[layer][:, :, *unit])]
 
     def is_by_noise(self, layer: str) -> bool:
@@ -141,7 +148,7 @@ class Connections:
         frame = self._blank(self.side, WIDE)
         frame[..., 0] = torch.nan
         try:
-            with InDouble(), torch.no_grad():
+            with AtLeast(torch.float64), torch.no_grad():
                 self._copy(frame)
         except Exception:  # the rest may need another size: what came before it has been noted
             pass
@@ -217,17 +224,15 @@ class Connections:
         layers = [layer for layer in self.layers if layer not in self.without_map]
         if not layers or not self.weights_are_finite():
             return
-        noise = _noise(2, self._channels, self.side, self.side)
+        noise = _noise(3, self._channels, self.side, self.side)
         noise[1, ..., :-1] = noise[0, ..., :-1]
         try:
-            once, again = (self._answers(noise, layers) for _ in range(2))
-            if any(_other(once[layer], again[layer]) for layer in layers):
-                # It may be a network that each pass changes: two new copies must answer alike.
-                once, again = (
-                    self._answers(noise, layers, copied(self._model).cpu()) for _ in range(2)
-                )
+            steady = steadiness(self._model, layers, noise, self._network)
         except Exception:  # what does not run is said where it is probed
             return
+        self.without_map |= steady.faults
+        once = self._maps(steady.answers)
+        layers = [layer for layer in layers if layer not in steady.faults]
         edge, blank, ways = self._blank(self.side, self.side), {}, {}
         edge[..., -1] = torch.nan
         safe = [layer for layer in layers if layer in self._safe]
@@ -238,13 +243,7 @@ class Connections:
         except Exception:  # it takes no NaN
             ways = {}
         for layer in layers:
-            if _other(once[layer], again[layer]):
-                self.without_map[layer] = (
-                    f"layer {layer!r} answers otherwise to the same image: the network is random in"
-                    " evaluation too (F.dropout without training=self.training?); take a layer"
-                    " before that"
-                )
-            elif layer not in ways or blank[layer].any() or not whole[layer].any():
+            if layer not in ways or blank[layer].any() or not whole[layer].any():
                 self._by_noise.add(layer)
             else:
                 answers = once[layer].double()
@@ -293,17 +292,15 @@ class Connections:
         return {layer: _where_different(self._seen[key][layer], found[layer]) for layer in layers}
 
     def _in_double(self, frames: torch.Tensor, layers: Sequence[str]) -> dict[str, torch.Tensor]:
-        with InDouble(), torch.no_grad():
+        with AtLeast(torch.float64), torch.no_grad():
             outputs, _ = outputs_of(self._double, layers, frames, stop=True)
         return self._maps(outputs)
 
-    def _answers(
-        self, frames: torch.Tensor, layers: Sequence[str], network: nn.Module | None = None
-    ) -> dict[str, torch.Tensor]:
+    def _answers(self, frames: torch.Tensor, layers: Sequence[str]) -> dict[str, torch.Tensor]:
         """Return what the network itself answers, in its own precision."""
         with torch.no_grad():
             frames = frames.to(dtype_of(self._model))
-            outputs, _ = outputs_of(network or self._network, layers, frames, stop=True)
+            outputs, _ = outputs_of(self._network, layers, frames, stop=True)
         return self._maps(outputs)
 
     def _maps(self, outputs: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -320,18 +317,8 @@ class Connections:
         self, frame: torch.Tensor, layers: Iterable[str], *, stop: bool
     ) -> tuple[dict[str, Any], dict[str, int]]:
         """Run the light copy."""
-        with InDouble(), torch.no_grad():
+        with AtLeast(torch.float64), torch.no_grad():
             return outputs_of(self._copy, list(layers), frame, stop=stop)
-
-
-def differ(answers: torch.Tensor, rounding: float = ROUNDING) -> bool:
-    """Say whether two answers, (image, channel), differ by more than rounding."""
-    answers = answers.double()
-    return bool((answers[0] - answers[1]).abs().max() > rounding * answers.abs().max())
-
-
-def _other(once: torch.Tensor, again: torch.Tensor) -> bool:
-    return differ(torch.stack([once.flatten(), again.flatten()]))
 
 
 def _noise(n: int, channels: int, height: int, width: int) -> torch.Tensor:

@@ -245,7 +245,7 @@ def _why_so_wide(begin: torch.Tensor, end: torch.Tensor) -> str:
             "goes round the edges of the image: padding is circular before it, or windows are"
             " shifted in a circle; pad with zeros"
         )
-    return "is the whole image: global pooling or attention lies before it"
+    return "is the whole image: global pooling, attention or a norm over the image lies before it"
 
 
 def _remedy(connections: Connections) -> str:

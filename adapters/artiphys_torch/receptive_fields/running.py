@@ -1,4 +1,4 @@
-"""Running a network as far as some layers, in double precision whatever its forward pass asks for.
+"""Running a network as far as some layers, in the precision wanted whatever its forward pass asks.
 
 What is watched here is watched in this thread alone: torch's modes, and hooks on copies.
 """
@@ -12,10 +12,15 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-__all__ = ["InDouble", "Reached", "outputs_of", "takes_nan", "until_reached"]
+from artiphys_torch.networks.copies import widened_to
 
-CASTS = (torch.Tensor.float, torch.Tensor.half, torch.Tensor.bfloat16)
-SHORTER = (torch.float32, torch.float16, torch.bfloat16)
+__all__ = ["AtLeast", "Reached", "outputs_of", "takes_nan", "until_reached"]
+
+CASTS = {
+    torch.Tensor.float: torch.float32,
+    torch.Tensor.half: torch.float16,
+    torch.Tensor.bfloat16: torch.bfloat16,
+}
 TORCH_S_OWN = ("aten", "prim", "prims")
 
 
@@ -27,10 +32,13 @@ class Reached(BaseException):
 
 
 @contextlib.contextmanager
-def until_reached(hooks: Sequence[Any]) -> Iterator[None]:
+def until_reached(hooks: Sequence[Any], network: nn.Module) -> Iterator[None]:
     """Run a network within: it ends where a hook raises `Reached`, and the hooks are removed."""
+    widened = widened_to(network)
+    mode = contextlib.nullcontext() if widened is None else AtLeast(widened)
     try:
-        yield
+        with mode:
+            yield
     except Reached:
         pass
     finally:
@@ -64,7 +72,7 @@ def outputs_of(
         for layer in layers
     ]
     try:
-        with until_reached(hooks):
+        with until_reached(hooks, network):
             network(frame.clone())  # it may change its image in place
     except Exception:
         # The rest of a network may need frames of one size, after layers that do not.
@@ -73,21 +81,34 @@ def outputs_of(
     return outputs, counts
 
 
-class InDouble(TorchFunctionMode):
-    """Keeps numbers in double precision where a forward pass asks for less by name."""
+class AtLeast(TorchFunctionMode):
+    """Keeps numbers in a precision where a forward pass asks for less by name."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        bits = torch.finfo(dtype).bits
+        self.dtype = dtype
+        self.shorter = tuple(each for each in CASTS.values() if torch.finfo(each).bits < bits)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func in CASTS:
-            return args[0].double()
-        args = tuple(_longer(value) for value in args)
-        kwargs = {name: _longer(value) for name, value in (kwargs or {}).items()}
+        if CASTS.get(func) in self.shorter:
+            return args[0].to(self.dtype)
+        args = tuple(self._longer(value) for value in args)
+        kwargs = {name: self._longer(value) for name, value in (kwargs or {}).items()}
         try:
             return func(*args, **kwargs)
         except RuntimeError as error:
-            if "dtype" not in str(error) and "scalar type" not in str(error):
+            if "type" not in str(error):
                 raise
-            in_double = [_in_double(value) for value in args]
-            return func(*in_double, **{name: _in_double(v) for name, v in kwargs.items()})
+            longer = [self._widened(value) for value in args]
+            return func(*longer, **{name: self._widened(v) for name, v in kwargs.items()})
+
+    def _longer(self, value: Any) -> Any:
+        return self.dtype if isinstance(value, torch.dtype) and value in self.shorter else value
+
+    def _widened(self, value: Any) -> Any:
+        short = isinstance(value, torch.Tensor) and value.dtype in self.shorter
+        return value.to(self.dtype) if short else value
 
 
 def takes_nan(network: nn.Module, layers: Sequence[str], blank: torch.Tensor) -> set[str]:
@@ -100,7 +121,7 @@ def takes_nan(network: nn.Module, layers: Sequence[str], blank: torch.Tensor) ->
     """
     foreign = _Foreign()
     try:
-        with foreign, InDouble(), torch.enable_grad():
+        with foreign, AtLeast(torch.float64), torch.enable_grad():
             image = blank.clone().requires_grad_() * 1
             outputs, _ = outputs_of(network, layers, image, stop=True)
     except Exception:  # what cannot be seen through is not trusted
@@ -144,12 +165,3 @@ def _is_torch_s_own(node: Any, known: dict[Any, bool]) -> bool:
         seen |= following
     known.update(dict.fromkeys(seen, True))
     return True
-
-
-def _longer(value: Any) -> Any:
-    return torch.float64 if isinstance(value, torch.dtype) and value in SHORTER else value
-
-
-def _in_double(value: Any) -> Any:
-    short = isinstance(value, torch.Tensor) and value.dtype in SHORTER
-    return value.double() if short else value

@@ -13,6 +13,36 @@ def _agreement(areas, names):
     return xr.DataArray(values, dims=dims, coords={"area": areas, "prediction": names})
 
 
+@pytest.mark.parametrize("power", [0, -2, -4, -6, 3])
+def test_figure_4_is_legible_whatever_the_variances(power, assert_legible):
+    """Small variances, of conv5 say, had labels too long for their places."""
+    rng = np.random.default_rng(1)
+    names = ["exact", "gaussian", "diagonal", "linear"]
+    areas = [f"conv{i}" for i in (2, 3, 4, 5)]
+    coords = {
+        "prediction": names,
+        "distance": ["close", "far"],
+        "area": ("unit", np.repeat(areas, 30)),
+    }
+    wide = 0.4 * (1 + np.repeat(np.arange(4), 30))  # decades, from few to many
+    predictions = xr.Dataset(
+        {
+            "variance": (("prediction", "unit"), 10.0 ** (power + wide * rng.random((4, 120)))),
+            "invariance": (("prediction", "unit", "distance"), rng.random((4, 120, 2)) - 0.2),
+        },
+        coords=coords,
+    )
+    dims = ("area", "prediction", "distance")
+    agreement = xr.Dataset(
+        {f"spearman_{name}": (dims, -rng.random((4, 4, 2))) for name in ("variance", "invariance")},
+        coords={"area": areas, "prediction": names, "distance": ["close", "far"]},
+    )
+    figure = plot_explained(predictions, predictions.isel(prediction=0, drop=True), agreement)
+    assert_legible(figure)
+    label = figure.axes[-1].get_xlabel()
+    assert ("× $10^{" in label) == (power not in (0, -2)) or power == -2
+
+
 @pytest.mark.parametrize(("low", "high"), [(0.3, 0.99), (-0.2, 1.0), (0.5, 1.4)])
 def test_invariance_goes_no_further_than_1_unless_one_does(low, high):
     measured = np.linspace(low, high, 20)

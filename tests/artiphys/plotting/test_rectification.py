@@ -16,9 +16,10 @@ from artiphys.plotting.rectification import (
 from artiphys.rectification.curve import rectified_quadrants, single_input_relation
 
 
-def test_figure_2_has_both_panels():
+def test_figure_2_has_both_panels(assert_legible):
     relation = single_input_relation([0.3, 0.9])
     figure = plot_rectification(rectified_quadrants(0.5, 0.6), relation)
+    assert_legible(figure)
     left, right = figure.axes
     texts = " ".join(text.get_text() for text in left.texts)
     for share in rectified_quadrants(0.5, 0.6)["probability"].values:
@@ -68,7 +69,7 @@ def test_a_long_title_is_clear_of_the_letter():
 
 def test_the_range_of_the_relation_is_stated():
     ax = plot_relation(single_input_relation([0.3], mu_over_sigma=np.linspace(-1.5, 3, 20)))
-    assert "μ/σ from -1.5 to 3" in ax.get_legend().get_texts()[0].get_text()
+    assert "μ/σ from −1.5 to 3" in ax.get_legend().get_texts()[0].get_text()
 
 
 def test_the_relation_is_drawn_in_units_of_sigma():

@@ -160,6 +160,29 @@ def test_type_is_of_one_family_at_a_journals_sizes_and_can_be_read(drawn):
         assert 1.05 / (luminance(text.get_color()) + 0.05) >= 4.5, text
 
 
+def test_points_have_the_contrast_of_text(drawn):
+    points = [each for ax in drawn.axes for each in ax.collections]
+    assert points
+    for each in points:
+        (colour,) = {tuple(face) for face in each.get_facecolor()}
+        assert colour[3] == 1
+        assert 1.05 / (luminance(colour[:3]) + 0.05) >= 4.5
+
+
+def test_long_names_of_weights_stay_above_their_panel(stimuli):
+    networks = {
+        "AlexNet, trained (alexnet-owt-7be5be79)": made_panels(500),
+        "AlexNet, untrained": made_panels(500),
+    }
+    figure = plot_stimuli_and_layer(stimuli, CONDITIONS, networks, "conv3", distances=NAMES)
+    figure.draw_without_rendering()
+    left, right = (ax.title.get_window_extent() for ax in figure.axes[3:])
+    assert figure.axes[3].get_title().endswith(",\nconv3, 500 images")
+    assert left.x1 < figure.axes[4].get_window_extent().x0
+    assert "\n" not in figure.axes[4].get_title()
+    assert right.x1 < figure.bbox.x1
+
+
 def test_it_is_saved_with_300_dots_an_inch(drawn, tmp_path):
     assert mpl.rcParams["savefig.dpi"] == "figure"
     drawn.savefig(tmp_path / "figure.png")

@@ -5,9 +5,16 @@ import ast
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
-from matplotlib.colors import to_rgb
 
-from artiphys.plotting.style import COLOURS, few_labels, letter_panel, paper_style
+from artiphys.plotting.style import (
+    COLOURS,
+    correlation_text,
+    few_labels,
+    letter_panel,
+    luminance,
+    panel,
+    paper_style,
+)
 from environment import ROOT
 
 MODULES = sorted((ROOT / "artiphys" / "plotting").glob("*.py"))
@@ -54,11 +61,54 @@ def test_a_letter_stands_left_of_the_title():
 
 def test_what_text_is_written_in_stands_out_from_white():
     for colour in COLOURS[:4]:
-        linear = [
-            c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)
-        ]
-        luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-        assert 1.05 / (luminance + 0.05) >= 4.5, colour
+        assert 1.05 / (luminance(colour) + 0.05) >= 4.5, colour
+
+
+@pytest.mark.parametrize(
+    ("colour", "expected"), [("black", 0), ("white", 1), ("0.5", 0.214), ("#0072B2", 0.153)]
+)
+def test_luminance_is_that_of_the_web_guidelines(colour, expected):
+    assert luminance(colour) == pytest.approx(expected, abs=0.002)
+
+
+def test_panels_look_alike_whatever_style_their_axes_were_made_in():
+    with mpl.rc_context({"font.size": 20, "axes.spines.top": True}):
+        _, ax = plt.subplots()
+    with panel(ax) as drawn:
+        assert drawn is ax
+    assert ax.xaxis.label.get_fontsize() == 7
+    assert not ax.spines["top"].get_visible()
+    plt.close("all")
+    with panel(None) as ax:
+        assert ax.figure.get_figwidth() == pytest.approx(3.4)
+    with panel(None) as again:
+        assert again is ax
+
+
+@pytest.mark.parametrize(
+    ("spoil", "match"),
+    [
+        (lambda ax: ax.set_xticks([0.5, 0.52], ["0.0003", "0.001"]), "0.0003"),
+        (lambda ax: ax.set_title("grey", color="0.6"), "grey"),
+        (lambda ax: ax.set_title("small", fontsize=4), "small"),
+        (lambda ax: ax.set_xlabel("too long " * 30), "too long"),
+        (lambda ax: ax.set_title("r = -0.3"), "-0.3"),
+    ],
+)
+def test_the_check_of_figures_sees_what_cannot_be_read(spoil, match, assert_legible):
+    with panel(None) as ax:
+        ax.set_xlabel("all is well")
+        assert_legible(ax.figure)
+        spoil(ax)
+        with pytest.raises(AssertionError, match=match):
+            assert_legible(ax.figure)
+
+
+@pytest.mark.parametrize(
+    ("r", "text"), [(0.614, "= 0.61"), (-0.001, "= 0.00"), (1.2, "> 1"), (-1.2, "< −1")]
+)
+def test_correlations_beyond_1_are_bounds(r, text):
+    assert correlation_text(r) == f"$r_s$ {text}"
 
 
 def test_a_log_scale_has_true_minus_signs():

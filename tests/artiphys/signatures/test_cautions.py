@@ -5,7 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from artiphys.signatures.cautions import cautions, images_share
+from artiphys.signatures.cautions import (
+    cautions_at_large,
+    cautions_on_these_images,
+    images_share,
+)
 from artiphys.signatures.relation import Relation
 
 RELATION = Relation(
@@ -34,12 +38,32 @@ RELATION = Relation(
     ],
 )
 def test_what_is_said(change, share, text):
-    said = cautions(RELATION._replace(**change), share=share, n_image=30, resample=("unit",))
+    said = cautions_on_these_images(RELATION._replace(**change), share=share, n_image=30)
     assert said == text if not text else text in said
 
 
-def test_images_that_are_drawn_anew_call_for_no_caution():
-    assert cautions(RELATION, share=0.5, n_image=30, resample=("image", "unit")) == ""
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({}, ""),
+        ({"p_value": np.nan, "n_effective": 5.0}, ""),
+        ({"n_effective": 9.0}, "few units (what 60 say is worth 9"),
+        ({"reliability_invariance": 0.1}, "noisy (the reliability of invariance is 0.10)"),
+        ({"n_sharing_tuning": 12}, "of 60 units 12 share their tuning"),
+        (
+            {"n_sessions": 5, "lower_over_sessions": -0.5, "upper_over_sessions": 0.75},
+            "few sessions (5) to tell whether the units of one are alike: if they are, the "
+            "interval is that over sessions at large, -0.50 to 0.75",
+        ),
+        ({"n_sessions": 12, "lower_over_sessions": -0.5, "upper_over_sessions": 0.75}, ""),
+        ({"n_sessions": 2, "lower_over_sessions": np.nan, "upper_over_sessions": np.nan}, ""),
+    ],
+)
+def test_what_is_said_of_images_at_large(change, text):
+    at_large = RELATION._replace(n_effective=40.0, n_sharing_tuning=0)
+    n_sessions = change.get("n_sessions", 0)
+    said = cautions_at_large(at_large._replace(**change), n_sessions)
+    assert said == text if not text else said.startswith(text)
 
 
 @pytest.mark.parametrize("spread", [0.1, 0.5])

@@ -21,8 +21,7 @@ def test_fields_that_no_relation_has_are_no_variables():
     rows = [[known, relation_from(UNKNOWN, 3, n_too_noisy=31, caution="few")]]
     result = dataset_of(rows, "area", np.array(["V4"]), {"position": [1, 2]})
     assert list(result) == [
-        *("spearman", "interval", "p_value", "n_units", "spearman_attenuated"),
-        *("n_too_noisy", "caution"),
+        *("spearman", "interval", "p_value", "n_units", "n_too_noisy", "caution"),
     ]
     assert result["n_units"].dtype.kind == "i"
     assert result["caution"].values.tolist() == [["", "few"]]

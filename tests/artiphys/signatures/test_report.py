@@ -26,7 +26,7 @@ def test_without_a_relation_the_naive_test_is_shown_to_say_yes():
     text = verdict(signature(responses))
     assert "no relation was found" in text
     assert "The responses as measured would have said 0." in text
-    assert "Left out:" in text
+    assert "Left out:" in verdict(signature(responses, resample="unit"))
 
 
 def test_too_little_is_said_to_be_too_little():
@@ -37,19 +37,27 @@ def test_too_little_is_said_to_be_too_little():
 
 
 def test_data_on_which_calibration_found_something_amiss_are_told():
-    few_images = simulate_responses(n_units=150, n_images=30, rate=60.0, rng=0).responses
-    assert "few images (30) for what 1" in verdict(signature(few_images))
-    images_at_large = signature(few_images, resample=("image", "unit"))
-    assert images_at_large["caution"].item() == ""
-    noisy = simulate_responses(rate=8.0, rng=0).responses
-    assert "noisy (the reliability of invariance is 0.3" in verdict(signature(noisy))
-    unseen = simulate_responses(relation="none", rate=4.0, repeats=8, rng=0).responses
-    assert re.search(
-        r"of 80 units \d+ answer too little or too noisily", verdict(signature(unseen))
-    )
+    def on_these_images(**given):
+        responses = simulate_responses(**given, rng=0).responses
+        return verdict(signature(responses, resample="unit"))
+
+    assert "few images (30) for what 1" in on_these_images(n_units=150, n_images=30, rate=60.0)
+    assert "noisy (the reliability of invariance is 0.3" in on_these_images(rate=8.0)
+    unseen = on_these_images(relation="none", rate=4.0, repeats=8)
+    assert re.search(r"of 80 units \d+ answer too little or too noisily", unseen)
     clean = simulate_responses(rate=40.0, rng=0).responses
-    assert signature(clean)["caution"].item() == ""
-    assert "Caution" not in verdict(signature(clean))
+    for resample in ("unit", None):
+        result = signature(clean, resample=resample)
+        assert result["caution"].item() == ""
+        assert "Caution" not in verdict(result)
+
+
+def test_units_of_one_tuning_are_told():
+    responses = simulate_responses(n_units=40, rate=40.0, rng=0).responses
+    twice = xr.concat(
+        [responses, responses.assign_coords(unit=[f"{u}b" for u in range(40)])], "unit"
+    )
+    assert "of 80 units 80 share their tuning with another" in verdict(signature(twice))
 
 
 def test_a_comparison_in_words():
@@ -69,7 +77,7 @@ def test_a_comparison_in_words():
 
 def test_one_test_of_several_does_not_contradict_its_verdict():
     """By itself the second of four positions has p < 0.05, and an interval without 0."""
-    responses = simulate_responses(relation="none", n_positions=5, n_units=50, rng=17).responses
+    responses = simulate_responses(relation="none", n_positions=5, n_units=50, rng=45).responses
     result = signature(responses)
     text = verdict(result).split("\n\n")[1]
     assert float(result["p_value"][0, 1]) < 0.05 < float(result["q_value"][0, 1])
@@ -187,6 +195,7 @@ def test_a_caution_that_several_share_is_said_once():
         warnings.simplefilter("ignore", ArtiphysWarning)
         result = signature(responses)
     reliabilities = result["reliability_invariance"].values.ravel()
+    result["caution"] = result["caution"].astype(object)
     result["caution"][:] = [
         [f"few units (12): without; noisy (it is {each:.2f}): where; and so on" for each in pair]
         for pair in reliabilities.reshape(1, -1)

@@ -16,9 +16,14 @@ from artiphys.signatures.signature import signature
 from artiphys.simulation import simulate_responses
 
 LEFT_OUT = (
-    *("n_too_noisy", "n_without_signal", "n_without_repeats", "n_not_measured"),
-    "n_without_covariate",
+    *("n_too_noisy", "n_without_signal", "n_without_repeats", "n_few_images", "n_not_measured"),
+    *("n_undefined", "n_without_covariate"),
 )
+
+
+def all_units(result):
+    """The units used and those left out, for whatever reason."""
+    return sum(result[name] for name in ("n_units", *LEFT_OUT) if name in result)
 
 
 def population(seed, n_unit=40, n_image=60, relation=1.0, spread=1.0):
@@ -222,29 +227,46 @@ def with_trials(seed=0, **changes):
     return simulate_responses(**given | changes, rng=seed).responses
 
 
-def test_trials_give_the_estimate_its_parts_and_what_the_naive_test_says():
+def test_on_these_images_the_estimate_is_divided_by_the_reliability_of_its_parts():
     responses = with_trials()
-    result = signature(responses)
-    assert result["interval"].dims == ("area", "position", "ci_bound")
-    assert result["position"].values.tolist() == [1, 2]
-    assert {"x", "y"} <= set(result.coords)
+    result = signature(responses, resample="unit")
     parts = result["reliability_dynamic_range"] * result["reliability_invariance"]
     np.testing.assert_allclose(
         result["spearman"], result["spearman_attenuated"] / np.sqrt(parts), rtol=1e-12
     )
-    left_out = sum(result[name] for name in LEFT_OUT)
-    assert (result["n_units"] + left_out == 60).all()
+    assert (all_units(result) == 60).all()
+
+
+@pytest.mark.parametrize("resample", ["unit", ("image", "unit"), None])
+def test_trials_give_the_estimate_and_what_the_naive_test_says(resample):
+    responses = with_trials()
+    result = signature(responses, resample=resample)
+    assert result["interval"].dims == ("area", "position", "ci_bound")
+    assert result["position"].values.tolist() == [1, 2]
+    assert {"x", "y"} <= set(result.coords)
+    assert (all_units(result) == 60).all()
     x, y = dynamic_range(responses, noise=None), invariance(responses, noise=None)
     naive = stats.spearmanr(x, y.sel(position=1)).statistic
     assert float(result["spearman_naive"].sel(position=1)[0]) == pytest.approx(naive)
     assert result.attrs["noise"] == "split"
 
 
-def test_a_group_does_not_hang_on_the_others():
+def test_by_default_the_answer_is_about_images_at_large_where_there_are_trials():
+    responses = with_trials()
+    assert signature(responses).attrs["resample"] == "image and unit"
+    xr.testing.assert_identical(
+        signature(responses), signature(responses, resample=("image", "unit"))
+    )
+    averages = responses.mean("trial", keep_attrs=True)
+    assert "over unit" in signature(averages, n_resamples=9).attrs["interval_method"]
+
+
+@pytest.mark.parametrize("resample", [None, "unit"])
+def test_a_group_does_not_hang_on_the_others(resample):
     responses = with_trials(n_units=40).assign_coords(area=("unit", ["V4"] * 22 + ["IT"] * 18))
-    both = signature(responses)
-    alone = signature(responses[responses["area"] == "IT"])
-    for name in ("spearman", "interval", "p_value", "spearman_naive", "n_too_noisy"):
+    both = signature(responses, resample=resample)
+    alone = signature(responses[responses["area"] == "IT"], resample=resample)
+    for name in ("spearman", "interval", "p_value", "spearman_naive", "n_units"):
         np.testing.assert_allclose(both[name].sel(area=["IT"]), alone[name], rtol=1e-9)
 
 
@@ -323,8 +345,7 @@ def test_units_without_a_covariate_are_counted_named_and_left_out(trials):
     assert (result["n_without_covariate"] == 7).all()
     rest = signature(responses[7:], **asked)
     np.testing.assert_allclose(result["spearman"], rest["spearman"], atol=0.02)
-    counts = LEFT_OUT if trials else ("n_undefined", "n_without_covariate")
-    assert (sum(result[name] for name in ("n_units", *counts)) == 40).all()
+    assert (all_units(result) == 40).all()
 
 
 @pytest.mark.parametrize("name", ["signal_to_noise", "n_repeats"])
@@ -340,12 +361,16 @@ def test_the_best_reference_is_each_units_own():
     result = signature(with_trials(repeats=9), reference="best")
     assert result["position"].values.tolist() == [0, 1, 2]
     assert (result["n_units"] < 60).all()
+    assert result["n_units"].sum() == 120  # each at two of the three
     assert result.attrs["reference"] == "best"
 
 
 def test_too_noisy_recordings_say_so():
     responses = simulate_responses(n_units=12, n_images=10, repeats=2, rate=0.3, rng=0).responses
     with pytest.warns(ArtiphysWarning, match="too few of 12 units"):
+        result = signature(responses, resample="unit")
+    assert np.isnan(result["p_value"].values).all()
+    with pytest.warns(ArtiphysWarning, match=r"too few of 12 units|too little signal"):
         result = signature(responses)
     assert np.isnan(result["p_value"].values).all()
 
@@ -370,7 +395,7 @@ def test_nothing_to_measure_gives_no_number(change, n):
     result = signature(responses)
     assert np.isnan(result["spearman"].values).all()
     assert np.isnan(result["p_value"].values).all()
-    assert (sum(result[name] for name in ("n_units", *LEFT_OUT)) == n).all()
+    assert (all_units(result) == n).all()
 
 
 def test_one_repeat_and_one_position_are_refused():

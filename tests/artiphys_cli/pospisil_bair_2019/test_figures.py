@@ -11,10 +11,14 @@ from environment import missing
 
 try:
     from artiphys_cli.pospisil_bair_2019.figures import few_images_note, figures
+    from artiphys_cli.pospisil_bair_2019.integration import integration, integration_table
     from artiphys_cli.pospisil_bair_2019.reproduction import enough_photographs, reproduce
     from artiphys_torch import load_alexnet
 except ImportError:
     missing("the extra 'torch'", module=True)
+
+
+INTEGRATED = integration(0)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +35,7 @@ def done(photographs):
 @pytest.fixture(scope="module")
 def drawn(done, photographs):
     with pytest.warns(ArtiphysWarning, match="5 images are few, and make r_s too near 0"):
-        return figures(done, photographs, background="mean", rng=0)
+        return figures(done, photographs, INTEGRATED, background="mean")
 
 
 def test_trained_comes_first_in_the_papers_arrangement(drawn):
@@ -72,5 +76,20 @@ def test_many_images_come_without_a_word(done, tmp_path):
         Image.fromarray(np.zeros((8, 8), dtype=np.uint8)).save(tmp_path / f"{number}.png")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        drawn = figures(done, enough_photographs(tmp_path), background="mean", rng=0)
+        drawn = figures(done, enough_photographs(tmp_path), INTEGRATED, background="mean")
     assert drawn["figure1"]._supxlabel is None
+
+
+def test_figure_3_is_of_the_numbers_in_the_table(drawn):
+    """Every line and every point of figure 3B is a row of integration.csv."""
+    table = integration_table(INTEGRATED)
+    assert set(table["kind"]) == {"one input", "exact", "simulated"}
+    ax = drawn["figure3"].axes[1]
+    drawn_points = {tuple(np.round(p, 9)) for line in ax.lines for p in line.get_xydata()}
+    rows = {tuple(p) for p in table[["variance", "fisher_z"]].to_numpy().round(9)}
+    assert drawn_points == rows
+    exact = table[table["kind"] == "exact"]
+    assert len(exact) == 3 * 3 * exact["mean"].nunique()
+    assert exact["variance_error"].isna().all()
+    simulated = table[table["kind"] == "simulated"]
+    assert (simulated[["variance_error", "fisher_z_error"]] > 0).all(axis=None)

@@ -133,6 +133,8 @@ def test_the_command_writes_what_it_says(folder, tmp_path, capsys):
         "figure1.png",
         "figure2.pdf",
         "figure2.png",
+        "figure3-transfer.pdf",
+        "figure3-transfer.png",
         "figure3.pdf",
         "figure3.png",
         "figure4-mine.pdf",
@@ -140,6 +142,7 @@ def test_the_command_writes_what_it_says(folder, tmp_path, capsys):
         "figure4-untrained.pdf",
         "figure4-untrained.png",
         "input_shares.csv",
+        "integration.csv",
         "rectification_fit.csv",
         "responses-mine.nc",
         "responses-untrained.nc",
@@ -297,7 +300,7 @@ def test_constant_units_are_undefined_and_the_rest_is_written(tmp_path, capsys):
         Image.fromarray(np.full((64, 64, 3), 90, np.uint8)).save(folder / f"{name}.png")
     argv = ["reproduce", "--images", str(folder), "--weights", "untrained", "--n-resamples", "9"]
     assert main([*argv, "--out", str(tmp_path / "out")]) == 0
-    assert len(os.listdir(tmp_path / "out")) == 16
+    assert len(os.listdir(tmp_path / "out")) == 19
     assert np.isnan(pd.read_csv(tmp_path / "out" / "table1.csv")["spearman"]).all()
 
 

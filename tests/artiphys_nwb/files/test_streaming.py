@@ -3,8 +3,9 @@
 import contextlib
 import gc
 import http.server
-import os
 import threading
+import time
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -16,8 +17,10 @@ from nwb_files import LAYOUT, edited, recording, replaced, write_nwb
 try:
     import aiohttp  # noqa: F401
     import fsspec  # noqa: F401
+
+    from zarr_files import write_zarr
 except ImportError:
-    missing("the extra 'stream'")
+    missing("the extras 'stream' and 'zarr'", module=True)
 
 
 class RangeServer(http.server.ThreadingHTTPServer):
@@ -51,7 +54,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def answer(self, *, body):
         wanted = self.headers.get("Range")
         self.server.requests.append((self.command, wanted))
-        path = self.server.folder / os.path.basename(self.path)
+        path = self.server.folder / unquote(self.path).lstrip("/")
         if not path.is_file():
             self.send_response(404)
             self.send_header("Content-Length", "0")
@@ -121,17 +124,49 @@ def test_requests_do_not_grow_with_the_number_of_units(tmp_path, serve):
     assert n_requests[400] <= n_requests[4] + 1
 
 
+def test_blocks_in_a_row_are_fetched_side_by_side_and_each_once(tmp_path, serve, monkeypatch):
+    path = chunked(tmp_path / "a.nwb", 4, n_spikes=300_000)
+    server, answer, at_once, lock = serve(), Handler.answer, [0, 0], threading.Lock()
+
+    def slowly(self, **how):
+        with lock:
+            at_once[0] += 1
+            at_once[1] = max(at_once)
+        time.sleep(0.02)
+        answer(self, **how)
+        with lock:
+            at_once[0] -= 1
+
+    monkeypatch.setattr(Handler, "answer", slowly)
+    monkeypatch.setattr("artiphys_nwb.files.streaming.BLOCK_SIZE", 2**16)
+    monkeypatch.setattr("artiphys_nwb.files.streaming.BLOCKS_KEPT", 20)
+    responses = read_nwb(server.url("a.nwb"), LAYOUT)
+    np.testing.assert_array_equal(responses, read_nwb(path, LAYOUT))
+    assert at_once[1] >= 4
+    ranges = [wanted for method, wanted in server.requests if method == "GET"]
+    assert len(set(ranges)) >= len(ranges) - 4, "but for what memory had no room for"
+
+
+def test_a_store_in_zarr_reads_like_the_file(tmp_path, serve):
+    path = write_nwb(tmp_path / "a.nwb", *recording())
+    write_zarr(path, tmp_path / "a.nwb.zarr")
+    address = serve().url("a.nwb.zarr")
+    np.testing.assert_array_equal(read_nwb(address, LAYOUT), read_nwb(path, LAYOUT))
+    with pytest.raises(errors.FileError, match="gone.zarr: .* without .zmetadata cannot be listed"):
+        read_nwb(address.replace("a.nwb", "gone"), LAYOUT)
+
+
 def test_no_garbage_is_collected_while_h5py_waits_for_bytes(tmp_path, serve, monkeypatch):
     """Else the fetching thread may wait for h5py's lock, to free an object, and h5py for it."""
-    from fsspec.implementations.http import HTTPFile
+    from fsspec.implementations.http import HTTPFileSystem
 
-    fetch, enabled = HTTPFile._fetch_range, []
+    fetch, enabled = HTTPFileSystem._cat_file, []
 
-    def watched(self, start, end):
+    async def watched(self, *args, **how):
         enabled.append(gc.isenabled())
-        return fetch(self, start, end)
+        return await fetch(self, *args, **how)
 
-    monkeypatch.setattr(HTTPFile, "_fetch_range", watched)
+    monkeypatch.setattr(HTTPFileSystem, "_cat_file", watched)
     write_nwb(tmp_path / "a.nwb", *recording())
     assert gc.isenabled()
     read_nwb(serve().url("a.nwb"), LAYOUT)
@@ -164,7 +199,7 @@ def test_a_server_without_ranges(tmp_path, serve, monkeypatch):
     url = serve(ranges=False).url("a.nwb")
     # What fits into one request needs no ranges.
     np.testing.assert_array_equal(read_nwb(url, LAYOUT), read_nwb(path, LAYOUT))
-    monkeypatch.setattr("artiphys_nwb.files.opening.BLOCK_SIZE", 1024)
+    monkeypatch.setattr("artiphys_nwb.files.streaming.BLOCK_SIZE", 1024)
     with pytest.raises(errors.FileError, match="does not serve ranges; download the file first"):
         read_nwb(url, LAYOUT)
 
@@ -172,7 +207,7 @@ def test_a_server_without_ranges(tmp_path, serve, monkeypatch):
 def test_a_server_that_gives_up(tmp_path, serve, monkeypatch):
     write_nwb(tmp_path / "a.nwb", *recording())
     server = serve()
-    monkeypatch.setattr("artiphys_nwb.files.opening.BLOCK_SIZE", 1024)
+    monkeypatch.setattr("artiphys_nwb.files.streaming.BLOCK_SIZE", 1024)
     answer = Handler.answer
 
     def fail_after_a_while(self, **how):

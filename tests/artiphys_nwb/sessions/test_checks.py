@@ -1,7 +1,11 @@
 """Each check of a recording, by one that just fails it and one that just passes."""
 
+import dataclasses
+import importlib
+import pkgutil
 import warnings
 
+import h5py
 import numpy as np
 import pytest
 
@@ -20,7 +24,7 @@ from nwb_files import (
 )
 
 SPIKES, INDEX, ONSET = "units/spike_times", "units/spike_times_index", "intervals/trials/start_time"
-STIM = "intervals/trials/stim"
+STIM, PLACE, STOP = (f"intervals/trials/{name}" for name in ("stim", "position", "stop_time"))
 
 
 def nothing(_):
@@ -51,6 +55,7 @@ def shifted(seconds):
     return chain(
         replaced(SPIKES, lambda t: (t + seconds).astype("f4")),
         replaced(ONSET, lambda t: t + seconds),
+        replaced(STOP, lambda t: t + seconds),
     )
 
 
@@ -75,14 +80,14 @@ def two_spikes(file):
 
 
 def each_once(file):
-    """Every row another image."""
-    replaced(STIM, lambda s: np.arange(float(len(s))))(file)
+    """Every three rows another image, at three positions."""
+    replaced(STIM, lambda s: np.arange(float(len(s))) // 3)(file)
+    replaced(PLACE, lambda p: np.arange(float(len(p))) % 3)(file)
 
 
 def each_once_but_one(file):
-    replaced(STIM, lambda s: np.r_[s[0] + 100, np.arange(1.0, len(s))])(file)
-    file[STIM][7] = file[STIM][0]
-    file["intervals/trials/position"][7] = file["intervals/trials/position"][0]
+    each_once(file)
+    file[PLACE][1] = 0.0
 
 
 def ragged_onsets(file):
@@ -98,7 +103,125 @@ def swapped(at):
     return replaced(SPIKES, edit)
 
 
+def in_units(of_spikes, of_onsets):
+    """All times in other units than seconds."""
+    return chain(
+        replaced(SPIKES, lambda t: t * of_spikes),
+        replaced(ONSET, lambda t: t * of_onsets),
+        replaced(STOP, lambda t: t * of_onsets),
+    )
+
+
+def moved(*rows, by):
+    """Some presentations, start and stop, at another time."""
+
+    def later(times):
+        times = times.copy()
+        times[list(rows)] += by
+        return times
+
+    return chain(replaced(ONSET, later), replaced(STOP, later))
+
+
+def no_stops(edit):
+    """A table that does not say when presentations stop, so that nothing can be said by it."""
+    return chain(edit, lambda file: file["intervals/trials"].pop("stop_time"))
+
+
+def fewer_positions(n):
+    """Each image at one position, or the first `n` images at two."""
+
+    def edit(file):
+        stim = file[STIM][()]
+        place = np.where(stim <= n, np.arange(len(stim)) % 2, stim)
+        replaced(PLACE, place)(file)
+
+    return edit
+
+
+def again(row, *, image=None):
+    """One presentation a second time, at the end of the table."""
+
+    def edit(file):
+        for name in file["intervals/trials"]:
+            replaced(f"intervals/trials/{name}", lambda v: np.append(v, v[row]))(file)
+        file["intervals/trials/id"][-1] = 48
+        if image is not None:
+            file[STIM][-1] = image
+
+    return edit
+
+
+def often(n):
+    """One image and position `n` times more, one after another at the end of the recording."""
+
+    def edit(file):
+        last = file[ONSET][-1]
+        for name in ("stim", "position"):
+            replaced(f"intervals/trials/{name}", lambda v: np.append(v, [v[0]] * n))(file)
+        later = last + 0.5 + 0.01 * np.arange(n)
+        replaced(ONSET, lambda t: np.append(t, later))(file)
+        replaced(STOP, lambda t: np.append(t, later + 0.01))(file)
+        replaced("intervals/trials/id", np.arange(48 + n))(file)
+
+    return edit
+
+
+def onsets(of_start):
+    """A column of onsets beside the starts of trials."""
+
+    def edit(file):
+        file["intervals/trials/on"] = of_start(file[ONSET][()])
+
+    return edit
+
+
+def often_over(n):
+    """Thirty images, each at a place of its own but the first, which comes `n` times at it."""
+
+    def edit(file):
+        rows = 60 + n
+        image = np.r_[np.arange(30), np.arange(30), np.arange(n) % 8].astype(float)
+        place = np.r_[np.arange(30), (np.arange(30) + 1) % 30, np.arange(n) % 8].astype(float)
+        onset = np.linspace(1, 25, rows)
+        columns = {"stim": image, "position": place, "start_time": onset, "id": np.arange(rows)}
+        for name, values in (columns | {"stop_time": onset + 0.1}).items():
+            replaced(f"intervals/trials/{name}", values)(file)
+
+    return edit
+
+
+def as_float32(name):
+    return replaced(name, lambda t: t.astype("f4"))
+
+
+def sparse_spikes(n):
+    """So many spikes of each unit in the second before the first presentation, few after it."""
+
+    def edit(file):
+        train = np.r_[np.linspace(0, 0.9, n), 25.8]
+        replaced(SPIKES, np.tile(train, 3))(file)
+        replaced(INDEX, len(train) * np.arange(1, 4))(file)
+
+    return edit
+
+
+def inclusive(file):
+    """The index names the last spike of a unit, not the one after it."""
+    replaced(INDEX, lambda i: i - 1)(file)
+
+
+def long_after(n):
+    """A recording that goes on for `n` seconds."""
+    trains = [np.sort(np.random.default_rng(i).uniform(0, n, 20 * n)) for i in range(3)]
+    return chain(
+        replaced(SPIKES, np.concatenate(trains)), replaced(INDEX, 20 * n * np.arange(1, 4))
+    )
+
+
 LAST = len(recording()[1][0])  # where the second unit's spikes begin
+
+OTHER_IMAGE = recording()[0]["stim"][7] % 4 + 1
 
 # Name of the check: the recording that fails it, the one that passes, the kind and the words.
 CHECKS = {
@@ -134,7 +257,157 @@ CHECKS = {
         "UnitsDoubtful",
         "1 of 3 do not point to one of the 2 electrodes",
     ),
-    "check_precision": (shifted(8180), shifted(8150), "DoubtfulSpikes", "32-bit floats"),
+    "check_onset_precision": (
+        chain(moved(*range(48), by=8170), replaced(SPIKES, lambda t: t + 8170), as_float32(ONSET)),
+        as_float32(ONSET),
+        "PresentationsDoubtful",
+        "start_time holds 32-bit floats up to",
+    ),
+    "check_images_whole": (
+        replaced(STIM, lambda s: s + 0.5),
+        replaced(STIM, lambda s: s + 1e-7),
+        "PresentationsDoubtful",
+        "images that are not whole numbers, e.g. ",
+    ),
+    "check_images_whole (any)": (
+        replaced(STIM, np.random.default_rng(0).uniform(0, 9, 48)),
+        replaced(STIM, np.random.default_rng(0).integers(0, 2, 48) * 1.0),
+        "TableError",
+        "48 different numbers in 48 rows, not whole: measurements, no images",
+    ),
+    "check_shown_once": (
+        again(7),
+        nothing,
+        "PresentationsDoubtful",
+        "1 of 49 presentations are there twice",
+    ),
+    "check_one_image_at_a_time": (
+        again(7, image=OTHER_IMAGE),
+        nothing,
+        "PresentationsDoubtful",
+        "1 pairs of presentations have one onset and position and different images",
+    ),
+    "check_stops": (
+        replaced(STOP, lambda t: np.r_[t[0] - 1, t[1:]]),
+        replaced(STOP, lambda t: np.r_[t[0] - 0.3, t[1:]]),
+        "PresentationsDoubtful",
+        "1 of 48 presentations stop before they start; they are left out",
+    ),
+    "check_stops (most)": (
+        chain(replaced(STOP, lambda t: t - 0.6)),
+        replaced(STOP, np.full(48, -1.0)),
+        "ClockError",
+        "48 of 48 .* are start_time and stop_time exchanged",
+    ),
+    "check_onsets_in_trials": (
+        onsets(lambda start: np.r_[start[:3] + 100, start[3:]] + 0.1),
+        onsets(lambda start: start + 0.1),
+        "PresentationsDoubtful",
+        "3 of 48 onsets in on lie outside their trials, .*; they are left out",
+    ),
+    "check_onsets_in_trials (most)": (
+        onsets(lambda start: 0.1 + np.random.default_rng(0).uniform(0, 0.1, len(start))),
+        onsets(lambda start: start - 0.1),
+        "ClockError",
+        "48 of 48 onsets in on .* count from the start .* set offset = .start_time. in the layout",
+    ),
+    "check_onsets_in_trials (another clock)": (
+        onsets(lambda start: start + 0.7),
+        onsets(lambda start: start + 0.4),
+        "PresentationsDoubtful",
+        "48 of 48 onsets .* by 0.7 s; they are taken as they are",
+    ),
+    "check_time_to_show": (
+        no_stops(replaced(ONSET, np.zeros(48))),
+        no_stops(replaced(ONSET, lambda t: t / 2)),
+        "ClockError",
+        "presentations within 0 s by start_time, more than could be shown",
+    ),
+    "check_spread": (
+        chain(long_after(60), no_stops(replaced(ONSET, lambda t: 1 + t / 40))),
+        chain(long_after(60), no_stops(replaced(ONSET, lambda t: 1 + t / 5))),
+        "ClockError",
+        "all 48 presentations lie within .* s: .* set offset",
+    ),
+    "check_two_positions": (
+        fewer_positions(0),
+        fewer_positions(1),
+        "PositionsDoubtful",
+        "no image was shown at two positions",
+    ),
+    "check_jitter": (
+        replaced(PLACE, lambda p: p + 1e-7 * (np.arange(48) % 2)),
+        replaced(PLACE, lambda p: p + 1e-3 * (np.arange(48) < 24)),
+        "PositionsDoubtful",
+        "6 positions differ by rounding only and are taken for 3",
+    ),
+    "check_repeats_alike": (
+        often(30),
+        often(10),
+        "PresentationsDoubtful",
+        "was shown 3[45] times where 4 are usual .1 of 12 cells.; is it mislabelled",
+    ),
+    "check_labels_alike": (
+        replaced(STIM, lambda s: np.r_[65543.0, s[1:]]),
+        nothing,
+        "PresentationsDoubtful",
+        "image 65543 was shown 1 times where 12 are usual .1 of 5 images.; is it mislabelled",
+    ),
+    "check_none_exchanged": (
+        replaced(STIM, lambda s: np.r_[s[0] % 4 + 1, s[1:]]),
+        replaced(STIM, lambda s: np.r_[np.nan, s[1:]]),
+        "PresentationsDoubtful",
+        "all cells were shown 4 times, but image . at . once more and image . at . once less",
+    ),
+    "check_durations": (
+        replaced(STOP, lambda t: np.r_[t[:1] + 0.1, t[1:]]),
+        replaced(STOP, lambda t: np.r_[t[:5] + 0.1, t[5:]]),
+        "PresentationsDoubtful",
+        "1 of 48 presentations last 0.4 s where all others last 0.3",
+    ),
+    "check_filled": (
+        often_over(200),
+        often(20),
+        "PresentationsDoubtful",
+        "the array will be .* % filled",
+    ),
+    "check_optional_column": (
+        lambda f: f["units"].create_dataset("quality", data=np.zeros((3, 2))),
+        lambda f: f["units"].create_dataset("quality", data=np.zeros((3, 1))),
+        "UnitsDoubtful",
+        "units/quality holds several values a row; .* the column is left out",
+    ),
+    "check_spikes_not_whole": (
+        replaced(SPIKES, np.floor),
+        replaced(SPIKES, lambda t: np.floor(t * 100) / 100),
+        "ClockError",
+        "spike times are whole numbers: samples",
+    ),
+    "check_index_of_ends": (
+        inclusive,
+        nothing,
+        "TableError",
+        "names the last spike of each unit: 2 of 2 units",
+    ),
+    "check_both_in_seconds": (
+        in_units(1e3, 1e3),
+        in_units(1.5, 1.5),
+        "ClockError",
+        "units fire 0.02 .* are both in milliseconds, microseconds or samples",
+    ),
+    "check_both_in_seconds (samples)": (
+        in_units(3e4, 3e4),
+        in_units(0.5, 0.5),
+        "ClockError",
+        "are both in milliseconds, microseconds or samples",
+    ),
+    "check_not_silent": (
+        sparse_spikes(30),
+        sparse_spikes(5),
+        "DoubtfulSpikes",
+        "0 spikes in 144 windows: the array is all but zero",
+    ),
+    "check_precision": (shifted(4090), shifted(4050), "DoubtfulSpikes", "32-bit floats"),
     "check_spikes_of_units": (
         replaced(SPIKES, lambda t: np.append(t, t[-1])),
         nothing,
@@ -190,10 +463,13 @@ CHECKS = {
 def reaction(path, edit):
     """The kinds and words of all that is raised or warned of."""
     edited(path, edit)
+    with h5py.File(path) as file:
+        onset = "on" if "on" in file["intervals/trials"] else LAYOUT.onset
+    layout = dataclasses.replace(LAYOUT, onset=onset)
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         try:
-            read_nwb(path, LAYOUT)
+            read_nwb(path, layout)
         except RecordingError as error:
             return [error]
     return [one.message for one in told]
@@ -213,4 +489,9 @@ def test_passes(tmp_path, _, passes, kind, match):
 
 
 def test_every_check_has_its_pair():
-    assert {name.split()[0] for name in CHECKS} == set(checks.__all__) - {"Spans"}
+    modules = [
+        importlib.import_module(f"{checks.__name__}.{module.name}")
+        for module in pkgutil.iter_modules(checks.__path__)
+    ]
+    there = {name for module in modules for name in module.__all__ if name.startswith("check_")}
+    assert {name.split()[0] for name in CHECKS} == there

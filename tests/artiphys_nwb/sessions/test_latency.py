@@ -116,6 +116,25 @@ def test_where_no_unit_answers(tmp_path):
     assert (responses["latency"] == 0.05).all()
 
 
+def test_a_session_where_no_unit_answers_gets_the_latency_of_the_other_sessions(tmp_path):
+    trials, spikes = answering([0.08, 0.1, 0.12])
+    files = [
+        write_nwb(tmp_path / "a.nwb", trials, spikes),
+        write_nwb(
+            tmp_path / "b.nwb",
+            *recording(n_images=20, n_positions=2, n_repeats=6, seed=1),
+            identifier="id-2",
+            session_id="s2",
+        ),
+    ]
+    words = "b.nwb: 3 of 3 units .* 100 ms is taken, the median of the other sessions"
+    with pytest.warns(errors.UnitsDoubtful, match=words) as told:
+        responses = read_nwb(files, LAYOUT, window="auto")
+    assert len(told) == 1
+    by_session = responses["latency"].groupby(responses["source"]).median()
+    np.testing.assert_allclose(by_session, [0.1, 0.1], atol=0.0051)
+
+
 @pytest.mark.parametrize("n_repeats", [1, 2])
 def test_too_few_repeats(tmp_path, n_repeats):
     path = write_nwb(tmp_path / "a.nwb", *recording(n_repeats=n_repeats))

@@ -1,6 +1,7 @@
 """Caffe's own files: written here byte by byte, and answered as Caffe answers."""
 
 import struct
+from functools import partial
 
 import numpy as np
 import pytest
@@ -34,6 +35,17 @@ def blob(array, *, old):
         shape = (1,) * (4 - array.ndim) + array.shape
         return b"".join(field(n + 1, size) for n, size in enumerate(shape)) + data
     return field(7, field(1, b"".join(varint(size) for size in array.shape))) + data
+
+
+def oldest_caffemodel(blobs):
+    """As of 2013: each layer within a connection."""
+    out = field(1, b"Net")
+    for layer, pair in blobs.items():
+        inner = field(1, layer.encode()) + b"".join(
+            field(50, blob(each, old=True)) for each in pair
+        )
+        out += field(2, field(1, inner) + field(2, b"bottom") + field(3, b"top"))
+    return out
 
 
 def caffemodel(blobs, *, old=False):
@@ -71,7 +83,7 @@ def googlenet():
     return load_network("caffe_googlenet", seed=3)
 
 
-@pytest.mark.parametrize("kind", ["new", "old", "npz", "pth"])
+@pytest.mark.parametrize("kind", ["new", "old", "oldest", "npz", "npz of caffe2", "pth"])
 def test_alexnet_of_every_kind_of_file(tmp_path, alexnet, kind):
     blobs = blobs_of(alexnet, ALEXNET, "conv1")
     if kind == "pth":
@@ -80,9 +92,15 @@ def test_alexnet_of_every_kind_of_file(tmp_path, alexnet, kind):
     elif kind == "npz":
         path = tmp_path / "w.npz"
         np.savez(path, **{f"{n}/{i}": b for n, pair in blobs.items() for i, b in enumerate(pair)})
+    elif kind == "npz of caffe2":
+        path = tmp_path / "w.npz"
+        np.savez(
+            path, **{f"{n}_{e}": b for n, p in blobs.items() for e, b in zip("wb", p, strict=True)}
+        )
     else:
         path = tmp_path / "bvlc_alexnet.caffemodel"
-        path.write_bytes(caffemodel(blobs, old=kind == "old"))
+        write = oldest_caffemodel if kind == "oldest" else partial(caffemodel, old=kind == "old")
+        path.write_bytes(write(blobs))
     model = load_network("caffe_alexnet", weights=path)
     for key, value in model.state_dict().items():
         assert torch.equal(value, alexnet.state_dict()[key])
@@ -169,6 +187,35 @@ def test_shapes_are_checked(tmp_path, alexnet):
         load_network("caffe_alexnet", weights=tmp_path / "w.caffemodel")
     with pytest.raises(InputError, match=r"gone\.caffemodel: .*"):
         load_network("caffe_alexnet", weights=tmp_path / "gone.caffemodel")
+
+
+def test_pickled_blobs_are_not_run(tmp_path):
+    blobs = np.empty(2, dtype=object)
+    np.savez(tmp_path / "w.npz", conv1=blobs)
+    with pytest.raises(
+        InputError, match="holds pickled objects, which are not run; save each blob"
+    ):
+        load_network("caffe_alexnet", weights=tmp_path / "w.npz")
+
+
+@pytest.mark.parametrize("side", [224, 227, 231])
+def test_windows_of_pooling_may_end_outside_as_caffe_s(alexnet, side):
+    sizes = []
+    hook = alexnet.conv3.register_forward_hook(
+        lambda _m, _i, output: sizes.append(output.shape[-1])
+    )
+    with torch.no_grad():
+        alexnet(torch.zeros(1, 3, side, side))
+    hook.remove()
+    size = (side - 11) // 4 + 1
+    for _ in range(2):
+        size = -(-(size - 3) // 2) + 1
+    assert sizes == [size]
+
+
+def test_the_mean_of_alexnet_is_the_published_file_s(alexnet):
+    red, green, blue = (255 * value for value in alexnet.artiphys_origin.normalisation.mean)
+    np.testing.assert_allclose((blue, green, red), (104.00698793, 116.66876762, 122.67891434))
 
 
 def test_no_file_is_read_that_is_not_there(tmp_path):

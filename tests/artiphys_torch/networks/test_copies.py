@@ -5,6 +5,7 @@ import json
 import pickle
 import sys
 import threading
+from collections import deque
 from functools import partial
 
 import numpy as np
@@ -90,6 +91,8 @@ KINDS = {
     "weight norm": lambda: normed(nn.utils.weight_norm),
     "spectral norm": lambda: normed(nn.utils.spectral_norm),
     "parametrised": lambda: normed(nn.utils.parametrizations.weight_norm),
+    "half": lambda: chain().half(),
+    "bfloat16": lambda: chain().bfloat16(),
     "parallel": lambda: nn.DataParallel(chain()),
     "compiled": lambda: torch.compile(chain(), backend="eager"),
 }
@@ -102,7 +105,7 @@ def bytes_of(value):
 
     def walk(value):
         if isinstance(value, torch.Tensor):
-            array = value.detach().numpy()
+            array = value.detach().contiguous().reshape(-1).view(torch.uint8).numpy()
             found.append((id(value), value.requires_grad, value.is_leaf, array.tobytes()))
         elif id(value) in seen:
             found.append(id(value))
@@ -263,6 +266,66 @@ def test_half_precision_is_computed_in_single(dtype, kept):
     assert json.loads(asked.attrs["provenance"])["arguments"]["dtype"] == str(dtype)[6:]
     with pytest.raises(InputError, match="dtype must be one of float16, .*; got 'int8'"):
         probe(network, photographs(1), "two", dtype="int8", progress=False)
+
+
+class AskingForHalf(nn.Module):
+    def __init__(self, ask):
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.second, self.ask = nn.Conv2d(3, 4, 5), nn.Conv2d(4, 3, 3), ask
+
+    def forward(self, image):
+        return self.second(self.first(self.ask(image)).relu())
+
+
+@pytest.mark.parametrize(
+    ("dtype", "ask"),
+    [
+        (torch.float16, torch.Tensor.half),
+        (torch.bfloat16, torch.Tensor.bfloat16),
+        (torch.float16, lambda x: x.to(torch.float16)),
+        (torch.float16, lambda x: x.type(torch.float16)),
+    ],
+)
+def test_half_precision_asked_for_inside_a_forward_pass(dtype, ask):
+    network = AskingForHalf(ask).to(dtype)
+    found = probe(network, photographs(2), "second", progress=False)
+    plain = AskingForHalf(lambda x: x).to(dtype).float()
+    np.testing.assert_array_equal(found, probe(plain, photographs(2), "second", progress=False))
+    assert receptive_field(network, "second") == (7, 1, 3.0)
+
+
+def test_what_a_hook_s_closure_counts_in_stays_as_it_is():
+    network, counts, last = chain(), np.zeros(1), deque(maxlen=2)
+
+    def count(_module, _inputs, output):
+        counts[0] += 1
+        last.append(output)
+
+    network[4].register_forward_hook(count)
+    probe(network, photographs(1), "8", progress=False)
+    receptive_field(network, "8")
+    assert counts[0] == 0
+    assert not last
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script. is deprecated:FutureWarning")
+def test_scripted_parts_are_run_as_they_are():
+    plain = chain()
+    network = nn.Sequential(torch.jit.script(plain[:8]), plain[8])
+    found = probe(network, photographs(2), "1", progress=False)
+    expected = probe(plain, photographs(2), "8", progress=False)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+class Single(nn.Conv2d):
+    def __deepcopy__(self, memo):
+        return self
+
+
+def test_what_gives_itself_for_its_copy_is_refused():
+    with pytest.raises(InputError, match=r"cannot be copied, .*gives itself for its copy"):
+        copied(nn.Sequential(Single(3, 2, 1)))
 
 
 def test_a_copy_shares_what_it_is_told_to():

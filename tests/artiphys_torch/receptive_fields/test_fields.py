@@ -281,7 +281,7 @@ def test_weights_made_from_others_in_each_pass(kind):
             r"'scale': its .* is the whole image: .* \(measured up to 1024 pixels\)",
         ),
         (Residual(), "head", r"'head' gives no map of units but shape \(1, 2\)"),
-        (Attention(), "out", "whole image: global pooling or attention"),
+        (Attention(), "out", "whole image: global pooling, attention"),
         (Twice(), "conv", "'conv' runs 2 times in a forward pass"),
         (Twice(), "idle", "'idle' does not run in a forward pass"),
         (Twice(), "pair", "'pair' must give a tensor; it gives tuple"),
@@ -413,6 +413,8 @@ def test_single_precision_asked_for_inside_a_forward_pass():
     assert agrees(Doing(lambda _, x: x.float()), "head", (7, 1, 3.0))
     assert agrees(Doing(lambda _, x: x.to(torch.float32)), "head", (7, 1, 3.0))
     kernel = torch.rand(4, 1, 3, 3)
+    norm = nn.BatchNorm2d(4).eval()
+    assert agrees(Doing(lambda _, x: norm(x.float())), "head", (7, 1, 3.0))
     fixed = Doing(lambda _, x: nn.functional.conv2d(x, kernel, groups=4))
     assert agrees(fixed, "head", (9, 1, 4.0))
 
@@ -424,7 +426,16 @@ def test_standardising_is_not_weights_that_are_not_finite():
     assert receptive_field(Doing(before=across_channels), "head") == (7, 1, 3.0)
     with pytest.raises(InputError, match=r"weights are finite; does it standardise its image"):
         probe(Doing(before=across_channels), photographs(1), "head", progress=False)
+
+    def of_each(x):
+        return (x - x.mean((1, 2, 3), keepdim=True)) / x.std((1, 2, 3), keepdim=True)
+
     with pytest.raises(InputError, match="is the whole image"):
+        receptive_field(Doing(before=of_each), "head")
+    assert probe(Doing(before=of_each), photographs(2), "head", frame=24, progress=False).size
+    with pytest.raises(
+        InputError, match="mixes the images of a batch; let it take moments of each"
+    ):
         receptive_field(Doing(before=lambda x: (x - x.mean()) / x.std()), "head")
 
 
@@ -522,6 +533,27 @@ def test_randomness_that_stays_in_evaluation_is_refused_by_both():
 def strided(model, x):
     model.second.stride, model.second.padding = (2, 2), (1, 1)
     return x
+
+
+class SetAndPutBack(nn.Module):
+    """A stride that no attribute tells of before the pass or after it."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.second = nn.Conv2d(3, 8, 7, stride=2), nn.Conv2d(8, 6, 3)
+        self.last = nn.Conv2d(6, 5, 3)
+
+    def forward(self, x):
+        self.second.stride, self.second.padding = (2, 2), (1, 1)
+        x = self.second(self.first(x).relu()).relu()
+        self.second.stride, self.second.padding = (1, 1), (0, 0)
+        return self.last(x)
+
+
+def test_a_stride_that_a_forward_pass_sets_and_puts_back():
+    assert receptive_field(SetAndPutBack(), "last") == (19, 4, 7.0)
+    assert agrees(SetAndPutBack(), "last", (19, 4, 7.0))
 
 
 def test_strides_and_padding_set_inside_a_forward_pass():

@@ -13,7 +13,7 @@ from torchvision.ops import DeformConv2d, roi_align
 from artiphys.errors import InputError
 from artiphys_torch import probe, receptive_field
 from artiphys_torch.receptive_fields.connections import Connections
-from artiphys_torch.receptive_fields.running import InDouble, takes_nan
+from artiphys_torch.receptive_fields.running import AtLeast, takes_nan
 from torch_networks import photographs
 
 
@@ -133,7 +133,7 @@ def test_kernels_of_libraries_are_seen_and_torch_s_own_trusted():
 
 def test_shorter_numbers_asked_for_stay_double():
     values = torch.rand(2, dtype=torch.float64)
-    with InDouble():
+    with AtLeast(torch.float64):
         shorter = (values.float(), values.half(), values.to(torch.float32), values.to("cpu"))
         assert torch.zeros(1, dtype=torch.float16).dtype == torch.float64
     assert all(each.dtype == torch.float64 for each in shorter)

@@ -1,0 +1,147 @@
+"""The relation for images at large: each image is scored by what the others say of a unit."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from scipy import stats
+
+from artiphys.estimators.measurement import Measurement
+from artiphys.estimators.signal_moments import Cells, cells_of
+from artiphys.signatures.held_out_scores import held_out_scores
+from artiphys.signatures.left_out import LEFT_OUT, of_one_repeat, too_few_images
+from artiphys.signatures.rank_slope import NO_SLOPE, RankSlope, mean_slope, rank_slope
+from artiphys.signatures.relation import Relation, relation_from
+from artiphys.signatures.shared_tuning import share_tuning
+from artiphys.signatures.shortfalls import MIN_SESSIONS, MIN_UNITS
+
+__all__ = ["relations_at_large", "relations_over_passes"]
+
+
+def relations_at_large(
+    measured: Measurement,
+    *,
+    level: float = 0.95,
+    covariates: np.ndarray | None = None,
+    sessions: np.ndarray | None = None,
+    over_sessions: bool = False,
+) -> list[Relation]:
+    """Return the relation over the units of a group, at each position away from the reference.
+
+    Parameters
+    ----------
+    measured : Measurement
+        Of this group, with trials.
+    level : float
+        Coverage of the intervals.
+    covariates : numpy.ndarray, (unit, covariate), optional
+        To be held constant.
+    sessions : numpy.ndarray, (unit), optional
+        The session of each unit.
+    over_sessions : bool
+        Whether the intervals are for sessions at large.
+    """
+    cells = cells_of(measured.values)
+    once = of_one_repeat(measured.values, measured.own)
+    reasons = too_few_images(cells, measured.own, once)
+    relations = []
+    for position in measured.away:
+        reason = reasons[:, position]
+        usable = reason == ""
+        if covariates is not None:
+            usable = usable & np.isfinite(covariates).all(1)
+        counts = {
+            name: int((reason == LEFT_OUT[name]).sum())
+            for name in ("n_without_signal", "n_without_repeats", "n_few_images", "n_not_measured")
+        }
+        counts["n_without_covariate"] = int((reason == "").sum() - usable.sum())
+        of_session = None if sessions is None else sessions[usable]
+        n_sessions = None
+        if over_sessions and of_session is not None:
+            n_sessions = np.unique(of_session).size
+        found, n_sharing = NO_SLOPE, 0
+        if not (over_sessions and (n_sessions or 0) < MIN_SESSIONS):
+            found, n_sharing = _slope(
+                _of_units(cells, usable),
+                measured.own[usable],
+                position,
+                constant=None if covariates is None else covariates[usable],
+                sessions=of_session,
+            )
+            if over_sessions:
+                found = found._replace(correlation=found.of_sessions)
+        relations.append(
+            _relation(
+                found,
+                int(usable.sum()),
+                level,
+                n_sessions=n_sessions,
+                n_sharing_tuning=n_sharing,
+                **counts,
+            )
+        )
+    return relations
+
+
+def relations_over_passes(passes: Sequence[Cells], positions: Iterable[int]) -> list[Relation]:
+    """Return the relation over the same units measured several times, the passes averaged.
+
+    Parameters
+    ----------
+    passes : sequence of Cells
+        Each with its own noise. The reference is position 0.
+    positions : iterable of int
+    """
+    relations = []
+    for position in positions:
+        slopes, n_units = [], []
+        for cells in passes:
+            own = np.zeros(len(cells.mean), dtype=int)
+            usable = too_few_images(cells, own, np.zeros(cells.mean[:, 0].shape, bool))
+            usable = usable[:, position] == ""
+            n_units.append(int(usable.sum()))
+            found, _ = _slope(_of_units(cells, usable), own[usable], position)
+            if np.isfinite(found.correlation.estimate):
+                influence = np.zeros(usable.size)
+                influence[usable] = found.influence
+                slopes.append(found._replace(influence=influence))
+        found = mean_slope(slopes) if slopes else NO_SLOPE
+        relations.append(_relation(found, round(float(np.median(n_units))), 0.95))
+    return relations
+
+
+def _slope(
+    cells: Cells,
+    own: np.ndarray,
+    position: int,
+    *,
+    constant: np.ndarray | None = None,
+    sessions: np.ndarray | None = None,
+) -> tuple[RankSlope, int]:
+    """Return the slope, and how many units share their tuning with another."""
+    n_held = 0 if constant is None else constant.shape[1]
+    if own.size < MIN_UNITS + n_held:
+        return NO_SLOPE, 0
+    scores = held_out_scores(cells, own, position)
+    shared = share_tuning(cells, own, position)
+    ranks = None if constant is None else stats.rankdata(constant, axis=0) / own.size
+    found = rank_slope(scores, constant=ranks, together=shared.together, sessions=sessions)
+    return found, shared.n_units
+
+
+def _of_units(cells: Cells, members: np.ndarray) -> Cells:
+    return Cells(*(of[members] for of in cells))
+
+
+def _relation(found: RankSlope, n_units: int, level: float, **counts: int | None) -> Relation:
+    lower, upper = found.of_sessions.interval(1 - level)
+    return relation_from(
+        found.correlation,
+        n_units,
+        level=level,
+        lower_over_sessions=lower,
+        upper_over_sessions=upper,
+        n_effective=found.n_effective,
+        reliability_dynamic_range=found.reliability_dynamic_range,
+        reliability_invariance=found.reliability_invariance,
+        **counts,
+    )

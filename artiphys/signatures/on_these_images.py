@@ -1,0 +1,100 @@
+"""The relation on these very images, from single trials: their halves, position by position."""
+
+from typing import Any
+
+import numpy as np
+
+from artiphys.estimators.measurement import Measurement
+from artiphys.signatures.left_out import LEFT_OUT, of_one_repeat, why_left_out
+from artiphys.signatures.relation import Relation, relation_from
+from artiphys.signatures.shortfalls import MIN_UNITS
+from artiphys.signatures.split_halves import (
+    N_SPLITS,
+    NOTHING_FOUND,
+    Halves,
+    halves_in_splits,
+    split_signature,
+)
+
+__all__ = ["relations_on_these_images"]
+
+
+def relations_on_these_images(
+    measured: Measurement, *, level: float = 0.95, covariates: np.ndarray | None = None
+) -> tuple[list[Relation], np.ndarray]:
+    """Return the relation over the units of a group at each position away from the reference.
+
+    Parameters
+    ----------
+    measured : Measurement
+        Of this group, with trials.
+    level : float
+        Coverage of the intervals.
+    covariates : numpy.ndarray, (unit, covariate), optional
+        To be held constant.
+
+    Returns
+    -------
+    relations : list of Relation
+    used : numpy.ndarray of bool, (unit, position)
+        Which units were measured well enough at each of these positions.
+    """
+    halves = _halves(measured)
+    once = of_one_repeat(measured.values, measured.own)
+    reasons = why_left_out(halves.noise_error, measured.own, once)
+    relations = [
+        _relation(halves, reasons[:, position], position, level, covariates)
+        for position in measured.away
+    ]
+    return relations, reasons[:, measured.away] == ""
+
+
+def _relation(
+    halves: Halves,
+    reason: np.ndarray,
+    position: int,
+    level: float,
+    covariates: np.ndarray | None,
+) -> Relation:
+    well = usable = reason == ""
+    n_covariates = 0
+    if covariates is not None:
+        usable, n_covariates = well & np.isfinite(covariates).all(1), covariates.shape[1]
+    names = ("n_too_noisy", "n_without_signal", "n_without_repeats", "n_not_measured")
+    counts: dict[str, Any] = {name: int((reason == LEFT_OUT[name]).sum()) for name in names}
+    counts["n_without_covariate"] = int((well & ~usable).sum())
+    n_units = int(usable.sum())
+    found = NOTHING_FOUND
+    if n_units >= MIN_UNITS + n_covariates:
+        found = split_signature(
+            halves.of_units(usable),
+            position,
+            covariates=None if covariates is None else covariates[usable],
+        )
+    return relation_from(
+        found.correlation,
+        n_units,
+        level=level,
+        spearman_attenuated=found.correlation.measured,
+        reliability_dynamic_range=found.reliability_dynamic_range,
+        reliability_invariance=found.reliability_invariance,
+        **counts,
+    )
+
+
+def _halves(measured: Measurement) -> Halves:
+    """Return the halves of units with references of their own."""
+    values = measured.values
+    n_unit, n_position = values.shape[0], values.shape[2]
+    whole = Halves(
+        np.full((2, N_SPLITS, n_unit), np.nan),
+        np.full((2, N_SPLITS, n_unit, n_position), np.nan),
+        np.full((n_unit, n_position), np.nan),
+    )
+    for at, members in measured.by_reference():
+        part = halves_in_splits(values[members], at)
+        whole.dynamic_range[:, :, members] = part.dynamic_range
+        whole.invariance[:, :, members] = part.invariance
+        whole.noise_error[members] = part.noise_error
+        whole.noise_error[members, at] = np.nan
+    return whole
