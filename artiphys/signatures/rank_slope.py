@@ -93,48 +93,33 @@ def rank_slope(
     n_unit, n_image = scores.y.shape
     together = np.eye(n_unit) if together is None else together
     fixed = np.zeros((n_unit, 0)) if constant is None else constant - constant.mean(0)
-    middle = (scores.precision * scores.rank).sum() / scores.precision.sum()
-    x = scores.rank - middle
-    ones = np.broadcast_to(1.0, x.shape)
-    design = np.stack([ones, x, *(np.broadcast_to(z[:, None], x.shape) for z in fixed.T)])
-    information = (scores.precision * x**2).sum(1)
-    n_effective = information.sum() ** 2 / _sum_of_pairs(information, together)
-    freedom = n_effective - len(design)
-    instrument = scores.precision / scores.scale * design
-    signal = instrument[0] * scores.s
-    weak = not signal.sum() > np.sqrt(MIN_RELEVANCE * (signal**2).sum())
-    if weak or not freedom >= MIN_FREEDOM:
-        return NO_SLOPE._replace(n_effective=float(n_effective))
-    inverse = np.linalg.pinv(np.einsum("aui,ui,bui->ab", instrument, scores.s, design))
-    coefficients = inverse @ np.einsum("aui,ui->a", instrument, scores.y)
-
-    residual = scores.y - scores.s * np.einsum("a,aui->ui", coefficients, design)
-    influence = np.einsum("a,aui->ui", inverse[1], instrument) * residual
-    leverage = np.einsum("aui,ab,bui,ui->u", design, inverse, instrument, scores.s)
-    of_unit = influence.sum(1) / (1 - np.clip(leverage, 0.0, MOST_LEVERAGE))
-    spread = _spread_of_ranks(scores, coefficients[0])
+    equations = _equations(scores, fixed)
+    information = (scores.precision * equations.design[1] ** 2).sum(1)
+    n_effective = float(information.sum() ** 2 / _sum_of_pairs(information, together))
+    freedom = n_effective - len(equations.design)
+    if not freedom >= MIN_FREEDOM or _weak(equations.instrument[0] * scores.s):
+        return NO_SLOPE._replace(n_effective=n_effective)
+    spread = _spread_of_ranks(scores, equations.coefficients[0])
     factor = np.sqrt(_unexplained(scores, fixed, spread.variance))
-    estimate = factor * coefficients[1]
-    of_unit = factor * of_unit - estimate / 2 * spread.influence / spread.variance
+    estimate = float(factor * equations.coefficients[1])
+    influence = factor * equations.influence
+    of_unit = influence.sum(1) / (1 - np.clip(equations.leverage, 0.0, MOST_LEVERAGE))
+    of_unit -= estimate / 2 * spread.influence / spread.variance
     of_image = (influence.sum(0) ** 2).sum() * n_image / (n_image - 1)
-    by_images = factor**2 * max(of_image - (influence**2).sum(), 0.0)
-    on_slope = (instrument[1] * scores.s * x).sum(1)
-    over = _over_units(of_unit, on_slope / on_slope.sum(), together, freedom, sessions)
-    of_units, of_sessions = (
-        BoundedCorrelation(float(estimate), float(np.sqrt(variance + by_images)), float(freedom))
-        for variance, freedom in (
-            (over.variance, over.freedom),
-            (over.of_sessions, over.n_sessions - 2),
-        )
-    )
+    by_images = float(max(of_image - (influence**2).sum(), 0.0))
+    over = _over_units(of_unit, equations.leverage_on_slope, together, freedom, sessions)
+
+    def with_error(variance: float, freedom: float) -> BoundedCorrelation:
+        return BoundedCorrelation(estimate, float(np.sqrt(variance + by_images)), float(freedom))
+
     return RankSlope(
-        of_units,
-        float(n_effective),
+        with_error(over.variance, over.freedom),
+        n_effective,
         float(scores.rank.mean(1).var() / RANK_VARIANCE),
         float(scores.rank_of_invariance.mean(1).var() / RANK_VARIANCE),
         of_unit,
-        float(by_images),
-        of_sessions,
+        by_images,
+        with_error(over.of_sessions, over.n_sessions - 2.0),
     )
 
 
@@ -156,6 +141,42 @@ def mean_slope(slopes: Sequence[RankSlope]) -> RankSlope:
     return RankSlope(
         correlation, float(n_effective), float(of_range), float(of_invariance), influence, by_images
     )
+
+
+class _Equations(NamedTuple):
+    """The estimating equations at their solution."""
+
+    design: np.ndarray  # (quantity, unit, image): 1, rank of dynamic range, what is held constant
+    instrument: np.ndarray  # (quantity, unit, image)
+    coefficients: np.ndarray  # (quantity)
+    influence: np.ndarray  # (unit, image), on the slope
+    leverage: np.ndarray  # (unit), on all the coefficients
+    leverage_on_slope: np.ndarray  # (unit), their sum 1
+
+
+def _equations(scores: Scores, fixed: np.ndarray) -> _Equations:
+    middle = (scores.precision * scores.rank).sum() / scores.precision.sum()
+    x = scores.rank - middle
+    columns = (np.broadcast_to(z[:, None], x.shape) for z in fixed.T)
+    design = np.stack([np.ones_like(x), x, *columns])
+    instrument = scores.precision / scores.scale * design
+    inverse = np.linalg.pinv(np.einsum("aui,ui,bui->ab", instrument, scores.s, design))
+    coefficients = inverse @ np.einsum("aui,ui->a", instrument, scores.y)
+    residual = scores.y - scores.s * np.einsum("a,aui->ui", coefficients, design)
+    of_slope = (instrument[1] * scores.s * x).sum(1)
+    return _Equations(
+        design,
+        instrument,
+        coefficients,
+        influence=np.einsum("a,aui->ui", inverse[1], instrument) * residual,
+        leverage=np.einsum("aui,ab,bui,ui->u", design, inverse, instrument, scores.s),
+        leverage_on_slope=of_slope / of_slope.sum(),
+    )
+
+
+def _weak(signal: np.ndarray) -> bool:
+    """Say whether what the instruments find of the scale might be noise alone."""
+    return not signal.sum() > np.sqrt(MIN_RELEVANCE * (signal**2).sum())
 
 
 class _OverUnits(NamedTuple):
