@@ -214,6 +214,7 @@ def _draw_measured(ax: Axes, units: Any, number: int, label: str) -> None:
         if not among.any():
             continue
         to_left = np.minimum(bars[0][among], 0.999 * x[among])  # a log scale has no 0
+        of_points = ax.dataLim.frozen()  # bars may leave the panel: some say next to nothing
         ax.errorbar(
             x[among],
             y[among],
@@ -224,6 +225,7 @@ def _draw_measured(ax: Axes, units: Any, number: int, label: str) -> None:
             elinewidth=0.5,
             alpha=0.6 * alpha,
         )
+        ax.dataLim.set(of_points)
         ax.scatter(
             x[among],
             y[among],
@@ -304,7 +306,15 @@ def draw_frame(ax: Axes) -> None:
     handles, labels = ax.get_legend_handles_labels()
     if handles:
         ax.legend(
-            handles, labels, loc="upper left", handletextpad=0.2, borderaxespad=0.2, markerscale=1.4
+            handles,
+            labels,
+            loc="upper left",
+            handletextpad=0.2,
+            borderaxespad=0.2,
+            markerscale=1.4,
+            frameon=True,  # bars may run below it
+            framealpha=0.85,
+            edgecolor="none",
         )
 
 
