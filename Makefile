@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SUDO := $(shell test "$$(id -u)" = 0 || echo sudo)
 
-.PHONY: reproduce test lint clean
+.PHONY: reproduce test lint docs clean
 
 reproduce: $(VENV)/complete
 	$(BIN)/artiphys reproduce --out results $(ARGS)
@@ -18,11 +18,18 @@ lint: $(VENV)/complete
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+docs: $(VENV)/documented
+	$(BIN)/sphinx-build --quiet -W --keep-going -d docs/_build/doctrees docs docs/_build/html
+
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) docs/_build docs/generated
 
 $(VENV)/complete: pyproject.toml | $(VENV)/bin/pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all,dev]'
+	touch $@
+
+$(VENV)/documented: $(VENV)/complete
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
 	touch $@
 
 # Debian splits the part of Python that makes environments off into a package of its own, which a
