@@ -107,8 +107,8 @@ def compare(
     noise that is shared between cells, and which of two units of equal dynamic range is the noisier
     in the recording. Without trials only the images are matched.
 
-    *Interval.* From the two intervals, each by a jackknife over units. Layer and area are taken as
-    samples of units at large; if the recorded units *are* units of that very layer the test is on
+    *Interval.* From the two intervals, with trials each over units and images. Layer and area are
+    taken as samples of units at large; if the recorded units *are* units of that very layer the test is on
     the safe side. NaN where a side has too few units measured well enough, or no estimate; the
     warning says how many it takes.
 

@@ -19,7 +19,7 @@ from artiphys.estimators.signal_moments import MAX_NOISE_ERROR, cells_of
 from artiphys.signatures.at_large import relations_at_large, relations_over_passes
 from artiphys.signatures.on_these_images import relations_on_these_images
 from artiphys.signatures.relation import Relation, relation_from
-from artiphys.signatures.request import SESSION_COORD
+from artiphys.signatures.request import sessions_of
 from artiphys.signatures.shortfalls import MIN_UNITS
 from artiphys.signatures.split_halves import (
     Halves,
@@ -54,7 +54,7 @@ def of_area(recorded: xr.DataArray, sides: Sides, resample: tuple[str, ...]) -> 
     else:
         relations = relations_at_large(
             measured,
-            sessions=recorded[SESSION_COORD].values if "session" in resample else None,
+            sessions=sessions_of(recorded),
             over_sessions="session" in resample,
         )
     naive = _as_measured(recorded.mean("trial", keep_attrs=True))

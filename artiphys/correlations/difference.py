@@ -66,7 +66,8 @@ def difference_of(first: _Correlation, second: _Correlation, level: float = 0.95
         p_value = MIN_P if first.error or second.error else 0.0
     else:
         p_value = float(np.exp(optimize.brentq(short_of_zero, np.log(MIN_P), HIGHEST_LOG_P)))
-    return Difference(difference, difference - below, difference + above, p_value)
+    lower, upper = np.clip([difference - below, difference + above], -2.0, 2.0)
+    return Difference(difference, float(lower), float(upper), p_value)
 
 
 def _reaches(first: _Correlation, second: _Correlation, alpha: float) -> tuple[float, float]:

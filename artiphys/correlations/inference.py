@@ -49,19 +49,30 @@ class RankCorrelation(NamedTuple):
 class BoundedCorrelation(NamedTuple):
     """A rank correlation that is estimated as a slope: its error is its own, not of Fisher's z."""
 
-    estimate: float  # beyond ±1 by chance
+    slope: float  # beyond ±1 by chance
     error: float
     freedom: float  # degrees of freedom of the error
+    known: bool = True  # whether its size is, and not only whether it is 0
+
+    @property
+    def estimate(self) -> float:
+        """The correlation; NaN where its size is not known."""
+        return self.slope if self.known else float("nan")
 
     @property
     def p_value(self) -> float:
         """Two-sided; 1 - level of the interval that ends at 0."""
-        return float(2 * stats.t.sf(np.abs(self.estimate) / self.error, self.freedom))
+        return float(2 * stats.t.sf(np.abs(self.slope) / self.error, self.freedom))
 
     def interval(self, alpha: float) -> tuple[float, float]:
         """Return the ends of the interval of level 1 - `alpha`, cut at ±1."""
-        below, above = self.reaches(alpha)
-        lower, upper = np.clip([self.estimate - below, self.estimate + above], -1.0, 1.0)
+        reach, _ = self.reaches(alpha)
+        lower, upper = self.estimate - reach, self.estimate + reach
+        if lower > 0:  # wholly beyond 1 it would have no width
+            lower = min(lower, max(1 - reach, 0.0))
+        if upper < 0:
+            upper = max(upper, min(reach - 1, 0.0))
+        lower, upper = np.clip([lower, upper], -1.0, 1.0)
         return float(lower), float(upper)
 
     def reaches(self, alpha: float) -> tuple[float, float]:

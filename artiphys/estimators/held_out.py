@@ -89,7 +89,8 @@ def folds_of_images(
         )
         scores = _terms(mean[..., held], noise[..., held], centre)
         scores[:2] -= ((noise[..., others] * weight).sum(-1) / n**2)[..., None]
-        scores *= (n / (n + 1))[:, None] * shown[:, held]
+        known = weight.sum(1) >= MIN_IMAGES - 2  # else too few images are left to say anything
+        scores *= (known * n / (n + 1))[:, None] * shown[:, held]
         share = _share_of_images(moments[0], errors[:, 0, 0], by_noise, n)
         yield Fold(moments, errors, by_noise, share, scores, held, n)
 

@@ -40,7 +40,7 @@ def relations_at_large(
     over_sessions : bool
         Whether the intervals are for sessions at large.
     """
-    cells = cells_of(measured.values)
+    cells = cells_of(_scaled(measured.values))
     once = of_one_repeat(measured.values, measured.own)
     reasons = too_few_images(cells, measured.own, once)
     relations = []
@@ -100,7 +100,7 @@ def relations_over_passes(passes: Sequence[Cells], positions: Iterable[int]) -> 
             usable = usable[:, position] == ""
             n_units.append(int(usable.sum()))
             found, _ = _slope(_of_units(cells, usable), own[usable], position)
-            if np.isfinite(found.correlation.estimate):
+            if np.isfinite(found.correlation.slope):
                 influence = np.zeros(usable.size)
                 influence[usable] = found.influence
                 slopes.append(found._replace(influence=influence))
@@ -121,11 +121,21 @@ def _slope(
     n_held = 0 if constant is None else constant.shape[1]
     if own.size < MIN_UNITS + n_held:
         return NO_SLOPE, 0
+    shown = np.isfinite(cells.mean[:, :, position]).any(0)
+    cells = Cells(*(of[:, shown] for of in cells))
     scores = held_out_scores(cells, own, position)
+    if scores is None:
+        return NO_SLOPE, 0
     shared = share_tuning(cells, own, position)
     ranks = None if constant is None else stats.rankdata(constant, axis=0) / own.size
     found = rank_slope(scores, constant=ranks, together=shared.together, sessions=sessions)
     return found, shared.n_units
+
+
+def _scaled(values: np.ndarray) -> np.ndarray:
+    """Return values over the largest, so that no square of them is beyond what floats hold."""
+    largest = np.nanmax(np.abs(values))
+    return values / largest if largest > 0 else values
 
 
 def _of_units(cells: Cells, members: np.ndarray) -> Cells:

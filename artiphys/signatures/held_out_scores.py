@@ -26,6 +26,7 @@ SPREAD_OF_GAIN = 0.3  # SD across units of the log gain to start from, and the l
 LEAST_SPREAD_OF_GAIN = 0.02
 LEAST_SHARE = 1e-3  # of one variance in the other, for their ratio to be known
 GAIN_STEPS = 30
+MIN_WITH_SIGNAL = 5  # units
 RANK_VARIANCE = 1 / 12  # of ranks from 0 to 1
 LEAST_SCALE = 0.05  # over the median: of a unit that hardly responds, one image says all
 
@@ -41,7 +42,7 @@ class Scores(NamedTuple):
     precision: np.ndarray  # 1 / variance of a unit's scored rank of invariance, noise and all
 
 
-def held_out_scores(cells: Cells, own: np.ndarray, position: int) -> Scores:
+def held_out_scores(cells: Cells, own: np.ndarray, position: int) -> Scores | None:
     r"""Return the scores of all images, each held out once.
 
     .. math:: s = \tfrac12 (g V_0 + V_p / g), \qquad y = E[G] \, s + G' (C - E[R] \, s)
@@ -59,11 +60,14 @@ def held_out_scores(cells: Cells, own: np.ndarray, position: int) -> Scores:
 
     Returns
     -------
-    Scores
+    Scores or None
+        None where hardly any unit has a signal.
     """
     shape = cells.mean.shape[:2]
     scores = Scores(*(np.empty(shape) for _ in Scores._fields))
     for fold in folds_of_images(cells, own, position):
+        if (fold.moments[0] > 0).sum() < MIN_WITH_SIGNAL:
+            return None
         variance, rank = _dynamic_range(fold)
         gain, inflation = _gain(fold)
         invariance, correlation, slope, error = _invariance(fold, gain, inflation)

@@ -14,6 +14,7 @@ LEFT_OUT = {
     "n_few_images": f"fewer than {MIN_IMAGES} images",
     "n_not_measured": "not measured",
 }
+CONSTANT = 1e-12  # of the largest response: below it two differ by rounding
 ITS_REFERENCE = "the unit's reference"  # has no invariance, and counts nowhere
 
 
@@ -71,7 +72,9 @@ def _constant(mean: np.ndarray) -> np.ndarray:
     """Return where a unit (unit, position) has the same mean response to all images shown."""
     shown = np.isfinite(mean)
     highest = np.where(shown, mean, -np.inf).max(1)
-    return highest <= np.where(shown, mean, np.inf).min(1)
+    lowest = np.where(shown, mean, np.inf).min(1)
+    with np.errstate(invalid="ignore"):  # of what was never shown
+        return ~(highest - lowest > CONSTANT * np.maximum(np.abs(highest), np.abs(lowest)))
 
 
 def _first_reason(conditions: dict[str, np.ndarray], own: np.ndarray) -> np.ndarray:

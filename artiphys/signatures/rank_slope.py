@@ -23,8 +23,8 @@ from artiphys.signatures.shortfalls import MIN_SESSIONS
 __all__ = ["NO_SLOPE", "RankSlope", "mean_slope", "rank_slope"]
 
 SPREAD_PRIOR = 0.5 * RANK_VARIANCE  # SD of the variance of scored ranks about that of true ranks
-LEAST_SPREAD = 0.05 * RANK_VARIANCE
-MOST_EXPLAINED = 0.99  # of a rank by what is held constant
+LEAST_SPREAD = 0.05 * RANK_VARIANCE  # units that surely differ by less have no ranks
+MOST_EXPLAINED = 0.8  # of a rank by what is held constant, for what is left to have a size
 MOST_LEVERAGE = 0.5
 MOST_OF_SESSION = 0.8
 MIN_FREEDOM = 3.0
@@ -100,7 +100,10 @@ def rank_slope(
     if not freedom >= MIN_FREEDOM or _weak(equations.instrument[0] * scores.s):
         return NO_SLOPE._replace(n_effective=n_effective)
     spread = _spread_of_ranks(scores, equations.coefficients[0])
-    factor = np.sqrt(_unexplained(scores, fixed, spread.variance))
+    left = _unexplained(scores, fixed, spread.variance)
+    factor, known = np.sqrt(left), bool(spread.known and np.isfinite(left))
+    if not known:  # there is a test still
+        factor = 1.0
     estimate = float(factor * equations.coefficients[1])
     influence = factor * equations.influence
     of_unit = influence.sum(1) / (1 - np.clip(equations.leverage, 0.0, MOST_LEVERAGE))
@@ -110,7 +113,8 @@ def rank_slope(
     over = _over_units(of_unit, equations.leverage_on_slope, together, freedom, sessions)
 
     def with_error(variance: float, freedom: float) -> BoundedCorrelation:
-        return BoundedCorrelation(estimate, float(np.sqrt(variance + by_images)), float(freedom))
+        error = float(np.sqrt(variance + by_images))
+        return BoundedCorrelation(estimate, error, float(freedom), known)
 
     return RankSlope(
         with_error(over.variance, over.freedom),
@@ -130,14 +134,12 @@ def mean_slope(slopes: Sequence[RankSlope]) -> RankSlope:
     """
     influence = np.mean([of.influence for of in slopes], axis=0)
     estimate, freedom, n_effective, of_range, of_invariance, by_images = np.mean(
-        [
-            (of.correlation.estimate, of.correlation.freedom, *of[1:4], of.by_images)
-            for of in slopes
-        ],
+        [(of.correlation.slope, of.correlation.freedom, *of[1:4], of.by_images) for of in slopes],
         axis=0,
     )
     error = float(np.sqrt((influence**2).sum() + by_images))
-    correlation = BoundedCorrelation(float(estimate), error, float(freedom))
+    known = np.mean([of.correlation.known for of in slopes]) > 0.5
+    correlation = BoundedCorrelation(float(estimate), error, float(freedom), bool(known))
     return RankSlope(
         correlation, float(n_effective), float(of_range), float(of_invariance), influence, by_images
     )
@@ -215,6 +217,7 @@ def _over_units(
 
 class _Spread(NamedTuple):
     variance: float
+    known: bool  # unless the units are all alike in invariance, which have no ranks
     influence: np.ndarray  # (unit)
 
 
@@ -228,9 +231,11 @@ def _spread_of_ranks(scores: Scores, middle: float) -> _Spread:
     squares, scales = (weight * _products_of_two(of) for of in (ranks, scores.s / scores.scale))
     found = squares.sum() / scales.sum()
     influence = (squares - found * scales) / scales.sum()
-    trust = 1 / (1 + (influence**2).sum() / SPREAD_PRIOR**2)
+    error = np.sqrt((influence**2).sum())
+    trust = 1 / (1 + (error / SPREAD_PRIOR) ** 2)
     variance = trust * found + (1 - trust) * RANK_VARIANCE
-    return _Spread(max(variance, LEAST_SPREAD), trust * influence)
+    known = bool(found + 2 * error > LEAST_SPREAD)
+    return _Spread(max(variance, LEAST_SPREAD), known, trust * influence)
 
 
 def _products_of_two(values: np.ndarray) -> np.ndarray:
@@ -241,20 +246,16 @@ def _products_of_two(values: np.ndarray) -> np.ndarray:
 def _unexplained(scores: Scores, fixed: np.ndarray, variance: float) -> float:
     """Return the variance of ranks of dynamic range over that of scored ranks, at fixed covariates.
 
-    The covariates' share in each is that of a regression on them alone.
+    The covariates' share in each is that of a regression on them alone. NaN if it is most of it.
     """
     if not fixed.shape[1]:
         return RANK_VARIANCE / variance
     design = np.column_stack([np.ones(len(fixed)), fixed])
-    of_rank = np.linalg.lstsq(design, scores.rank.mean(1), rcond=None)[0]
-    weight = scores.precision / scores.scale
-    products = np.einsum("ua,ui,ub->ab", design, weight * scores.s, design)
-    of_score = np.linalg.pinv(products) @ np.einsum("ua,ui->a", design, weight * scores.y)
-    left = [
-        total - min((fixed @ of[1:]).var(), MOST_EXPLAINED * total)
-        for total, of in ((RANK_VARIANCE, of_rank), (variance, of_score))
-    ]
-    return left[0] / left[1]
+    ranks = np.stack([scores.rank.mean(1), scores.rank_of_invariance.mean(1)], axis=1)
+    explained = (design @ np.linalg.lstsq(design, ranks, rcond=None)[0]).var(0)
+    if (explained > MOST_EXPLAINED * np.array([RANK_VARIANCE, variance])).any():
+        return float("nan")
+    return float((RANK_VARIANCE - explained[0]) / (variance - explained[1]))
 
 
 def _sum_of_pairs(influence: np.ndarray, together: np.ndarray) -> float:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from artiphys.correlations.resampling import check_resampling
@@ -17,7 +18,7 @@ from artiphys.responses.schema import require
 from artiphys.signatures.covariates import covariate_names, covariates_of
 from artiphys.signatures.groups import checked_resample, group_names, has_group
 
-__all__ = ["SESSION_COORD", "Request", "check_sessions", "request"]
+__all__ = ["SESSION_COORD", "Request", "check_sessions", "request", "sessions_of"]
 
 SESSION_COORD = "source"  # the coordinate that says which session a unit was recorded in
 
@@ -63,12 +64,7 @@ class Request:
     @property
     def sessions(self) -> np.ndarray | None:
         """The session of each unit, where it is known of all."""
-        responses = self.measured.responses
-        if SESSION_COORD not in responses.coords or responses[SESSION_COORD].dims != ("unit",):
-            return None
-        return (
-            responses[SESSION_COORD].values if has_group(responses, SESSION_COORD).all() else None
-        )
+        return sessions_of(self.measured.responses)
 
     @property
     def positions(self) -> dict[str, xr.DataArray]:
@@ -110,6 +106,15 @@ def request(
     constant = covariates_of(responses, named)
     trials = "trial" in responses.dims
     return Request(measured, trials, by, groups, resample, named, constant, n_resamples, level, rng)
+
+
+def sessions_of(responses: xr.DataArray) -> np.ndarray | None:
+    """Return the session of each unit as a number, or None where one is not known."""
+    if SESSION_COORD not in responses.coords or responses[SESSION_COORD].dims != ("unit",):
+        return None
+    if not has_group(responses, SESSION_COORD).all():
+        return None
+    return pd.factorize(responses[SESSION_COORD].values)[0]
 
 
 def check_sessions(responses: xr.DataArray) -> None:

@@ -53,12 +53,25 @@ def share_tuning(cells: Cells, own: np.ndarray, position: int) -> SharedTuning:
     return SharedTuning(likely.astype(float) + np.eye(own.size), int(sure.any(1).sum()))
 
 
+def _common(deviation: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """Return each unit's part (unit, image) in what all do alike, which makes no two of them one.
+
+    The error knows of it already, as it is over images too.
+    """
+    size = np.sqrt((deviation**2).sum(1, keepdims=True))
+    of_all = np.divide(deviation, size, out=np.zeros_like(deviation), where=size > 0)
+    alike = of_all.sum(0) / np.maximum(shown.sum(0), 1)
+    total = (alike**2).sum()
+    return np.outer(deviation @ alike, alike) / total if total > 0 else np.zeros_like(deviation)
+
+
 def _correlations(mean: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """Return the correlations of means and of signals over images shown to both (2, unit, unit)."""
     shown = np.isfinite(mean + noise)
     n = shown.sum(1)
     known = np.where(shown, mean, 0.0)
     deviation = np.where(shown, known - (known.sum(1) / np.maximum(n, 1))[:, None], 0.0)
+    deviation = np.where(shown, deviation - _common(deviation, shown), 0.0)
     of_both = shown.astype(float) @ shown.T.astype(float)
     covariance = deviation @ deviation.T / np.maximum(of_both - 1, 1)
     total = np.diag(covariance)

@@ -60,10 +60,10 @@ def signature(
         quantities defined and all covariates. Groups are in the order in which they first appear.
         The units left out for want of a covariate are ``n_without_covariate``; the others, without
         trials or with another `noise`, ``n_undefined``. With trials and "auto" they are
-        ``n_without_repeats`` (one repeat does not say how noisy it is), ``n_few_images`` (fewer
-        than 6) and ``n_not_measured``; on these images ``n_too_noisy`` and ``n_without_signal``
-        too. Where sessions are resampled, also ``n_sessions`` of the units. With trials also
-        ``caution``, what is amiss with such data or such an estimate, empty if nothing, and, where
+        ``n_without_signal``, ``n_without_repeats`` (one repeat does not say how noisy it is),
+        ``n_few_images`` (fewer than 6 images) and ``n_not_measured``; on these images
+        ``n_too_noisy`` too. Where sessions are resampled, also ``n_sessions`` of the units. With
+        trials also ``caution``, what is amiss with such data or such an estimate, empty if nothing, and, where
         noise is taken off, ``spearman_naive`` and ``p_value_naive``: what the responses as measured
         would have said, nothing held constant. With "auto" also ``reliability_dynamic_range`` and
         ``reliability_invariance``, the share of the variance of true ranks that the data know; for
@@ -84,7 +84,7 @@ def signature(
 
     Notes
     -----
-    NaN for groups of fewer than 3 units. See :func:`artiphys.dynamic_range` and
+    Without trials NaN for groups of fewer than 3 units. See :func:`artiphys.dynamic_range` and
     :func:`artiphys.invariance` for what makes a unit undefined.
 
     *Trials.* As measured, a noisy unit has too large a dynamic range or too little invariance, and
@@ -96,11 +96,14 @@ def signature(
     that are freed of noise; r_s is the slope of the one on the other, by instrumental variables, in
     units of the ranks' standard deviations. Nothing of noise or of the images is in both, and
     there is no ratio that noise could bias. Every unit counts by the precision with which it is
-    known, and none is left out for its noise: the estimate is of all units. Its error is over units
-    and over images, and knows of units that share their tuning and of sessions that differ. It is
-    within 0.03 of the truth where the reliability of invariance is above 0.3; below, the p-value
-    holds but the size is not well known. The estimate can lie beyond ±1 by chance; the interval is
-    cut there. NaN for fewer than 10 units or if they say too little.
+    known, and none is left out for its noise. So r_s is the trend among all units, in which those
+    of wide dynamic range weigh more; where the relation is another among weak units than among
+    strong ones, it is not Spearman's correlation of all. Its error is over units and over images,
+    and knows of units that share their tuning and of sessions that differ. It is within 0.04 of the
+    truth where the reliability of invariance is above 0.3; below, the p-value holds but the size is
+    less well known. The estimate can lie beyond ±1 by chance; the interval is cut there. NaN for
+    fewer than 10 units or if they say too little; a p-value and no estimate where all units are
+    alike in invariance, or what is held constant explains most of a rank.
 
     *On these images.* Dynamic range and invariance are from halves of the trials, averaged over 32
     ways to halve them and divided by the reliability of each. A unit counts if noise gives its

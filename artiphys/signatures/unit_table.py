@@ -99,7 +99,7 @@ def unit_table(
     >>> from artiphys.simulation import simulate_responses
     >>> table = unit_table(simulate_responses(n_units=40, rng=0).responses)
     >>> table.loc[table["used"], ["unit", "dynamic_range", "fisher_z"]].shape
-    (39, 3)
+    (40, 3)
     """
     responses = require(responses).compute()  # once, if it was opened lazily
     measured = measurement_of(responses, reference, noise)

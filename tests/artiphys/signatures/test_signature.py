@@ -312,19 +312,19 @@ def test_covariates_are_held_constant(make_responses):
     rng = np.random.default_rng(1)
     cause = rng.normal(size=80)
     common, own = rng.normal(size=(80, 60, 1)), rng.normal(size=(80, 60, 2))
-    share = 1 / (1 + np.exp(-cause))[:, None, None]
+    share = 1 / (1 + np.exp(-cause - 0.7 * rng.normal(size=80)))[:, None, None]
     scale = np.exp(cause + 0.5 * rng.normal(size=80))[:, None, None]
     values = scale * (np.sqrt(share) * common + np.sqrt(1 - share) * own)
     responses = make_responses(values, unit_coords={"depth": cause})
     asked = {"n_resamples": 200, "rng": 0}
-    assert float(signature(responses, **asked)["spearman"][0, 0]) > 0.6
+    assert float(signature(responses, **asked)["spearman"][0, 0]) > 0.5
     held = signature(responses, covariates=("depth",), **asked)
     assert abs(float(held["spearman"][0, 0])) < 0.35
     trials = responses.expand_dims(trial=5, axis=3).copy()
     trials.values += 0.5 * rng.normal(size=trials.shape)
-    assert float(signature(trials)["spearman"][0, 0]) > 0.6
+    assert float(signature(trials)["spearman"][0, 0]) > 0.5
     assert abs(float(signature(trials, covariates=["depth"])["spearman"][0, 0])) < 0.45
-    measured = signature(trials, covariates=["mean_response", "signal_to_noise"])
+    measured = signature(trials, covariates=["mean_response", "n_repeats"])
     assert np.isfinite(measured["p_value"].values).all()
 
 
