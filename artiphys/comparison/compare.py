@@ -108,8 +108,8 @@ def compare(
     in the recording. Without trials only the images are matched.
 
     *Interval.* From the two intervals, with trials each over units and images. Layer and area are
-    taken as samples of units at large; if the recorded units *are* units of that very layer the test is on
-    the safe side. NaN where a side has too few units measured well enough, or no estimate; the
+    taken as samples of units at large; if the recorded units *are* units of that very layer the
+    test is on the safe side. NaN where a side has too few units measured well enough, or no estimate; the
     warning says how many it takes.
 
     References
