@@ -109,8 +109,8 @@ def compare(
 
     *Interval.* From the two intervals, with trials each over units and images. Layer and area are
     taken as samples of units at large; if the recorded units *are* units of that very layer the
-    test is on the safe side. NaN where a side has too few units measured well enough, or no estimate; the
-    warning says how many it takes.
+    test is on the safe side. NaN where a side has too few units measured well enough, or no
+    estimate; the warning says how many it takes.
 
     References
     ----------

@@ -64,11 +64,11 @@ def signature(
         ``n_few_images`` (fewer than 6 images) and ``n_not_measured``; on these images
         ``n_too_noisy`` too. Where sessions are resampled, also ``n_sessions`` of the units. With
         trials also ``caution``, what is amiss with such data or such an estimate, empty if nothing,
-        and, where noise is taken off, ``spearman_naive`` and ``p_value_naive``: what the responses as measured
-        would have said, nothing held constant. With "auto" also ``reliability_dynamic_range`` and
-        ``reliability_invariance``, the share of the variance of true ranks that the data know; for
-        images at large ``n_effective``, how many well-measured units say as much, and
-        ``n_sharing_tuning``; on these images ``spearman_attenuated``.
+        and, where noise is taken off, ``spearman_naive`` and ``p_value_naive``: what the responses
+        as measured would have said, nothing held constant. With "auto" also
+        ``reliability_dynamic_range`` and ``reliability_invariance``, the share of the variance of
+        true ranks that the data know; for images at large ``n_effective``, how many well-measured
+        units say as much, and ``n_sharing_tuning``; on these images ``spearman_attenuated``.
 
     Raises
     ------
