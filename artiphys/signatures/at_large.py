@@ -8,13 +8,15 @@ from scipy import stats
 from artiphys.estimators.measurement import Measurement
 from artiphys.estimators.signal_moments import Cells, cells_of
 from artiphys.signatures.held_out_scores import held_out_scores
-from artiphys.signatures.left_out import LEFT_OUT, of_one_repeat, too_few_images
+from artiphys.signatures.left_out import of_one_repeat, too_few_images, used_and_counted
 from artiphys.signatures.rank_slope import NO_SLOPE, RankSlope, mean_slope, rank_slope
 from artiphys.signatures.relation import Relation, relation_from
 from artiphys.signatures.shared_tuning import share_tuning
 from artiphys.signatures.shortfalls import MIN_SESSIONS, MIN_UNITS
 
 __all__ = ["relations_at_large", "relations_over_passes"]
+
+REASONS = ("n_without_signal", "n_without_repeats", "n_few_images", "n_not_measured")
 
 
 def relations_at_large(
@@ -45,15 +47,7 @@ def relations_at_large(
     reasons = too_few_images(cells, measured.own, once)
     relations = []
     for position in measured.away:
-        reason = reasons[:, position]
-        usable = reason == ""
-        if covariates is not None:
-            usable = usable & np.isfinite(covariates).all(1)
-        counts = {
-            name: int((reason == LEFT_OUT[name]).sum())
-            for name in ("n_without_signal", "n_without_repeats", "n_few_images", "n_not_measured")
-        }
-        counts["n_without_covariate"] = int((reason == "").sum() - usable.sum())
+        usable, counts = used_and_counted(reasons[:, position], covariates, REASONS)
         of_session = None if sessions is None else sessions[usable]
         n_sessions = None
         if over_sessions and of_session is not None:
@@ -91,13 +85,14 @@ def relations_over_passes(passes: Sequence[Cells], positions: Iterable[int]) -> 
         Each with its own noise. The reference is position 0.
     positions : iterable of int
     """
+    own = np.zeros(len(passes[0].mean), dtype=int)
+    never = np.zeros(passes[0].mean[:, 0].shape, dtype=bool)
+    measured = [too_few_images(cells, own, never) == "" for cells in passes]
     relations = []
     for position in positions:
         slopes, n_units = [], []
-        for cells in passes:
-            own = np.zeros(len(cells.mean), dtype=int)
-            usable = too_few_images(cells, own, np.zeros(cells.mean[:, 0].shape, bool))
-            usable = usable[:, position] == ""
+        for cells, of_pass in zip(passes, measured, strict=True):
+            usable = of_pass[:, position]
             n_units.append(int(usable.sum()))
             found, _ = _slope(_of_units(cells, usable), own[usable], position)
             if np.isfinite(found.correlation.slope):

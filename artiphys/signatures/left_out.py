@@ -1,11 +1,20 @@
 """Which units a signature from trials leaves out, and why."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from artiphys.estimators.held_out import MIN_IMAGES
 from artiphys.estimators.signal_moments import MAX_NOISE_ERROR, Cells
 
-__all__ = ["ITS_REFERENCE", "LEFT_OUT", "of_one_repeat", "too_few_images", "why_left_out"]
+__all__ = [
+    "ITS_REFERENCE",
+    "LEFT_OUT",
+    "of_one_repeat",
+    "too_few_images",
+    "used_and_counted",
+    "why_left_out",
+]
 
 LEFT_OUT = {
     "n_too_noisy": "too noisy",
@@ -66,6 +75,27 @@ def of_one_repeat(values: np.ndarray, own: np.ndarray) -> np.ndarray:
     at = np.maximum(own, 0)[:, None]
     both_shown = shown & np.take_along_axis(shown, at, axis=1) & (own >= 0)[:, None]
     return both_shown & ~(repeated & np.take_along_axis(repeated, at, axis=1))
+
+
+def used_and_counted(
+    reason: np.ndarray, covariates: np.ndarray | None, names: Iterable[str]
+) -> tuple[np.ndarray, dict[str, int]]:
+    """Return which units are used (bool), and how many are left out for each reason.
+
+    Parameters
+    ----------
+    reason : numpy.ndarray of str, (unit)
+        From :func:`why_left_out` or :func:`too_few_images`, at one position.
+    covariates : numpy.ndarray, (unit, covariate), or None
+        A unit without one of them is not used.
+    names : iterable of str
+        Of :data:`LEFT_OUT`: the reasons to count.
+    """
+    well = used = reason == ""
+    if covariates is not None:
+        used = well & np.isfinite(covariates).all(1)
+    counts = {name: int((reason == LEFT_OUT[name]).sum()) for name in names}
+    return used, counts | {"n_without_covariate": int((well & ~used).sum())}
 
 
 def _constant(mean: np.ndarray) -> np.ndarray:

@@ -1,11 +1,9 @@
 """The relation on these very images, from single trials: their halves, position by position."""
 
-from typing import Any
-
 import numpy as np
 
 from artiphys.estimators.measurement import Measurement
-from artiphys.signatures.left_out import LEFT_OUT, of_one_repeat, why_left_out
+from artiphys.signatures.left_out import of_one_repeat, used_and_counted, why_left_out
 from artiphys.signatures.relation import Relation, relation_from
 from artiphys.signatures.shortfalls import MIN_UNITS
 from artiphys.signatures.split_halves import (
@@ -17,6 +15,8 @@ from artiphys.signatures.split_halves import (
 )
 
 __all__ = ["relations_on_these_images"]
+
+REASONS = ("n_too_noisy", "n_without_signal", "n_without_repeats", "n_not_measured")
 
 
 def relations_on_these_images(
@@ -56,13 +56,8 @@ def _relation(
     level: float,
     covariates: np.ndarray | None,
 ) -> Relation:
-    well = usable = reason == ""
-    n_covariates = 0
-    if covariates is not None:
-        usable, n_covariates = well & np.isfinite(covariates).all(1), covariates.shape[1]
-    names = ("n_too_noisy", "n_without_signal", "n_without_repeats", "n_not_measured")
-    counts: dict[str, Any] = {name: int((reason == LEFT_OUT[name]).sum()) for name in names}
-    counts["n_without_covariate"] = int((well & ~usable).sum())
+    usable, counts = used_and_counted(reason, covariates, REASONS)
+    n_covariates = 0 if covariates is None else covariates.shape[1]
     n_units = int(usable.sum())
     found = NOTHING_FOUND
     if n_units >= MIN_UNITS + n_covariates:

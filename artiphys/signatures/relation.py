@@ -63,7 +63,7 @@ def relation_from(
     level: float = 0.95,
     **more: Any,
 ) -> Relation:
-    """Return the relation that a jackknifed rank correlation says; `more` are further fields."""
+    """Return the relation that a correlation and its error say; `more` are further fields."""
     lower, upper = correlation.interval(1 - level)
     return Relation(
         spearman=correlation.estimate,
