@@ -5,13 +5,22 @@ VENV := .venv
 BIN := $(VENV)/bin
 SUDO := $(shell test "$$(id -u)" = 0 || echo sudo)
 
-.PHONY: reproduce test lint docs clean
+.PHONY: reproduce test browser lint docs linkcheck clean
 
 reproduce: $(VENV)/complete
 	$(BIN)/artiphys reproduce --out results $(ARGS)
 
-test: $(VENV)/complete
+test: $(VENV)/complete browser
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+# A browser for the tests of the report, on Debian; without one they are skipped, but for CI.
+browser:
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null \
+	  || { test -n "$$CI" && command -v apt-get >/dev/null \
+	       && echo "chromium is missing; installing it" \
+	       && $(SUDO) apt-get update --quiet=2 \
+	       && $(SUDO) apt-get install --yes --quiet=2 chromium chromium-driver >/dev/null; } \
+	  || echo "no chromium with chromedriver: tests in a browser are skipped" >&2
 
 lint: $(VENV)/complete
 	$(BIN)/ruff format --check .
@@ -21,8 +30,12 @@ lint: $(VENV)/complete
 docs: $(VENV)/documented
 	$(BIN)/sphinx-build --quiet -W --keep-going -d docs/_build/doctrees docs docs/_build/html
 
+# Of links to other sites, which `make docs` does not follow: it needs the network.
+linkcheck: $(VENV)/documented
+	$(BIN)/sphinx-build --quiet -b linkcheck -d docs/_build/doctrees docs docs/_build/linkcheck
+
 clean:
-	rm -rf $(VENV) docs/_build docs/generated
+	rm -rf $(VENV) docs/_build docs/generated docs/gallery docs/sg_execution_times.rst
 
 $(VENV)/complete: pyproject.toml | $(VENV)/bin/pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all,dev]'

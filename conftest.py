@@ -9,6 +9,10 @@ NEEDS = {
         *("adapters/*/pospisil_bair_2019/*", "tests/*/pospisil_bair_2019/*"),
     ],
     "pynwb": ["adapters/artiphys_nwb/*", "tests/artiphys_nwb/*"],
+    "jinja2": ["adapters/artiphys_report/*", "tests/artiphys_report/*"],
+    "rsatoolbox": ["*/artiphys_exchange/*rsatoolbox_datasets.py"],
+    "pynapple": ["*/artiphys_exchange/*pynapple_groups.py"],
+    "pymatreader": ["*/artiphys_exchange/*matlab_files.py", "*/support/matlab_files.py"],
 }
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 

@@ -3,18 +3,21 @@
 import contextlib
 import errno
 import glob
-import os
-import re
 import shutil
 import socket
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from artiphys.errors import InputError
 
 __all__ = ["with_suffix", "writable_folder", "written_together", "written_whole"]
+
+LOCK, OLD = ".artiphys-lock", ".artiphys-old"  # beside what is written, in its hidden folder
 
 
 def with_suffix(path: Path, *suffixes: str, formats: Sequence[str] = ()) -> Path:
@@ -44,8 +47,9 @@ def written_whole(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path that takes the place of `path` when the block ends without an error.
 
     After an error, Ctrl-C included, what was at `path` before is still there and nothing else is.
-    A process that was killed outright leaves its temporary path; the next to write to `path`
-    removes it, if the process that it names is no more.
+    The temporary path lies in a hidden folder beside, which is locked by the operating system. A
+    process that was killed outright leaves the folder but not the lock; the next to write to
+    `path` then removes it.
 
     Parameters
     ----------
@@ -62,20 +66,25 @@ def written_whole(path: str | Path) -> Iterator[Path]:
         fault = "is no folder" if path.parent.exists() else "does not exist"
         msg = f"{path}: the folder {path.parent} {fault}; make it first"
         raise InputError(msg)
-    partial = _beside(path, "partial")
+    workshop = path.with_name(f".{path.name}.{socket.gethostname()}.{uuid.uuid4().hex[:8]}.partial")
+    lock = FileLock(workshop / LOCK, timeout=0, thread_local=False)
     try:
         _tidy_up_after_the_dead(path)
+        workshop.mkdir()
+        with contextlib.suppress(NotImplementedError):  # a file system without locks
+            lock.acquire()
+        partial = workshop / path.name
         partial.touch()  # the reason why it cannot be, which libraries may hide
         partial.unlink()
         yield partial
-        _replace(partial, path)
+        _replace(partial, path, workshop / OLD)
     except OSError as error:
         raise InputError(_why_not_written(path, error)) from error
     finally:
         with contextlib.suppress(OSError):  # the error that led here is the one to tell
-            _remove(partial)
-            if path.exists():
-                _remove(_beside(path, "old.partial"))
+            lock.release()  # first: some systems remove no file that is open
+            if path.exists() or not (workshop / OLD).exists():
+                _remove(workshop)
 
 
 @contextlib.contextmanager
@@ -127,65 +136,47 @@ def writable_folder(path: str | Path) -> Path:
         If it is a file, or cannot be made or written to.
     """
     path = Path(path)
-    probe = path / f".{os.getpid()}.partial"
     try:
         path.mkdir(parents=True, exist_ok=True)
-        probe.touch()
+        with tempfile.TemporaryFile(dir=path):
+            pass
     except OSError as error:
         raise InputError(_why_not_written(path, error)) from error
-    finally:
-        with contextlib.suppress(OSError):
-            probe.unlink()
     return path
 
 
-def _beside(path: Path, kind: str) -> Path:
-    return path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.{kind}")
-
-
-def _replace(partial: Path, path: Path) -> None:
+def _replace(partial: Path, path: Path, old: Path) -> None:
     if not (partial.is_dir() and path.exists()):
         partial.replace(path)
         return
-    old = _beside(path, "old.partial")  # a folder can only take the place of an empty one
-    try:
+    try:  # a folder can only take the place of an empty one
         path.rename(old)
         partial.rename(path)
     except BaseException:  # Ctrl-C between the two would leave nothing at all
         if old.exists() and not path.exists():
             old.rename(path)
         raise
-    _remove(old)
 
 
 def _tidy_up_after_the_dead(path: Path) -> None:
     """Remove what killed processes of this machine left of `path`; put back what they moved away.
 
-    Processes of other machines cannot be asked whether they live, so that theirs is left.
+    What is locked belongs to the living. Locks of other machines may not be seen from here, so that
+    theirs is left.
     """
-    ours = re.compile(
-        re.escape(f".{path.name}.{socket.gethostname()}.") + r"(\d+)\.(old\.)?partial"
-    )
-    for name in glob.glob(f".{glob.escape(path.name)}.*.partial", root_dir=path.parent):
-        found = ours.fullmatch(name)
-        if not found or _lives(int(found[1])):
+    ours = f".{glob.escape(path.name)}.{glob.escape(socket.gethostname())}.*.partial"
+    for workshop in sorted(path.parent.glob(ours)):
+        if not (workshop / LOCK).is_file():  # just begun
             continue
-        left = path.with_name(name)
-        if found[2] and not path.exists():  # killed between moving the old away and the new in
-            left.rename(path)
-        else:
-            _remove(left)
-
-
-def _lives(pid: int) -> bool:
-    """Say whether a process of this machine is there, whoever's it is."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # it lives, and is somebody else's
-        return True
-    return True
+        lock = FileLock(workshop / LOCK, timeout=0, thread_local=False)
+        try:
+            lock.acquire()
+        except Timeout:
+            continue
+        if (workshop / OLD).exists() and not path.exists():
+            (workshop / OLD).rename(path)  # killed between moving the old away and the new in
+        lock.release()
+        _remove(workshop)
 
 
 def _remove(path: Path) -> None:

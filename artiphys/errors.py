@@ -37,7 +37,10 @@ def counted(n: int, what: str) -> str:
 
 
 def to_install(extra: str) -> str:
-    """Return the command that installs an extra: from PyPI, and where that has none of it.
+    """Return the command that installs an extra.
+
+    The first needs no index that has artiphys: where it is installed, pip finds in it what the
+    extra asks for.
 
     Parameters
     ----------

@@ -61,9 +61,9 @@ def simulate_responses(
 
     with μ/σ differing among units, so that those of wide dynamic range are the invariant ones. With
     ``relation="none"`` mean, shape and correlation of the rates (a gamma distribution each) are
-    drawn independently, so that dynamic range and invariance have nothing to do with each other.
-    With a number they are such rates, and it is Spearman's correlation of dynamic range and
-    invariance over all units and images there could be. Spikes are then counted in a window.
+    drawn independently, so that dynamic range and invariance are independent. A number asks for
+    such rates with this Spearman correlation between dynamic range and invariance, over all units
+    and images there could be. Spikes are then counted in a window.
 
     Parameters
     ----------

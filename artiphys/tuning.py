@@ -99,7 +99,7 @@ def dynamic_range_error(
     """
     responses = require(responses, trial=True).compute()
     measured = measurement_of(responses, reference, "corrected")
-    cells = cells_of(measured.values)
+    cells = measured.cells
     own = np.maximum(measured.own, 0)[:, None, None]
     mean, noise, n_trials = (
         np.take_along_axis(values, own, axis=2)[:, :, 0]
@@ -172,7 +172,7 @@ def peristimulus(
     window: tuple[float, float] = (-0.1, 0.4),
     bin_width: float = 0.01,
 ) -> xr.Dataset:
-    """Return the rate of spikes around the onset of the images, at each position.
+    """Return the firing rate around the onset of the images, at each position.
 
     Parameters
     ----------

@@ -2,7 +2,8 @@
 
 Each row of the first table is one population, recorded many times, without a relation and with one.
 The truth is that of images at large, over all units there could be: 0, or Spearman's correlation of
-their true dynamic range and invariance. An oracle that sees both stands beside.
+their true dynamic range and invariance. An oracle that sees both stands beside. With `--resample
+unit` the truth and the oracle's are those of the images shown.
 
     python benchmarks/calibration.py --experiments 1000 --jobs 2
 """
@@ -24,11 +25,16 @@ from artiphys.estimators.invariance import invariance
 from artiphys.estimators.signal_moments import cells_of, noise_error, signal_moments
 from artiphys.signatures.signature import signature
 from artiphys.simulation import simulate_responses
-from populations import POPULATIONS, draw
+from populations import POPULATIONS, Recording, draw
 
 ALPHA = 0.05
 RELATION = 0.38
-WITHOUT_RELATION = ("one invariance", "one dynamic range", "silent")  # which have none to be given
+WITHOUT_RELATION = (
+    "one invariance",
+    "one dynamic range",
+    "silent",
+    "both ends",
+)  # which have none to be given
 MEASURABLE = 0.25  # noise error up to which single correlations are averaged in the table of bias
 
 
@@ -55,7 +61,7 @@ def experiment(name: str, relation: float, seed: int, resample: Sequence[str] | 
         warnings.simplefilter("ignore", ArtiphysWarning)
         warnings.simplefilter("ignore", stats.ConstantInputWarning)
         found = signature(recording.responses, resample=resample).isel(area=0, position=0)
-        oracle = stats.spearmanr(recording.dynamic_range, recording.invariance)
+        oracle = stats.spearmanr(*_truth(recording, resample))
     lower, upper = found["interval"].values
     names = ("spearman_naive", "p_value_naive", "spearman")
     return Outcome(
@@ -66,10 +72,21 @@ def experiment(name: str, relation: float, seed: int, resample: Sequence[str] | 
     )  # fmt: skip
 
 
-def row_of(name: str, relation: float, outcomes: Sequence[Outcome]) -> str:
+def _truth(recording: Recording, resample: Sequence[str] | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return true dynamic range and invariance (unit): of all images, or of the images shown."""
+    if resample is None or "image" in resample:
+        return recording.dynamic_range, recording.invariance
+    deviation = recording.rates - recording.rates.mean(1, keepdims=True)
+    size = np.sqrt((deviation**2).sum(1))
+    return size[:, 0], deviation.prod(-1).sum(1) / size.prod(1)
+
+
+def row_of(
+    name: str, relation: float, outcomes: Sequence[Outcome], resample: Sequence[str] | None = None
+) -> str:
     """Return one row of the table."""
     o = Outcome(*np.array(outcomes, dtype=float).T)
-    truth = float(np.nanmean(o.truth)) if relation else 0.0
+    truth = float(np.nanmean(o.truth)) if relation or resample == ["unit"] else 0.0
     known = np.isfinite(o.lower)
     covered = np.mean((o.lower[known] <= truth) & (truth <= o.upper[known]))
     size = POPULATIONS[name]
@@ -170,7 +187,7 @@ def main(arguments: list[str] | None = None) -> None:
                     for seed in range(args.experiments)
                 ]
                 run = pool.imap(_task, jobs, chunksize=10) if args.jobs > 1 else map(_task, jobs)
-                print(row_of(name, relation, list(run)), flush=True)
+                print(row_of(name, relation, list(run), args.resample), flush=True)
     print(f"\nAt 4 repeats, without a relation:\n\n{bias_table(max(1, args.experiments // 10))}")
     print(f"\n{time.perf_counter() - started:.0f} s")
 

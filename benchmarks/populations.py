@@ -40,6 +40,7 @@ class Population:
     sessions: int = 1
     of_sessions: float = 0.0  # share of the variance between units that is between sessions
     silent: float = 0.0  # share of units that hardly fire
+    bend: float = 0.0  # of rho with how far dynamic range is from its median, either way
 
 
 POPULATIONS = {
@@ -79,6 +80,9 @@ POPULATIONS = {
     "half the units doubled": Population(units=90, copies=2, share_copied=0.5, rate=15.0),
     "5 sessions that differ": Population(sessions=5, of_sessions=0.5, rate=15.0),
     "10 sessions that differ": Population(sessions=10, of_sessions=0.5, rate=15.0),
+    "high at both ends": Population(bend=0.8),
+    "high at both ends, high rates": Population(bend=0.8, rate=40.0),
+    "low at both ends": Population(bend=-0.8),
     "half the units silent": Population(units=120, silent=0.5, rate=12.0),
     "30 units, 20 images": Population(units=30, images=20, rate=15.0),
     "200 units, 100 images": Population(
@@ -148,7 +152,9 @@ def _units(
     spreads = np.array([population.spread_of_rates, population.tuning[1]])
     of_range = spreads @ np.stack([of_rate, of_tuning]) / np.linalg.norm(spreads)
     pearson = 2 * np.sin(np.pi * relation / 6)
-    of_rho = pearson * of_range + np.sqrt(1 - pearson**2) * normal()
+    distance = (np.abs(of_range) - np.sqrt(2 / np.pi)) / np.sqrt(1 - 2 / np.pi)
+    rest = np.sqrt(max(1 - pearson**2 - population.bend**2, 0.0))
+    of_rho = pearson * of_range + population.bend * distance + rest * normal()
     rho = stats.beta.ppf(stats.norm.cdf(of_rho), *population.rho)
     if population.same_rho is not None:
         rho = np.full(n, population.same_rho)

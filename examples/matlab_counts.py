@@ -1,73 +1,54 @@
-"""An adapter for a lab's own format: counts in a MATLAB file, into the response array.
+"""
+Counts in a MATLAB file
+=======================
 
-The file holds ``counts`` (units × trials), ``image`` and ``position`` (a number for each trial,
-positions in degrees from the fovea) and ``window`` (start and stop in seconds). An adapter ends
-where all of them end, in `artiphys.from_presentations`, which says what is wrong if something is.
-
-    python examples/matlab_counts.py [FILE.mat]
+A ``.mat`` file of any version, v7.3 too, with counts, images and positions is read by one call.
 """
 
-import sys
+# %%
+# A made-up file: spikes of 8 units in a window of 0.2 s, 25 images at 3 positions, up to 5 times
+# each and in random order, written as a lab would, units × trials.
+
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import scipy.io
-import xarray as xr
 
 import artiphys
-from artiphys.responses.provenance import digest_file, provenance
+from artiphys_exchange import read_mat
 
+rng = np.random.default_rng(0)
+cells = rng.permutation([(i, p) for i in range(25) for p in (-1.0, 0.0, 1.0) for _ in range(5)])
+image, position = cells[:-40].T
+rates = rng.gamma(1.0, 10.0, (8, 25))
+path = Path(tempfile.mkdtemp()) / "session.mat"
+scipy.io.savemat(
+    path,
+    {
+        "data": {"counts": rng.poisson(0.2 * rates[:, image.astype(int)]), "image": image},
+        "position": position,
+        "window": [0.05, 0.25],
+    },
+)
 
-def read_matlab_counts(path: str | Path, *, area: str = "V4") -> xr.DataArray:
-    """Return the responses in a MATLAB v5 file, in spikes/s, with the repeats along ``trial``."""
-    file = scipy.io.loadmat(path, squeeze_me=True)
-    counts, window = np.atleast_2d(file["counts"]), file["window"]
-    positions = np.unique(file["position"])
-    reference = float(positions[np.argmin(np.abs(positions))])
-    session = Path(path).stem
-    return artiphys.from_presentations(
-        counts / (window[1] - window[0]),
-        unit=[f"{session}/{i}" for i in range(len(counts))],
-        image=file["image"].tolist(),
-        position=file["position"].tolist(),
-        reference=reference,
-        x={position: position - reference for position in positions.tolist()},
-        y=dict.fromkeys(positions.tolist(), 0.0),
-        units="spikes/s",
-        area=area,
-        source=session,
-        provenance=provenance(
-            "read_matlab_counts",
-            arguments={"area": area},
-            inputs=[{"name": str(path), "sha256": digest_file(path)}],
-        ),
-    )
+# %%
+# Variables are named, those in a struct with a dot. Counts become rates by the window in which they
+# were counted, and positions are here their own displacement from the fovea, in degrees.
 
+responses = read_mat(
+    path,
+    counts="data.counts",
+    image="data.image",
+    window="window",
+    reference=0,
+    x="position",
+    area="V4",
+)
+print(dict(responses.sizes), responses.attrs["units"])
 
-def write_made_up_file(path: str | Path, *, n_units: int = 8, seed: int = 0) -> None:
-    """Write a file of Poisson counts to read: 25 images at 3 positions, 4 or 5 times each."""
-    rng = np.random.default_rng(seed)
-    cells = np.array([(i, p) for i in range(25) for p in (-1.0, 0.0, 1.0) for _ in range(5)])
-    cells = rng.permutation(cells)[:-40]
-    rates = rng.gamma(1.0, 10.0, (n_units, 25)) * 0.2
-    scipy.io.savemat(
-        path,
-        {
-            "counts": rng.poisson(rates[:, cells[:, 0].astype(int)]),
-            "image": cells[:, 0],
-            "position": cells[:, 1],
-            "window": [0.05, 0.25],
-        },
-    )
+# %%
+# From here on everything is the same as for a network or an NWB file:
 
-
-if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        print(read_matlab_counts(sys.argv[1]))
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            made_up = Path(folder) / "session.mat"
-            write_made_up_file(made_up)
-            responses = read_matlab_counts(made_up)
-        print(artiphys.dynamic_range(responses).to_pandas().round(1))
+columns = ["unit", "position", "dynamic_range", "invariance"]
+print(artiphys.unit_table(responses)[columns].head().round(2).to_string(index=False))

@@ -1,5 +1,6 @@
 """Fixtures that every test may use."""
 
+import os
 from pathlib import Path
 
 import matplotlib
@@ -11,6 +12,7 @@ from artiphys.responses.provenance import provenance
 from environment import ROOT, missing
 
 matplotlib.use("Agg")
+os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")  # pytest-xdist has the cores; some tests ask for 2
 
 
 @pytest.fixture(scope="session")

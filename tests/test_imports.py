@@ -9,13 +9,21 @@ import pytest
 from environment import ROOT
 
 # What each place may import beside itself, and nothing else of ours: the architecture, as a table.
-GROUND = {"artiphys.errors", "artiphys.arguments", "artiphys.atomic_files"}
+GROUND = {
+    "artiphys.errors",
+    "artiphys.arguments",
+    "artiphys.atomic_files",
+    "artiphys.progress",
+    "artiphys.cores",
+}
 UNITS = GROUND | {"artiphys.responses", "artiphys.correlations", "artiphys.estimators"}
 THEORY = GROUND | {"artiphys.rectification"}
 CORE = {
     "artiphys.errors": set(),
     "artiphys.arguments": {"artiphys.errors"},
     "artiphys.atomic_files": {"artiphys.errors"},
+    "artiphys.progress": set(),
+    "artiphys.cores": set(),
     "artiphys.responses": GROUND,
     "artiphys.correlations": GROUND,
     "artiphys.estimators": GROUND | {"artiphys.responses", "artiphys.correlations"},
@@ -54,6 +62,9 @@ ALLOWED = CORE | {
     | {"artiphys_nwb.proposing"},
     "artiphys_nwb.reading": NWB
     | {f"artiphys_nwb.{name}" for name in ("errors", "files", "layout", "sessions", "pooling")},
+    "artiphys_nwb.aligning": NWB
+    | {f"artiphys_nwb.{name}" for name in ("errors", "labels", "files", "layout", "sessions")}
+    | {"artiphys.tuning"},
     "artiphys_nwb.writing": NWB | {"artiphys_nwb.layout", "artiphys_nwb.files"},
     "artiphys_nwb.simulated": NWB | {"artiphys_nwb.writing"},
     "artiphys_nwb.annotating": NWB
@@ -61,13 +72,28 @@ ALLOWED = CORE | {
     "artiphys_torch": {f"artiphys_torch.{n}" for n in ("stimuli", "networks", "receptive_fields")}
     | {"artiphys_torch.probing", "artiphys.errors"},
     "artiphys_nwb": {f"artiphys_nwb.{n}" for n in ("describing", "errors", "layout", "reading")}
-    | {"artiphys_nwb.writing", "artiphys.errors"},
+    | {"artiphys_nwb.aligning", "artiphys_nwb.writing", "artiphys.errors"},
 }
+EXCHANGE = {
+    f"artiphys_exchange.{name}"
+    for name in ("brainscore_assemblies", "matlab_files", "pynapple_groups", "rsatoolbox_datasets")
+}
+ALLOWED |= dict.fromkeys(EXCHANGE, GROUND | {"artiphys.responses"})  # doors know not each other
+ALLOWED["artiphys_exchange"] = EXCHANGE
+# All that a report tells of: the core alone, whatever adapter the responses came by.
+ALLOWED["artiphys_report"] = set(CORE)
 ALLOWED["artiphys_cli"] = set(ALLOWED) - {"artiphys"}  # the only place that knows all the others
-OURS = ("artiphys", "artiphys_torch", "artiphys_nwb", "artiphys_cli")
-HEAVY = ("torch", "torchvision", "h5py", "pynwb", "matplotlib")
+OURS = (
+    *("artiphys", "artiphys_torch", "artiphys_nwb", "artiphys_exchange"),
+    *("artiphys_report", "artiphys_cli"),
+)
+HEAVY = ("torch", "torchvision", "h5py", "pynwb", "matplotlib", "rsatoolbox", "pynapple")
+# A face that loads its names lazily says where they are in a stub.
 FILES = sorted(
-    path for folder in ("artiphys", "adapters") for path in (ROOT / folder).rglob("*.py")
+    path
+    for folder in ("artiphys", "adapters")
+    for kind in ("py", "pyi")
+    for path in (ROOT / folder).rglob(f"*.{kind}")
 )
 
 
@@ -85,11 +111,15 @@ def place_of(module: str) -> str | None:
 def imported(path) -> set[str]:
     """Return every module that a file names in an import, wherever in the file."""
     names = set()
+    stub = path.suffix == ".pyi"
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path} imports relatively"
+            assert node.level == int(stub), f"{path} imports relatively"
+            if stub:
+                names.add(f"{module_of(path)}.{node.module}")
+                continue
             names.add(str(node.module))
             names |= {  # "from package import module"
                 f"{node.module}.{alias.name}"
@@ -115,6 +145,8 @@ PACKAGES = {module_of(path) for path in FILES if path.name == "__init__.py"} - {
     "artiphys.plotting",  # whose roots are faces that users, and the command, see
     "artiphys_torch",
     "artiphys_nwb",
+    "artiphys_exchange",
+    "artiphys_report",
     "artiphys",
 }
 
@@ -168,8 +200,27 @@ def test_a_sub_package_is_a_docstring():
             assert isinstance(node, ast.Expr), path
 
 
-def test_importing_artiphys_loads_nothing_heavy():
-    heavy = (*HEAVY, "dask", "zarr", "PIL", "statsmodels", "cyclopts")
-    code = f"import sys, artiphys; print([m for m in {heavy!r} if m in sys.modules])"
+def loaded_after(code: str, modules) -> list[str]:
+    code = f"import sys; {code}; print(*[m for m in {modules!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    return done.stdout.split()
+
+
+def test_importing_artiphys_loads_nothing_of_weight():
+    heavy = (*HEAVY, "numpy", "scipy", "pandas", "xarray", "dask", "zarr", "PIL", "statsmodels")
+    assert loaded_after("import artiphys, artiphys_exchange", heavy) == []
+    assert loaded_after("import artiphys; artiphys.validate", ("xarray", "pandas")) != []
+
+
+def test_using_artiphys_loads_nothing_that_is_not_asked_for():
+    """Every public name, all at once: what is left is used inside functions alone."""
+    heavy = (*HEAVY, "dask", "zarr", "PIL", "statsmodels", "cyclopts")
+    code = "import artiphys; [getattr(artiphys, name) for name in artiphys.__all__]"
+    assert loaded_after(code, heavy) == []
+
+
+def test_version_and_help_load_no_numpy():
+    heavy = ("numpy", "scipy", "pandas", "xarray", "matplotlib", "artiphys_torch", "artiphys_nwb")
+    for option in ("--version", "--help"):
+        code = f"from artiphys_cli.main import main; assert main([{option!r}]) == 0"
+        assert not set(loaded_after(code, heavy)) & set(heavy)

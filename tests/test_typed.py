@@ -74,7 +74,10 @@ def test_a_wrong_call_is_caught(check, wrong, said):
     assert said in done.stdout
 
 
-@pytest.mark.parametrize("package", ["artiphys", "artiphys_cli", "artiphys_nwb", "artiphys_torch"])
+@pytest.mark.parametrize(
+    "package",
+    ["artiphys", "artiphys_cli", "artiphys_exchange", "artiphys_nwb", "artiphys_torch"],
+)
 def test_every_package_says_that_it_is_typed(package):
     (folder,) = find_spec(package).submodule_search_locations
     assert (Path(folder) / "py.typed").is_file()

@@ -16,11 +16,13 @@ from artiphys_cli.options import (
     Quiet,
     Words,
     position_label,
+    position_pairs,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+
 __all__ = ["compare"]
 
 
@@ -45,8 +47,8 @@ def compare(
 ) -> None:
     """Compare layers of a network with areas of a recording.
 
-    The difference between the signatures of network layers and cortical areas, the network seen
-    through the recording's images, repeats and noise.
+    The difference between the signatures of network layers and cortical areas, with the network
+    measured through the recording's number of images, repeats and noise.
 
     Parameters
     ----------
@@ -85,9 +87,10 @@ def compare(
     from artiphys.comparison.compare import compare as compared
     from artiphys.comparison.units import compared_units
     from artiphys.responses.storage import open_responses
-    from artiphys.signatures.report import paragraphs
+    from artiphys.signatures.report import paragraphs, summary
     from artiphys_cli.outputs import check_new
     from artiphys_cli.terminal import (
+        MAX_VERDICTS,
         frame_with_bounds,
         print_paragraphs,
         print_table,
@@ -121,6 +124,7 @@ def compare(
             n_passes=n_passes,
             level=level,
             rng=seed,
+            progress=False if quiet else None,
         )
         frame = frame_with_bounds(result, "difference")
         if folder is not None:
@@ -140,11 +144,12 @@ def compare(
         quiet=quiet,
         whole="add --out DIR for all" if out is None else f"all are in {out}/{name}.csv",
         names=("layer", "area"),
-        drop=("units", "p", "area r_s"),
+        drop=("units", "p", *(("area",) if result.sizes["area"] == 1 else ()), "area r_s"),
         right=("layer r_s", "area r_s", "difference"),
     )
     say(f"matched: {result.attrs['matched']}", quiet=quiet)
-    print_paragraphs(paragraphs(result), printed=printed, quiet=quiet)
+    said = paragraphs(result) if len(frame) <= MAX_VERDICTS else summary(result)
+    print_paragraphs(said, printed=printed, quiet=quiet)
     say_written(*outputs, quiet=quiet)
 
 
@@ -156,13 +161,9 @@ def _pairs(
     if texts is None:
         return None
     pairs = {}
-    for text in texts:
-        one, equals, other = text.partition("=")
-        if not (one and equals and other):
-            msg = f"--positions takes MODEL=BRAIN, e.g. 0.125=2; got {text!r}"
-            raise InputError(msg)
+    for one, other in position_pairs(texts).items():
         label = _label(one, model, "model")
-        if label in pairs:
+        if label in pairs:  # spelt in two ways
             msg = f"--positions: each position of the model may be named once; got {one} twice"
             raise InputError(msg)
         pairs[label] = _label(other, brain, "recording")

@@ -6,7 +6,7 @@ __all__ = ["completion"]
 
 
 def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
-    """Print a script with which a shell completes commands and options.
+    """Print a script that lets a shell complete commands and options.
 
     Put it where your shell looks for such scripts: for bash, into
     ~/.local/share/bash-completion/completions/artiphys; for zsh, as _artiphys into a folder of

@@ -43,7 +43,7 @@ def control(
     resample: Annotated[Words | None, Parameter(metavar="DIM")] = None,
     covariates: Annotated[Words, Parameter(metavar="COORD")] = (),
     n_resamples: Resamples = 1000,
-    jobs: Jobs = 1,
+    jobs: Jobs | None = None,
     seed: Seed = 0,
     out: Folder | None = None,
     overwrite: Overwrite = False,

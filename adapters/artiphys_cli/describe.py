@@ -6,7 +6,7 @@ __all__ = ["describe"]
 
 
 def describe(file: str, /, *, layout_only: Flag = False, quiet: Quiet = False) -> None:
-    """Show what an NWB file holds, and the layout that would read it.
+    """Show what an NWB file holds, and propose a layout to read it with.
 
     Tables, columns and units of an NWB file, and the layout proposed for it.
 

@@ -29,6 +29,7 @@ __all__ = [
     "Words",
     "as_typed",
     "position_label",
+    "position_pairs",
     "typed",
 ]
 
@@ -126,7 +127,7 @@ Device = Annotated[str, Parameter(metavar="NAME", help="auto, cpu, cuda or mps")
 Folder = Annotated[Path, Parameter(metavar="DIR")]
 Resamples = Annotated[int, Parameter(metavar="N", help="bootstrap resamples")]
 Level = Annotated[float, Parameter(metavar="SHARE", help="coverage of the intervals")]
-Jobs = Annotated[int, Parameter(metavar="N", help="processes; they change no number")]
+Jobs = Annotated[int, Parameter(metavar="N", help="processes at most; they change no number")]
 Seed = Annotated[int, Parameter(metavar="N", converter=_seeds, help="of all that is random")]
 Flag = Annotated[bool, Parameter(show_default=False)]
 Overwrite = Annotated[Flag, Parameter(help="replace what is there already")]
@@ -141,6 +142,29 @@ def as_typed(text: str) -> str:
         return f"--{match[1]} {value}"
 
     return ARGUMENT.sub(option, text)
+
+
+def position_pairs(texts: Sequence[str]) -> dict[str, str]:
+    """Return the positions of ``MODEL=BRAIN`` words, as they were typed.
+
+    Raises
+    ------
+    InputError
+        If a word is none of these, or a position of the model is named twice.
+    """
+    from artiphys.errors import InputError
+
+    pairs: dict[str, str] = {}
+    for text in texts:
+        one, equals, other = text.partition("=")
+        if not (one and equals and other):
+            msg = f"--positions takes MODEL=BRAIN, e.g. 0.125=2; got {text!r}"
+            raise InputError(msg)
+        if one in pairs:
+            msg = f"--positions: each position of the model may be named once; got {one} twice"
+            raise InputError(msg)
+        pairs[one] = other
+    return pairs
 
 
 def position_label(text: str, labels: list[Any], *, where: str) -> Any:

@@ -30,7 +30,7 @@ __all__ = ["COMMANDS", "app", "examples", "parsed"]
 
 COMMANDS = (
     *("reproduce", "probe", "describe", "ingest"),
-    *("signature", "compare", "simulate", "power", "control", "completion"),
+    *("signature", "compare", "report", "simulate", "power", "control", "completion"),
 )
 
 

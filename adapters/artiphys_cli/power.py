@@ -47,7 +47,7 @@ def power(
     target: Fraction = 0.8,
     n_experiments: Count = 100,
     resample: Annotated[Words | None, Parameter(metavar="DIM")] = None,
-    jobs: Jobs = 1,
+    jobs: Jobs | None = None,
     seed: Seed = 0,
     out: Folder | None = None,
     overwrite: Overwrite = False,

@@ -32,9 +32,9 @@ def probe(
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
-    """Measure what a network's units answer to shifted photographs.
+    """Measure how a network's units respond to shifted photographs.
 
-    Probe a network, torchvision's or one's own, into a file of responses.
+    The network is one of torchvision's or your own; its responses go into a file.
 
     Parameters
     ----------

@@ -43,8 +43,8 @@ def reproduce(
 ) -> None:
     """Measure the paper's Table 1 and figures.
 
-    Measure Table 1 and the figures of Pospisil & Bair (2019) on AlexNet, and how far their theory
-    carries there.
+    Measure Table 1 and the figures of Pospisil & Bair (2019) on AlexNet, and how much of it their
+    theory explains.
 
     Parameters
     ----------

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["signature"]
 
 MAX_PANELS = 30  # of a figure: beyond it nobody can read them
-MAX_VERDICTS = 12
 
 
 def signature(
@@ -48,10 +47,10 @@ def signature(
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
-    """Measure how invariance goes with dynamic range, from files of responses.
+    """Test whether invariance rises with dynamic range, in files of responses.
 
-    Spearman's correlation r_s of units' invariance with their dynamic range, for each group of
-    units and each position. With trials, free of what noise makes of it.
+    Spearman's correlation r_s between the units' invariance and dynamic range, for each group of
+    units and each position. With trials, it is corrected for noise.
 
     Parameters
     ----------
@@ -84,10 +83,11 @@ def signature(
     from artiphys.atomic_files import written_together, written_whole
     from artiphys.responses.storage import open_responses
     from artiphys.signatures import signature as signatures
-    from artiphys.signatures.report import paragraphs, reference_named
+    from artiphys.signatures.report import paragraphs, summary
     from artiphys.signatures.unit_table import unit_table
     from artiphys_cli.outputs import check_new
     from artiphys_cli.terminal import (
+        MAX_VERDICTS,
         correlation_frame,
         print_paragraphs,
         print_table,
@@ -104,7 +104,7 @@ def signature(
     check_new([*outputs, *([] if table is None else [table])], overwrite=overwrite)
     if out is not None:
         from artiphys.plotting.signature import signature_figure
-    frames, units, verdicts, references = [], [], [], []
+    frames, units, verdicts, summaries = [], [], [], []
     drawn = set()
     with (
         nullcontext() if out is None else written_together(out) as folder,
@@ -126,12 +126,13 @@ def signature(
                     n_resamples=n_resamples,
                     level=level,
                     rng=seed,
+                    progress=False if quiet else None,
                 )
                 if table is not None:
                     units.append(unit_table(responses, by=by, **how).assign(file=str(path)))
             frames.append(correlation_frame(result).assign(file=str(path)))
             verdicts.append(paragraphs(result))
-            references.append(reference_named(result))
+            summaries.append(summary(result))
             if folder is not None:
                 write_csv(frames[-1], folder / f"{name}.csv")
             if folder is not None and result.sizes[by] > MAX_PANELS:
@@ -157,12 +158,11 @@ def signature(
         drop=("units", "p"),
         right=("r_s", "units"),
     )
-    # More prose than that nobody reads; the table has the numbers.
-    if len(frame) > MAX_VERDICTS:
-        verdicts = [[reference] for reference in references]
     texts: list[str] = []
-    for path, said in zip(files, verdicts, strict=True):
-        texts += [f"{path}:", *said] if len(files) > 1 else said
+    for path, said in zip(
+        files, verdicts if len(frame) <= MAX_VERDICTS else summaries, strict=True
+    ):
+        texts += [f"{path}:\n{said[0]}", *said[1:]] if len(files) > 1 else said
     print_paragraphs(texts, printed=printed, quiet=quiet)
     written = [path for path in outputs if path.stem in drawn or path.suffix == ".csv"]
     say_written(*written, *([] if table is None else [table]), quiet=quiet)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
+    "MAX_VERDICTS",
     "correlation_frame",
     "correlation_text",
     "frame_with_bounds",
@@ -47,6 +48,7 @@ __all__ = [
 
 MAX_ROWS = 60  # of a table on the terminal
 ENDS = 10  # rows shown at either end of a longer one
+MAX_VERDICTS = 12  # paragraphs: more prose than that nobody reads; the table has the numbers
 PIPE_WIDTH = 80
 # Where no line may end: p = 0.04, > 1*, 95 %.
 UNBROKEN = re.compile(r"(?<=\bp) (?=[<=])|(?<=[<>=]) (?=[-\d])|(?<=\d) (?=%)")

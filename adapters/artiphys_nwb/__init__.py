@@ -13,6 +13,7 @@ except ImportError as error:
     msg = f"{error.name} is needed to read NWB files: {to_install('nwb')}"
     raise ImportError(msg, name=error.name) from error
 
+from artiphys_nwb.aligning import read_spikes
 from artiphys_nwb.describing import describe_nwb
 from artiphys_nwb.errors import RecordingError, RecordingWarning
 from artiphys_nwb.layout import LAYOUTS, Layout, load_layout
@@ -27,5 +28,6 @@ __all__ = [
     "describe_nwb",
     "load_layout",
     "read_nwb",
+    "read_spikes",
     "write_nwb",
 ]

@@ -90,7 +90,7 @@ class Description:
 
 
 def describe_nwb(path: Any) -> Description:
-    """Return what a recording holds, and the layout that it would be read with.
+    """Return what a recording holds, and a proposal of the layout to read it with.
 
     Parameters
     ----------

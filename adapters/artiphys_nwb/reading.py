@@ -14,6 +14,7 @@ import xarray as xr
 from tqdm import tqdm
 
 from artiphys.errors import InputError
+from artiphys.progress import bar
 from artiphys.responses.provenance import provenance
 from artiphys_nwb.errors import FilesLeftOut, PoolingError, RecordingError
 from artiphys_nwb.files.opening import Source, opened, sources
@@ -30,14 +31,12 @@ from artiphys_nwb.pooling import (
 )
 from artiphys_nwb.sessions.conditions import Condition, described
 from artiphys_nwb.sessions.counts import Counts, count_session
-from artiphys_nwb.sessions.session import Request, Window, layouts_in
+from artiphys_nwb.sessions.session import Request, Window, checked_window, layouts_in
 
 __all__ = ["read_nwb"]
 
 LOG = logging.getLogger("artiphys_nwb")
 MOST_LISTED = 10
-# Windows are in seconds; nobody waits so long for a response.
-LONGEST = 10.0
 Progress = bool | Callable[[str], Any] | None
 
 
@@ -112,7 +111,7 @@ def read_nwb(
     """
     layout = load_layout(layout)
     request = Request(
-        window=_checked_window(window), units_where=units_where, trials_where=trials_where
+        window=checked_window(window), units_where=units_where, trials_where=trials_where
     )
     if join not in ("exact", "outer"):
         msg = f"join must be 'exact' or 'outer'; got {join!r}"
@@ -188,24 +187,7 @@ class _Teller:
             tqdm.write(line, file=sys.stderr)
 
     def bar(self, items: list[Source]) -> Iterable[Source]:
-        return tqdm(items, disable=not self.shown or len(items) < 2, unit="file", leave=False)
-
-
-def _checked_window(window: Any) -> Window:
-    if isinstance(window, str) and window == "auto":
-        return "auto"
-    try:
-        start, stop = (float(value) for value in window)
-    except (TypeError, ValueError) as error:
-        msg = f"window must be 'auto', or a start and a stop in seconds; got {window!r}"
-        raise InputError(msg) from error
-    if not (np.isfinite(start) and np.isfinite(stop) and start < stop):
-        msg = f"window must start before it stops; got {start:g} to {stop:g}"
-        raise InputError(msg)
-    if max(abs(start), abs(stop)) > LONGEST:
-        msg = f"window is in seconds from the onset; got {start:g} to {stop:g}; milliseconds?"
-        raise InputError(msg)
-    return start, stop
+        return bar(self.shown and len(items) > 1, iterable=items, unit="file")
 
 
 def _count_all(

@@ -13,6 +13,7 @@ from artiphys.comparison.relations import Shown, of_area, of_layer
 from artiphys.comparison.sides import Sides, checked_sides, shared_images
 from artiphys.correlations.difference import Difference, difference_of
 from artiphys.errors import ArtiphysWarning, InputError
+from artiphys.progress import bars, tracked
 from artiphys.signatures.groups import checked_resample, groups_of, q_values
 from artiphys.signatures.request import check_sessions
 from artiphys.signatures.shortfalls import MIN_UNITS, why_no_estimate
@@ -34,13 +35,14 @@ def compare(
     n_passes: int = 8,
     level: float = 0.95,
     rng: Any = None,
+    progress: bool | None = None,
 ) -> xr.Dataset:
     r"""Return the difference between the signatures of network layers and of cortical areas.
 
     .. math:: d = r_s^{\mathrm{layer}} - r_s^{\mathrm{area}}
 
-    for every layer, area and position that both have. *Matched*, the layer is first seen through
-    the recording of the area: its number of images, its repeats, its noise.
+    for every layer, area and position that both have. *Matched*, the layer is first measured
+    through the experiment of the recording: its number of images, its repeats, its noise.
 
     Parameters
     ----------
@@ -68,6 +70,8 @@ def compare(
         Coverage of the intervals.
     rng : seed or numpy.random.Generator
         Of the images drawn and the noise of each pass.
+    progress : bool, optional
+        Whether bars show how far it is; by default only on a terminal.
 
     Returns
     -------
@@ -149,7 +153,8 @@ def compare(
     )
     if sides.pairs.unpaired:
         warnings.warn(sides.pairs.unpaired, ArtiphysWarning, stacklevel=2)
-    cells = _cells(asked)
+    with bars(progress):
+        cells = _cells(asked)
     result = _dataset(cells, asked)
     _warn_of_too_little(cells, asked, result)
     return result
@@ -194,9 +199,10 @@ def _checked_resample(resample: Sequence[str] | None, sides: Sides) -> tuple[str
 def _cells(asked: _Request) -> list[list[list[_Cell]]]:
     """Return the cells (layer, area, position); noise is drawn area by area."""
     cells: list[list[list[_Cell]]] = [[] for _ in asked.layers]
-    for recorded in asked.areas.values():
+    for recorded in tracked(asked.areas.values(), unit="area"):
         area = of_area(recorded, asked.sides, asked.resample)
-        for row, probed in zip(cells, asked.layers.values(), strict=True):
+        layers = zip(cells, asked.layers.values(), strict=True)
+        for row, probed in tracked(layers, unit="layer", total=len(cells)):
             layer = of_layer(
                 probed, recorded, asked.sides, asked.resample, asked.n_passes, asked.rng
             )
@@ -288,6 +294,7 @@ def _warn_of_too_little(
                     MIN_UNITS,
                     worst.n_sessions,
                     n_effective=worst.n_effective,
+                    n_sharing=worst.n_sharing_tuning,
                     tested=tested,
                 )
                 told.append(f"{kind} {group} ({why_not})")

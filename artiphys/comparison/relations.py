@@ -1,5 +1,6 @@
 """What each side of a comparison shows: an area as recorded, a layer seen through the recording."""
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -7,6 +8,7 @@ import xarray as xr
 
 from artiphys.comparison.experiment import experiment_of, measured_through
 from artiphys.comparison.sides import Sides, images_drawn
+from artiphys.cores import in_threads
 from artiphys.correlations.inference import (
     UNKNOWN,
     BoundedCorrelation,
@@ -15,8 +17,10 @@ from artiphys.correlations.inference import (
 )
 from artiphys.estimators.measurement import measurement_of
 from artiphys.estimators.moments import variance_and_correlation
-from artiphys.estimators.signal_moments import MAX_NOISE_ERROR, cells_of
+from artiphys.estimators.signal_moments import MAX_NOISE_ERROR, Cells, cells_of
+from artiphys.progress import tracked
 from artiphys.signatures.at_large import relations_at_large, relations_over_passes
+from artiphys.signatures.held_out_scores import N_GRID
 from artiphys.signatures.on_these_images import relations_on_these_images
 from artiphys.signatures.relation import Relation, relation_from
 from artiphys.signatures.request import sessions_of
@@ -79,16 +83,24 @@ def of_layer(
     if experiment.mean.size == 0:
         return [Shown(relation_from(UNKNOWN, 0), as_it_is.naive) for as_it_is in naive]
     passes = []
-    for _ in range(n_passes):
+    for _ in tracked(range(n_passes), unit="pass"):
         values, _images = images_drawn(probed, recorded, rng)
         passes.append(measured_through(values, 0, experiment, rng))
     positions = range(1, probed.sizes["position"])
     if resample == ("unit",):
-        halves = [halves_in_splits(trials, 0, SPLITS_OF_A_PASS) for trials in passes]
-        relations = [_over_passes(halves, p) for p in positions]
+        halves = [
+            halves_in_splits(trials, 0, SPLITS_OF_A_PASS) for trials in tracked(passes, unit="pass")
+        ]
+        at_position = partial(_over_passes, halves)
     else:
-        relations = relations_over_passes([cells_of(trials) for trials in passes], positions)
+        at_position = partial(_at_large, [cells_of(trials) for trials in passes])
+    found = in_threads(at_position, positions, numbers=N_GRID * probed.sizes["unit"])
+    relations = tracked(found, unit="position", total=len(positions))
     return [Shown(of, as_it_is.naive) for of, as_it_is in zip(relations, naive, strict=True)]
+
+
+def _at_large(passes: list[Cells], position: int) -> Relation:
+    return relations_over_passes(passes, [position])[0]
 
 
 def _over_passes(passes: list[Halves], position: int) -> Relation:

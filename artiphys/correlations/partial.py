@@ -14,6 +14,7 @@ from artiphys.correlations.resampling import (
     bootstrap_interval,
     check_resampling,
     leave_one_out,
+    over_columns,
     spearman_resamples,
 )
 from artiphys.correlations.spearman import aligned, labelled_correlations
@@ -103,10 +104,11 @@ def partial_spearman(
     arrays = aligned({"x": x, "y": y} | held, dim)
     rows = np.stack([array.values.reshape(-1, array.shape[-1]) for array in arrays], axis=1)
     seed = int(generator(rng).integers(2**63))
-    found = [
-        _partial_of_rows(column, n_resamples, level, method, np.random.default_rng(seed))
-        for column in rows
-    ]
+
+    def of_column(column: np.ndarray) -> tuple[float, float, float, float, int]:
+        return _partial_of_rows(column, n_resamples, level, method, np.random.default_rng(seed))
+
+    found = list(over_columns(of_column, list(rows), rows.shape[-1]))
     attrs = {
         "statistic": "Spearman's partial rank correlation",
         "n_covariates": len(held),

@@ -7,23 +7,30 @@ whole numbers, so that ties cost no precision either.
 
 import itertools
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy import stats
 
 from artiphys.arguments import Faults, share, whole_number
+from artiphys.cores import in_threads
+from artiphys.progress import tracked
 
 __all__ = [
     "bootstrap_interval",
     "check_resampling",
     "leave_one_out",
+    "over_columns",
     "permutation_p_value",
+    "spearman_of_counts",
     "spearman_resamples",
 ]
 
 BLOCK = 128  # resamples at a time, so that the working arrays stay in cache
+
+Column = TypeVar("Column")
+Result = TypeVar("Result")
 
 
 def check_resampling(n_resamples: Any, level: Any, method: Any = "percentile") -> None:
@@ -34,6 +41,14 @@ def check_resampling(n_resamples: Any, level: Any, method: Any = "percentile") -
     if method not in ("percentile", "BCa"):
         faults.add(f"method must be 'percentile' or 'BCa'; got {method!r}")
     faults.refuse()
+
+
+def over_columns(
+    resampled: Callable[[Column], Result], columns: Sequence[Column], n_unit: int
+) -> Iterator[Result]:
+    """Yield what resampling makes of each column, columns side by side on all cores."""
+    found = in_threads(resampled, columns, numbers=BLOCK * n_unit)
+    return tracked(found, unit="position", total=len(columns))
 
 
 def spearman_resamples(x: np.ndarray, y: np.ndarray, indices: np.ndarray) -> np.ndarray:
@@ -52,19 +67,49 @@ def spearman_resamples(x: np.ndarray, y: np.ndarray, indices: np.ndarray) -> np.
         NaN where a resample is constant in `x` or `y`.
     """
     n_resamples, n_draws = indices.shape
+    offsets = x.size * np.arange(min(BLOCK, n_resamples))[:, None]
+
+    def counted() -> Iterator[np.ndarray]:
+        for start in range(0, n_resamples, BLOCK):
+            cells = indices[start : start + BLOCK] + offsets[: n_resamples - start]
+            yield np.bincount(cells.ravel(), minlength=len(cells) * x.size).reshape(-1, x.size)
+
+    return _spearman_in_blocks(x, y, counted(), n_resamples, n_draws)
+
+
+def spearman_of_counts(x: np.ndarray, y: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return :func:`spearman_resamples`, of resamples of any sizes.
+
+    Parameters
+    ----------
+    x, y : numpy.ndarray, (unit)
+        Finite.
+    counts : numpy.ndarray of int, (resample, unit)
+        How often each unit was drawn.
+    """
+    blocks = (counts[start : start + BLOCK].copy() for start in range(0, len(counts), BLOCK))
+    return _spearman_in_blocks(x, y, blocks, len(counts), None)
+
+
+def _spearman_in_blocks(
+    x: np.ndarray,
+    y: np.ndarray,
+    blocks: Iterator[np.ndarray],
+    n_resamples: int,
+    n_draws: int | None,
+) -> np.ndarray:
+    """Return the correlations, of counts that are written over; None if draws are to be counted."""
     size = min(BLOCK, n_resamples)
     x_ranks, y_ranks = _RanksInResamples(x, size), _RanksInResamples(y, size)
-    offsets = x.size * np.arange(size)[:, None]
     r = np.empty(n_resamples)
-    for start in range(0, n_resamples, BLOCK):
-        cells = indices[start : start + BLOCK] + offsets[: n_resamples - start]
-        counts = np.bincount(cells.ravel(), minlength=len(cells) * x.size).reshape(-1, x.size)
-        x_rank, xx = x_ranks.of(counts, n_draws)
-        y_rank, yy = y_ranks.of(counts, n_draws)
+    for number, counts in enumerate(blocks):
+        n = counts.sum(1, keepdims=True) if n_draws is None else n_draws
+        x_rank, xx = x_ranks.of(counts, n)
+        y_rank, yy = y_ranks.of(counts, n)
         counts *= x_rank
         xy = np.einsum("ru,ru->r", counts, y_rank)
         with np.errstate(invalid="ignore"):
-            r[start : start + BLOCK] = xy / (np.sqrt(xx) * np.sqrt(yy))
+            r[number * BLOCK :][: len(counts)] = xy / (np.sqrt(xx) * np.sqrt(yy))
     return np.clip(r, -1, 1)  # the roots of a perfect relation may round beyond it
 
 
@@ -127,7 +172,7 @@ class _RanksInResamples:
         self.per_value = np.empty((n_resamples, distinct.size), dtype=np.int64)
         self.value_ranks = np.empty_like(self.per_value)
 
-    def of(self, counts: np.ndarray, n_draws: int) -> tuple[np.ndarray, np.ndarray]:
+    def of(self, counts: np.ndarray, n_draws: int | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the ranks (resample, unit), good until the next call, and their squares' sum."""
         rows = slice(len(counts))
         per_unit, ranks = self.per_unit[rows], self.value_ranks[rows]

@@ -13,6 +13,7 @@ from artiphys.correlations.resampling import (
     bootstrap_interval,
     check_resampling,
     leave_one_out,
+    over_columns,
     permutation_p_value,
     spearman_resamples,
 )
@@ -132,10 +133,11 @@ def spearman(
     x, y = aligned({"x": x, "y": y}, dim)
     columns = zip(x.values.reshape(-1, x.shape[-1]), y.values.reshape(-1, x.shape[-1]), strict=True)
     seed = int(generator(rng).integers(2**63))
-    found = [
-        _spearman_of_pairs(a, b, n_resamples, level, method, np.random.default_rng(seed))
-        for a, b in columns
-    ]
+
+    def of_column(pair: tuple[np.ndarray, np.ndarray]) -> tuple[float, float, float, float, int]:
+        return _spearman_of_pairs(*pair, n_resamples, level, method, np.random.default_rng(seed))
+
+    found = list(over_columns(of_column, list(columns), x.shape[-1]))
     attrs = {
         "interval_method": f"{method} bootstrap over {dim}",
         "level": level,

@@ -32,12 +32,12 @@ def control(
     alike: str | None = SESSION,
     n_experiments: int = 200,
     alpha: float = 0.05,
-    jobs: int = 1,
+    jobs: int | None = None,
     progress: bool | None = None,
     rng: Any = None,
     **how: Any,
 ) -> xr.Dataset:
-    r"""Return what :func:`signature` finds in a recording whose relation was taken away.
+    r"""Return what :func:`signature` finds in a recording whose relation was removed.
 
     Each unit keeps its dynamic range, its tuning at the reference position, its mean responses, its
     noise and its numbers of repeats. Its invariance becomes that of another unit of the same group,
@@ -70,11 +70,10 @@ def control(
     n_experiments : int
     alpha : float
         Level of the test.
-    jobs : int
-        Processes; the numbers do not depend on it. In a script, more than one needs
-        ``if __name__ == "__main__":``.
+    jobs : int, optional
+        Processes at most, by default as many as there are cores; the numbers do not depend on it.
     progress : bool, optional
-        Whether there is a progress bar; by default only on a terminal.
+        Whether there are progress bars; by default only on a terminal.
     rng : seed or numpy.random.Generator
     **how
         Further arguments of :func:`signature`: `by`, `reference`, `noise`, `resample` ...
@@ -138,7 +137,8 @@ def _check(relation: Any, images: Any, n_experiments: Any, alpha: Any, jobs: Any
         faults.add(f"images must be 'auto', 'shown' or 'new'; got {images!r}")
     faults.of(whole_number, n_experiments, "n_experiments", 1)
     faults.of(share, alpha, "alpha")
-    faults.of(whole_number, jobs, "jobs", 1)
+    if jobs is not None:
+        faults.of(whole_number, jobs, "jobs", 1)
     faults.refuse()
 
 

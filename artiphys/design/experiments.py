@@ -1,30 +1,35 @@
-"""Many experiments, in as many processes as wanted: the numbers do not depend on how many."""
+"""Many experiments, in as many processes as are worth it: the numbers do not depend on how many.
 
-import multiprocessing
+Each experiment hangs on its task alone. The first are done here: what a few seconds do needs no
+other process, which takes as long to begin. Processes and not threads, as an experiment is many
+small arrays, for which threads would wait for the interpreter.
+"""
+
 import signal
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from tqdm import tqdm
-
+from artiphys.cores import n_cores, one_blas_thread
 from artiphys.errors import ArtiphysWarning, InputError
+from artiphys.progress import bars, tracked
 
 __all__ = ["outcomes"]
 
 Task = TypeVar("Task")
 Outcome = TypeVar("Outcome")
-MAX_CHUNK = 8  # experiments handed out at once
+CHUNK = 0.5  # seconds of work handed out at once
+HERE = 2.0  # seconds of work before other processes are asked
+WORTH_PROCESSES = 10.0  # seconds of work that must be left: to begin takes two or more
 
 
 def outcomes(
     experiment: Callable[[Task], Outcome],
     tasks: Sequence[Task],
     *,
-    jobs: int,
+    jobs: int | None,
     progress: bool | None,
 ) -> list[Outcome]:
     """Return what an experiment gives for each task, in their order.
@@ -34,51 +39,68 @@ def outcomes(
     Parameters
     ----------
     experiment : callable
-        Picklable where there is more than one job; all that is random must hang on its task.
+        All that is random must hang on its task.
     tasks : sequence
-    jobs : int
-        Processes.
+    jobs : int, optional
+        Processes at most; by default as many as there are cores.
     progress : bool, optional
         Whether there is a progress bar; by default only on a terminal.
 
     Raises
     ------
     InputError
-        If processes cannot be started.
+        If processes cannot be started, or one is killed.
     """
-    hidden = None if progress is None else not progress
-    with _run_in(experiment, tasks, min(jobs, len(tasks))) as run:
-        return list(tqdm(run, total=len(tasks), unit="experiment", leave=False, disable=hidden))
+    jobs = min(n_cores() if jobs is None else jobs, len(tasks))
+    with bars(progress):
+        each = _each(experiment, tasks, jobs)
+        return list(tracked(each, total=len(tasks), unit="experiment"))
 
 
-@contextmanager
-def _run_in(
+def _each(
     experiment: Callable[[Task], Outcome], tasks: Sequence[Task], jobs: int
-) -> Iterator[Iterator[Outcome]]:
-    if jobs <= 1:
-        yield (_quietly(experiment, task) for task in tasks)
-        return
-    # Not forked: threads of numerical libraries do not survive that.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(experiment,))
-    chunk = max(1, min(MAX_CHUNK, len(tasks) // (4 * jobs)))
+) -> Iterator[Outcome]:
+    start = time.monotonic()
+    n_done = 0
+    with one_blas_thread():
+        for task in tasks:
+            yield _quietly(experiment, task)
+            n_done += 1
+            spent = time.monotonic() - start
+            left = spent / n_done * (len(tasks) - n_done)
+            if jobs > 1 and spent >= HERE and left >= WORTH_PROCESSES:
+                break
+    if n_done < len(tasks):
+        chunk = max(1, min(round(CHUNK * n_done / spent), len(tasks) // (4 * jobs)))
+        yield from _in_processes(experiment, tasks[n_done:], jobs, chunk)
+
+
+def _in_processes(
+    experiment: Callable[[Task], Outcome], tasks: Sequence[Task], jobs: int, chunk: int
+) -> Iterator[Outcome]:
+    # Not multiprocessing's own: it would run a script again that has no `if __name__` of its own.
+    from loky import ProcessPoolExecutor
+
+    pool = ProcessPoolExecutor(jobs, initializer=_begin, initargs=(experiment,))
+    finished = False
     try:
-        yield pool.map(_run, tasks, chunksize=chunk)
+        yield from pool.map(_run, tasks, chunksize=chunk)
+        finished = True
     except BrokenProcessPool as error:
-        msg = (
-            f"{jobs} processes could not be started, or one was killed; take jobs=1, or put the "
-            'call in a script below `if __name__ == "__main__":`'
-        )
+        msg = f"{jobs} processes could not be started, or one was killed; take jobs=1"
         raise InputError(msg) from error
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.shutdown(wait=True, kill_workers=not finished)
 
 
 _EXPERIMENT: list[Callable[[Any], Any]] = []  # of this process
 
 
 def _begin(experiment: Callable[[Any], Any]) -> None:
+    from threadpoolctl import threadpool_limits
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the first process's to mind
+    threadpool_limits(1, user_api="blas")
     _EXPERIMENT[:] = [experiment]
 
 
@@ -87,6 +109,6 @@ def _run(task: Any) -> Any:
 
 
 def _quietly(experiment: Callable[[Task], Outcome], task: Task) -> Outcome:
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), bars(False):
         warnings.simplefilter("ignore", ArtiphysWarning)
         return experiment(task)

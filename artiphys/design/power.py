@@ -56,7 +56,7 @@ def power(
     target: float = 0.8,
     n_experiments: int = 100,
     alpha: float = 0.05,
-    jobs: int = 1,
+    jobs: int | None = None,
     progress: bool | None = None,
     rng: Any = None,
     **how: Any,
@@ -302,8 +302,9 @@ def _check(
     faults = Faults()
     for name, value in (("target", target), ("alpha", alpha)):
         faults.of(share, value, name)
-    for name, value in (("n_experiments", n_experiments), ("jobs", jobs)):
-        faults.of(whole_number, value, name, 1)
+    faults.of(whole_number, n_experiments, "n_experiments", 1)
+    if jobs is not None:
+        faults.of(whole_number, jobs, "jobs", 1)
     relations, factors = (np.atleast_1d(given).tolist() for given in (relations, factors))
     for relation in relations:
         faults.of(real_number, relation, "relations", least=0, most=1)

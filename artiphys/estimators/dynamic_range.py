@@ -8,7 +8,7 @@ import xarray as xr
 from artiphys.estimators.halves import halves_of
 from artiphys.estimators.measurement import Measurement, Noise, measurement, without_dims
 from artiphys.estimators.moments import moments_across_images
-from artiphys.estimators.signal_moments import cells_of, signal_moments
+from artiphys.estimators.signal_moments import Cells, signal_moments
 
 __all__ = ["dynamic_range", "dynamic_range_of"]
 
@@ -90,7 +90,7 @@ def dynamic_range_of(measured: Measurement) -> xr.DataArray:
     """Return :func:`dynamic_range` of what was checked already."""
     variance = np.full(measured.own.size, np.nan)
     for at, members in measured.by_reference():
-        variance[members] = _variance(measured.values[members], at, measured.noise)
+        variance[members] = _variance(measured, at, members)
     result = without_dims(measured.responses, "image", "position", "trial").copy(data=variance)
     result.name = "dynamic_range"
     result.attrs = {
@@ -104,8 +104,13 @@ def dynamic_range_of(measured: Measurement) -> xr.DataArray:
     return result
 
 
-def _variance(values: np.ndarray, at: int, noise: Noise) -> np.ndarray:
-    if noise is None:
-        return moments_across_images(values[:, :, [at]], 0).variance[:, 0]
-    cells = cells_of(values) if noise == "corrected" else halves_of(values, 0)[0]
+def _variance(measured: Measurement, at: int, members: np.ndarray) -> np.ndarray:
+    if measured.noise is None and not measured.is_best:
+        return measured.moments.variance[:, at]
+    if measured.noise is None:
+        return moments_across_images(measured.values[members][:, :, [at]], 0).variance[:, 0]
+    if measured.noise == "corrected":
+        cells = Cells(*(of[members] for of in measured.cells))
+    else:
+        cells, _ = halves_of(measured.values[members], 0)
     return signal_moments(cells, at).variance[:, at]

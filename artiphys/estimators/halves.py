@@ -3,13 +3,11 @@
 The order is fixed, so that separate calls agree on the halves.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from artiphys.estimators.signal_moments import Cells, cells_of, cells_of_sums
+from artiphys.estimators.signal_moments import Cells, cells_of
 
-__all__ = ["first_half", "halves_of", "halves_of_splits", "splits_by_images"]
+__all__ = ["first_half", "halves_of", "splits_by_images"]
 
 SEED = 20191217
 
@@ -28,40 +26,6 @@ def halves_of(values: np.ndarray, split: int) -> tuple[Cells, Cells]:
     return cells_of(values, first), cells_of(values, ~first)
 
 
-def halves_of_splits(values: np.ndarray, splits: Sequence[int]) -> tuple[Cells, Cells]:
-    """Return :func:`halves_of` of several splits, as (split * unit, image, position).
-
-    Units with the same trials, as those of a session have, are halved alike, and their sums over
-    the halves of all splits are one matrix product.
-    """
-    measured = ~np.isnan(values)
-    n_unit, n_image, n_position, _ = values.shape
-    flat = np.packbits(measured.reshape(n_unit, -1), axis=1)
-    _, leader, pattern = np.unique(flat, axis=0, return_index=True, return_inverse=True)
-    known = np.where(measured, values, 0.0)
-    centre = known.mean((1, 2, 3), keepdims=True)  # any will do: it keeps digits in the squares
-    known = np.where(measured, values - centre, 0.0).transpose(1, 2, 0, 3)
-    shape = (2, len(splits), n_unit, n_image, n_position)
-    n, total, squares = np.empty(shape), np.empty(shape), np.empty(shape)
-    for p, one in enumerate(leader):
-        members = np.flatnonzero(pattern.ravel() == p)
-        trials = known[:, :, members]
-        masks = np.stack([first_half(measured[[one]], split)[0] for split in splits])
-        for h, half in enumerate((masks, measured[one] & ~masks)):
-            weight = half.transpose(1, 2, 3, 0).astype(float)
-            n[h][:, members] = half.sum(-1)[:, None]
-            total[h][:, members] = (trials @ weight).transpose(3, 2, 0, 1)
-            squares[h][:, members] = (trials**2 @ weight).transpose(3, 2, 0, 1)
-    mean = total / np.maximum(n, 1)
-    squares -= total * mean
-    np.maximum(squares, 0.0, out=squares)
-    mean += centre[..., 0]
-    size = (2, len(splits) * n_unit, n_image, n_position)
-    halves = zip(*(array.reshape(size) for array in (mean, n, squares)), strict=True)
-    first, second = (cells_of_sums(*half) for half in halves)
-    return first, second
-
-
 def first_half(measured: np.ndarray, split: int, by_images: np.ndarray | None = None) -> np.ndarray:
     """Return which trials are in the first half.
 
@@ -78,15 +42,12 @@ def first_half(measured: np.ndarray, split: int, by_images: np.ndarray | None = 
         The units whose images are halved; by default those of :func:`splits_by_images`.
     """
     rng = np.random.default_rng((SEED, split))
-    _, n_image, n_position, n_trial = measured.shape
+    n_unit, n_image, n_position, n_trial = measured.shape
     image_order = rng.permutation(n_image)
-    odd = rng.integers(2, size=(n_image, n_position, 1))
+    odd = rng.integers(2, size=(n_image, n_position, 1)).astype(bool).reshape(-1)
     # Drawn last and trial by trial, so that further padding changes no half.
-    order = rng.random((n_trial, n_image, n_position)).argsort(0).transpose(1, 2, 0)[None]
-    dealt = np.take_along_axis(measured, order, axis=-1)
-    first = np.empty_like(measured)
-    in_turn = (np.cumsum(dealt, axis=-1) + odd) % 2 == 0
-    np.put_along_axis(first, np.broadcast_to(order, first.shape), in_turn, axis=-1)
+    order = rng.random((n_trial, n_image, n_position)).argsort(0).reshape(n_trial, -1)
+    first = _dealt_out(measured.reshape(n_unit, -1), order, odd).reshape(measured.shape)
     if by_images is None:
         by_images = splits_by_images(measured.sum(-1))
     if by_images.any():
@@ -95,6 +56,32 @@ def first_half(measured: np.ndarray, split: int, by_images: np.ndarray | None = 
         half[:, image_order] = np.cumsum(shown, axis=1) % 2 == 0
         first[by_images] = half[:, :, None, None]
     return first & measured
+
+
+def _dealt_out(measured: np.ndarray, order: np.ndarray, odd: np.ndarray) -> np.ndarray:
+    """Return the trials (unit, cell * trial) in the first half, each cell's dealt in its order.
+
+    One trial of every cell at a time: whose turn it is is a bit that each trial dealt turns over.
+
+    Parameters
+    ----------
+    measured : numpy.ndarray of bool, (unit, cell * trial)
+    order : numpy.ndarray of int, (trial, cell)
+        Which trial of the cell is dealt first, second, ...
+    odd : numpy.ndarray of bool, (cell)
+        Whether the first trial of the cell goes into the first half.
+    """
+    n_trial, n_cell = order.shape
+    cell = np.arange(n_cell)
+    dealt = np.take(measured, cell * n_trial + order, axis=1)  # (unit, trial in order, cell)
+    turn = np.zeros((len(measured), n_cell), dtype=bool)
+    for trial in range(n_trial):
+        turn ^= dealt[:, trial]
+        dealt[:, trial] = turn == odd
+    place = np.empty_like(order)
+    np.put_along_axis(place, order, np.arange(n_trial)[:, None], axis=0)
+    back = (place * n_cell + cell).T.ravel()
+    return np.take(dealt.reshape(len(measured), -1), back, axis=1)
 
 
 def splits_by_images(n: np.ndarray) -> np.ndarray:

@@ -37,7 +37,11 @@ class Fold(NamedTuple):
 
 
 def folds_of_images(
-    cells: Cells, own: np.ndarray, position: int, n_folds: int = N_FOLDS
+    cells: Cells,
+    own: np.ndarray,
+    position: int,
+    n_folds: int = N_FOLDS,
+    groups: np.ndarray | None = None,
 ) -> Iterator[Fold]:
     r"""Yield the folds, each image held out once.
 
@@ -58,7 +62,10 @@ def folds_of_images(
     position : int
         Index of the other position.
     n_folds : int
-        As many as there are images, if these are fewer. The folds are the same in every call.
+        As many as there are images, if these are fewer. The folds are the same in every call, and
+        whatever the order of the images.
+    groups : numpy.ndarray of int, (image), optional
+        Images that are alike, and held out together; by default each is its own.
 
     Yields
     ------
@@ -67,8 +74,9 @@ def folds_of_images(
     """
     mean, noise, shown = _pairs(cells, own, position)
     n_image = shown.shape[1]
-    n_folds = min(n_folds, n_image)
-    fold = np.random.default_rng(SEED).permutation(n_image) % n_folds
+    groups = np.unique(np.arange(n_image) if groups is None else groups, return_inverse=True)[1]
+    n_folds = min(n_folds, groups.max() + 1)
+    fold = _dealt(mean[0], shown, groups, n_folds)
     enough = shown.sum(1) >= MIN_IMAGES
     for f in range(n_folds):
         held, others = np.flatnonzero(fold == f), np.flatnonzero(fold != f)
@@ -93,6 +101,18 @@ def folds_of_images(
         scores *= (known * n / (n + 1))[:, None] * shown[:, held]
         share = _share_of_images(moments[0], errors[:, 0, 0], by_noise, n)
         yield Fold(moments, errors, by_noise, share, scores, held, n)
+
+
+def _dealt(mean: np.ndarray, shown: np.ndarray, groups: np.ndarray, n_folds: int) -> np.ndarray:
+    """Return the fold of each image (image), its group dealt at random in order of mean responses.
+
+    So the answer does not hang on the order in which the images are listed.
+    """
+    total, n = (np.bincount(groups, of.sum(0)) for of in (mean, shown))
+    order = np.argsort(total / np.maximum(n, 1), kind="stable")
+    fold = np.empty(order.size, dtype=int)
+    fold[order] = np.random.default_rng(SEED).permutation(order.size) % n_folds
+    return fold[groups]
 
 
 def _pairs(

@@ -12,7 +12,7 @@ from artiphys.estimators.moments import correlation_of, moments_across_images
 from artiphys.estimators.ratio_bias import noise_terms, ratio_bias
 from artiphys.estimators.signal_moments import (
     MAX_NOISE_ERROR,
-    cells_of,
+    Cells,
     noise_error,
     signal_moments,
 )
@@ -30,7 +30,7 @@ ROUNDING = 1e-9
 def invariance(
     responses: xr.DataArray, *, reference: Hashable | None = None, noise: Noise = "auto"
 ) -> xr.DataArray:
-    r"""Return each unit's invariance: how its responses across images carry over to a position.
+    r"""Return each unit's invariance: how its responses at a position correlate with the reference.
 
     .. math:: r_{up} = \frac{\operatorname{cov}_i(\bar y_{ui0}, \bar y_{uip})}{s_{u0} s_{up}}
 
@@ -99,7 +99,7 @@ def invariance_of(measured: Measurement) -> xr.DataArray:
     correlation = np.full((own.size, responses.sizes["position"]), np.nan)
     too_noisy = np.zeros(correlation.shape, dtype=bool)
     for at, members in measured.by_reference():
-        found = _correlation(measured.values[members], at, measured.noise)
+        found = _correlation(measured, at, members)
         correlation[members], too_noisy[members] = found
         correlation[members, at], too_noisy[members, at] = np.nan, False
     result = without_dims(responses, "image", "trial").copy(data=correlation)
@@ -126,23 +126,28 @@ def noise_error_of(measured: Measurement) -> np.ndarray:
     """
     error = np.full((measured.own.size, measured.responses.sizes["position"]), np.nan)
     for at, members in measured.by_reference():
-        cells = cells_of(measured.values[members])
+        cells = Cells(*(of[members] for of in measured.cells))
         error[members] = noise_error(cells, signal_moments(cells, at), at)
         error[members, at] = np.nan
     return error
 
 
-def _correlation(values: np.ndarray, at: int, noise: Noise) -> tuple[np.ndarray, np.ndarray]:
+def _correlation(
+    measured: Measurement, at: int, members: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the correlations, and which of them were left out as too noisy (unit, position)."""
-    if noise is None:
-        correlation = correlation_of(moments_across_images(values, at))
+    if measured.noise is None:
+        moments = measured.moments
+        if measured.is_best:
+            moments = moments_across_images(measured.values[members], at)
+        correlation = correlation_of(moments)
         return correlation, np.zeros(correlation.shape, dtype=bool)
-    cells = cells_of(values)
+    cells = Cells(*(of[members] for of in measured.cells))
     whole = signal_moments(cells, at)
-    if noise == "corrected":
+    if measured.noise == "corrected":
         correlation = correlation_of(whole)
         return correlation, np.zeros(correlation.shape, dtype=bool)
-    half = halves_of(values, 0)[1]
+    half = halves_of(measured.values[members], 0)[1]
     bias = ratio_bias(noise_terms(cells, whole, at), half.n, at, whole.n_image)
     correlation = correlation_of(signal_moments(half, at)) / (1 + bias)
     too_noisy = noise_error(cells, whole, at) > MAX_NOISE_ERROR

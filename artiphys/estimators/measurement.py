@@ -5,13 +5,17 @@ Every public function makes this record once, at its door, and all that it calls
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 
 from artiphys.errors import InputError
+from artiphys.estimators.moments import Moments, moments_across_images
+from artiphys.estimators.pieces import cells_in_pieces, in_memory, moments_in_pieces
 from artiphys.estimators.reference import best_positions, is_best
+from artiphys.estimators.signal_moments import Cells, cells_of
 from artiphys.responses.schema import reference_label, require
 
 __all__ = [
@@ -33,7 +37,8 @@ class Measurement:
     Attributes
     ----------
     responses : xarray.DataArray, (unit, image, position[, trial])
-        Without trials where `noise` is None.
+        Without trials where `noise` is None. In chunks that are read as they are needed, or in
+        memory.
     reference : str or number
         Label of the reference position, or "best".
     own : numpy.ndarray of int, (unit)
@@ -51,6 +56,21 @@ class Measurement:
     def values(self) -> np.ndarray:
         """The responses as numbers."""
         return self.responses.values
+
+    @cached_property
+    def cells(self) -> Cells:
+        """The cells of all the trials."""
+        return (
+            cells_of(self.values) if in_memory(self.responses) else cells_in_pieces(self.responses)
+        )
+
+    @cached_property
+    def moments(self) -> Moments:
+        """The moments of the responses as they are, where all units share a reference."""
+        at = int(self.own[0])
+        if in_memory(self.responses):
+            return moments_across_images(self.values, at)
+        return moments_in_pieces(self.responses, at)
 
     @property
     def has_trials(self) -> bool:
@@ -83,15 +103,26 @@ class Measurement:
     def as_measured(self) -> "Measurement":
         """Return the record of the mean responses, whatever noise is in them."""
         responses = self.responses
-        if self.has_trials:
+        if self.has_trials and in_memory(responses):
             responses = responses.mean("trial", keep_attrs=True)
+        elif self.has_trials:  # they were read for the cells, or will be
+            responses = responses.isel(trial=0, drop=True).copy(data=self.cells.mean)
         return replace(self, responses=responses, noise=None)
 
     def of_units(self, members: np.ndarray) -> "Measurement":
-        """Return the record of some units (bool)."""
-        return replace(
+        """Return the record of some units (bool), with their cells if these are known."""
+        part = replace(
             self, responses=self.responses.isel(unit=np.flatnonzero(members)), own=self.own[members]
         )
+        if "cells" not in vars(self):  # where a cached property is kept
+            return part
+        return part.with_cells(Cells(*(of[members] for of in self.cells)))
+
+    def with_cells(self, cells: Cells) -> "Measurement":
+        """Return the record with its cells, which are known."""
+        same = replace(self)
+        vars(same)["cells"] = cells
+        return same
 
 
 def measurement(
@@ -110,34 +141,54 @@ def measurement(
         asks for what the trials do not allow.
     """
     _check_noise(noise)
-    responses = require(responses, name=name).compute()  # once, if it was opened lazily
-    return measurement_of(responses, reference, noise)
+    return measurement_of(require(responses, name=name), reference, noise)
 
 
 def measurement_of(
-    responses: xr.DataArray, reference: Hashable | None, noise: Noise
+    responses: xr.DataArray, reference: Hashable | None, noise: Noise, *, whole: bool = True
 ) -> Measurement:
-    """Return :func:`measurement` of an array that was checked by ``require`` already."""
-    noise = resolved_noise(responses, noise)
+    """Return :func:`measurement` of an array that was checked by ``require`` already.
+
+    What was opened lazily stays so unless it takes the `whole` of it, and single trials of it: to
+    halve them, or to set some apart by which a reference is chosen.
+    """
+    _check_noise(noise)
     labels = responses["position"].values.tolist() if "position" in responses.coords else []
-    if is_best(reference, labels):
+    best = is_best(reference, labels)
+    label: Hashable = "best" if best else reference_label(responses, reference)
+    of_trials = "trial" in responses.dims and noise is not None
+    if best or (of_trials and whole and noise != "corrected"):
+        responses = responses.compute()
+    cells = None
+    if of_trials and not in_memory(responses):
+        cells = cells_in_pieces(responses)  # which say too how often what was shown
+    noise = resolved_noise(responses, noise, None if cells is None else cells.n)
+    if best:
         if "trial" not in responses.dims:
             msg = "reference='best' chooses on trials of its own; got averages; name a position"
             raise InputError(msg)
         own, values = best_positions(responses.values)
         names = np.array([str(labels[at]) if at >= 0 else "" for at in own])
         responses = responses.copy(data=values).assign_coords(reference=("unit", names))
-        label: Hashable = "best"
     else:
-        label = reference_label(responses, reference)
         own = np.full(responses.sizes["unit"], labels.index(label))
     if noise is None and "trial" in responses.dims:
         responses = responses.mean("trial", keep_attrs=True)
-    return Measurement(responses, label, own, noise)
+    measured = Measurement(responses, label, own, noise)
+    return measured if cells is None else measured.with_cells(cells)
 
 
-def resolved_noise(responses: xr.DataArray, noise: Any) -> Noise:
+def resolved_noise(
+    responses: xr.DataArray, noise: Any, n_trials: np.ndarray | None = None
+) -> Noise:
     """Return `noise` with "auto" resolved, once the responses are known to allow it.
+
+    Parameters
+    ----------
+    responses : xarray.DataArray, (unit, image, position[, trial])
+    noise : {"auto", None, "corrected", "split"}
+    n_trials : numpy.ndarray, (unit, image, position), optional
+        Of each cell, where they were counted already.
 
     Raises
     ------
@@ -154,11 +205,11 @@ def resolved_noise(responses: xr.DataArray, noise: Any) -> Noise:
         raise InputError(msg)
     if noise is None or "trial" not in responses.dims:
         return None
-    n_trials = responses.notnull().sum("trial")
-    if not bool((n_trials > 1).any()):
-        if not bool((n_trials > 0).any()):
-            msg = "responses must hold something that was measured; got NaN only"
-            raise InputError(msg)
+    most = int((responses.notnull().sum("trial") if n_trials is None else n_trials).max())
+    if most == 0:
+        msg = "responses must hold something that was measured; got NaN only"
+        raise InputError(msg)
+    if most == 1:
         msg = (
             "no cell has 2 trials, which say how noisy it is; use noise=None, and mind that noise "
             "then counts as dynamic range"

@@ -51,6 +51,6 @@ def mixing_distribution(log_likelihood: np.ndarray, n_steps: int = N_STEPS) -> M
     likelihood = np.exp(log_likelihood - log_likelihood.max(1, keepdims=True)) + TINY
     weights = np.full(likelihood.shape[1], 1 / likelihood.shape[1])
     for _ in range(n_steps):
-        weights = (likelihood * (weights / (likelihood @ weights)[:, None])).mean(0)
+        weights = weights * (likelihood.T @ (1 / (likelihood @ weights))) / len(likelihood)
     posterior = likelihood * (weights / (likelihood @ weights)[:, None])
     return Mixing(weights, posterior)

@@ -9,10 +9,13 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 __all__ = [
+    "ImageSums",
     "Moments",
     "centred",
     "correlation_of",
+    "image_sums",
     "moments_across_images",
+    "moments_of_sums",
     "variance_and_correlation",
 ]
 
@@ -78,12 +81,90 @@ def moments_across_images(values: np.ndarray, at: int, counts: np.ndarray | None
         products = np.einsum("uip,uip->up", first, second)
     else:
         n, squares, products = _resampled(first, second, weight, counts.astype(float))
+    of_first, of_second = squares
+    return _moments(n, of_first, of_second, products, _largest(values, shown), at)
+
+
+class ImageSums(NamedTuple):
+    """Of some images, from which the moments over more are made; each (unit, position).
+
+    Over the images measured at the position and at the reference.
+    """
+
+    n: np.ndarray
+    mean_reference: np.ndarray
+    mean: np.ndarray
+    squares_reference: np.ndarray  # of deviations from the mean
+    squares: np.ndarray
+    products: np.ndarray
+    largest: np.ndarray  # response in size
+
+    def merged(self, other: "ImageSums") -> "ImageSums":
+        """Return the sums over the images of both.
+
+        References
+        ----------
+        Chan, T. F., Golub, G. H. & LeVeque, R. J. (1983). Algorithms for computing the sample
+        variance. Am. Stat. 37(3), 242-247. https://doi.org/10.1080/00031305.1983.10483115
+        """
+        n = self.n + other.n
+        share = other.n / np.maximum(n, 1)
+        step, step_reference = other.mean - self.mean, other.mean_reference - self.mean_reference
+        between = self.n * share
+        return ImageSums(
+            n,
+            self.mean_reference + share * step_reference,
+            self.mean + share * step,
+            self.squares_reference + other.squares_reference + between * step_reference**2,
+            self.squares + other.squares + between * step**2,
+            self.products + other.products + between * step * step_reference,
+            np.maximum(self.largest, other.largest),
+        )
+
+
+def image_sums(values: np.ndarray, at: int) -> ImageSums:
+    """Return the sums over images; the arguments are those of :func:`moments_across_images`."""
+    values = values.astype(float, copy=False)
+    shown = ~np.isnan(values)
+    shown &= shown[:, :, [at]]
+    n = np.einsum("uip->up", shown.astype(float))
+    known = np.where(shown, values, 0.0)
+    reference = np.where(shown, values[:, :, [at]], 0.0)
+    means = [np.einsum("uip->up", part) / np.maximum(n, 1) for part in (reference, known)]
+    for part, mean in zip((reference, known), means, strict=True):
+        part -= mean[:, None]
+        part *= shown
+    return ImageSums(
+        n,
+        means[0],
+        means[1],
+        np.einsum("uip,uip->up", reference, reference),
+        np.einsum("uip,uip->up", known, known),
+        np.einsum("uip,uip->up", reference, known),
+        _largest(values, shown),
+    )
+
+
+def moments_of_sums(sums: ImageSums, at: int) -> Moments:
+    """Return the moments of which the sums over images are known."""
+    of_first, of_second = sums.squares_reference, sums.squares
+    return _moments(sums.n, of_first, of_second, sums.products, sums.largest, at)
+
+
+def _moments(
+    n: np.ndarray,
+    squares_reference: np.ndarray,
+    squares: np.ndarray,
+    products: np.ndarray,
+    largest: np.ndarray,
+    at: int,
+) -> Moments:
+    """Return the moments, a variance that is 0 but for rounding as 0."""
     with np.errstate(invalid="ignore", divide="ignore"):
         freedom = np.where(n >= MIN_IMAGES_VARIANCE, n - 1.0, np.nan)
-        largest = _largest(values, shown)
         reference, variance = (
             np.where(scatter <= n * (CONSTANT * top) ** 2, 0.0, scatter) / freedom
-            for scatter, top in zip(squares, (largest[:, [at]], largest), strict=True)
+            for scatter, top in ((squares_reference, largest[:, [at]]), (squares, largest))
         )
         return Moments(variance, reference, products / freedom, n)
 

@@ -72,9 +72,9 @@ def ratio_bias(
     """
     shown = (part > 0) & (part[..., [at]] > 0)
     n_shown = np.maximum(shown.sum(-2), 1)
-    bias = np.zeros(n_shown.shape)
+    bias = np.zeros(1)
     for of, trials in zip(terms, (part[..., [at]], part), strict=True):
         noisier = np.where(shown, of.n / np.maximum(trials, 1), 0.0).sum(-2) / n_shown
         fewer = n_image / n_shown
-        bias += noisier * fewer * (of.signal / 2 + 0.75 * noisier * of.square)
+        bias = bias + noisier * fewer * (of.signal / 2 + 0.75 * noisier * of.square)
     return bias

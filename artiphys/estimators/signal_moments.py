@@ -16,10 +16,12 @@ __all__ = [
     "MAX_NOISE_ERROR",
     "Cells",
     "SignalMoments",
+    "TrialSums",
     "cells_of",
     "cells_of_sums",
     "noise_error",
     "signal_moments",
+    "trial_sums",
 ]
 
 MAX_NOISE_ERROR = 0.25  # of a correlation; beyond it a ratio of noisy variances is too skewed
@@ -57,6 +59,19 @@ def cells_of(values: np.ndarray, where: np.ndarray | None = None) -> Cells:
     where : numpy.ndarray of bool, like `values`, optional
         The trials to take; all of them by default.
     """
+    return cells_of_sums(*trial_sums(values, where))
+
+
+class TrialSums(NamedTuple):
+    """Of the trials of each cell, (unit, image, position)."""
+
+    mean: np.ndarray  # 0 without trials
+    n: np.ndarray
+    scatter: np.ndarray  # sum of squared deviations from the mean
+
+
+def trial_sums(values: np.ndarray, where: np.ndarray | None = None) -> TrialSums:
+    """Return the sums of trials; the arguments are those of :func:`cells_of`."""
     taken = ~np.isnan(values) if where is None else where & ~np.isnan(values)
     weight = taken.astype(float)
     n = np.einsum("uipt->uip", weight)  # einsum sums short axes several times faster than .sum
@@ -64,8 +79,7 @@ def cells_of(values: np.ndarray, where: np.ndarray | None = None) -> Cells:
     mean = np.einsum("uipt->uip", known) / np.maximum(n, 1)
     known -= mean[..., None]
     known *= weight
-    scatter = np.einsum("uipt,uipt->uip", known, known)
-    return cells_of_sums(mean, n, scatter)
+    return TrialSums(mean, n, np.einsum("uipt,uipt->uip", known, known))
 
 
 def cells_of_sums(mean: np.ndarray, n: np.ndarray, scatter: np.ndarray) -> Cells:

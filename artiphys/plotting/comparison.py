@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation
 
 from artiphys.plotting.measured import labels_shown
 from artiphys.plotting.signature import (
@@ -30,6 +31,8 @@ from artiphys.plotting.style import (
 
 __all__ = ["UnitQuantities", "comparison_figure", "plot_comparison"]
 
+BELOW = 26.0  # points from the axes to the legend: the labels of the ticks and of the axis
+
 
 class UnitQuantities(Protocol):
     """The units of one panel: dynamic range (unit), and Fisher z of invariance (unit, position)."""
@@ -50,7 +53,7 @@ def plot_comparison(
     area: Hashable | None = None,
     position: Hashable | None = None,
 ) -> Axes:
-    """Draw how each layer's r_s differs from an area's, with the interval of the difference.
+    """Draw how much each layer's r_s differs from an area's, with the interval of the difference.
 
     Parameters
     ----------
@@ -65,7 +68,7 @@ def plot_comparison(
     Returns
     -------
     matplotlib.axes.Axes
-        Difference of r_s, layer less area, a row for each layer, without units. The legend gives
+        Difference of r_s, layer minus area, a row for each layer, without units. The legend gives
         the area's own r_s. A layer without a difference has a row without a point.
 
     Raises
@@ -86,9 +89,13 @@ def plot_comparison(
         ax.axvline(0, color="0.6", linewidth=0.6, zorder=0)
         ax.set_yticks(rows, [str(layer) for layer in layers])
         ax.set_ylim(len(layers) - 0.5, -0.5)
-        ax.set_xlabel(f"difference of $r_s$, layer less {area}")
+        ax.set_xlabel(f"difference of $r_s$, layer minus {area}, with its interval")
         ax.set_title(f"layers beside {area}")
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), alignment="left")
+        below = ScaledTranslation(0, -BELOW / 72, ax.figure.dpi_scale_trans)
+        ax.legend(
+            loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=ax.transAxes + below,
+            alignment="left",
+        )  # fmt: skip
     return ax
 
 

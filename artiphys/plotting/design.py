@@ -54,7 +54,8 @@ def plot_power(result: xr.Dataset, ax: Axes | None = None) -> Axes:
     Returns
     -------
     matplotlib.axes.Axes
-        The share of experiments with a small p-value, with its interval.
+        The share of experiments with a small p-value, with its 95 % interval; dashed, the relation
+        found in the share of experiments that is the target.
     """
     ax = plt.gca() if ax is None else ax
     cell = result.isel(design=0)
@@ -68,7 +69,7 @@ def plot_power(result: xr.Dataset, ax: Axes | None = None) -> Axes:
     if np.isfinite(found):
         ax.plot([found, found], [0, target], color=OTHER, linewidth=0.8, linestyle="--")
         ax.annotate(
-            f"{found:.2f}", (found, 0), xytext=(3, 3), textcoords="offset points", color=OTHER,
+            f"{found:.2f}", (found, alpha), xytext=(3, 3), textcoords="offset points", color=OTHER,
             fontsize=7,
         )  # fmt: skip
     ax.set_ylim(0, 1.02)
@@ -115,7 +116,9 @@ def plot_designs(result: xr.Dataset, ax: Axes | None = None) -> Axes:
     ax.set_yticks(place, [str(each) for each in result["changed"].values])
     ax.set_xlim(0, most * 1.05 + 0.02)
     ax.set_ylim(-0.6, place[0] + 0.6)
-    ax.set_xlabel(f"$r_s$ found in {100 * result.attrs['target']:g} % of experiments")
+    ax.set_xlabel(
+        f"$r_s$ found in {100 * result.attrs['target']:g} % of experiments, 95 % interval"
+    )
     return ax
 
 
@@ -156,7 +159,7 @@ def control_figure(result: xr.Dataset) -> Figure:
         relation = result.attrs["relation"]
         kind = f"with a true $r_s$ of {relation:g}" if relation else "without a relation"
         figure.supxlabel(f"$r_s$ found in recordings like this one, {true_minus(kind)}")
-        figure.supylabel("recordings")
+        figure.supylabel("simulated recordings")
     plt.close(figure)  # the caller has it; pyplot need not keep it
     return figure
 
@@ -216,4 +219,7 @@ def _error_bars(
     centre = y if vertical else x
     bars = np.maximum(np.abs(interval - centre[:, None]).T, 0.0)
     errors = {"yerr": bars} if vertical else {"xerr": bars}
-    ax.errorbar(x, y, **errors, fmt="o", color=ONE, markersize=3.5, elinewidth=0.8, capsize=0)
+    ax.errorbar(
+        x, y, **errors, fmt="o", color=ONE, markersize=3.5, elinewidth=0.8, capsize=0,
+        clip_on=False, zorder=3,
+    )  # fmt: skip

@@ -316,7 +316,7 @@ def plot_change(simulation: xr.Dataset, ax: Axes | None = None) -> Axes:
         xlim=(0, 1),
         title=true_minus(f"mean μ/σ = {float(simulation['mean']):g}"),
         xlabel="input correlation ρ",
-        ylabel="correlation of outputs, less ρ",
+        ylabel="correlation of outputs, minus ρ",
     )
     return ax
 

@@ -19,6 +19,7 @@ __all__ = ["plot_position_map"]
 MAX_WRITTEN = 49  # tiles with a number in them
 # Blue to red, with the same lightness either way; white is 0.
 COLOURS = "RdBu_r"
+CORRELATIONS = {"invariance": "invariance: correlation with the reference", "spearman": "$r_s$"}
 
 
 def plot_position_map(
@@ -41,7 +42,8 @@ def plot_position_map(
     unit : str or number, optional
         Label of the unit that is drawn, of several.
     limit : float
-        Colours go from minus to plus this. What is beyond has the last colour, and its number.
+        Colours go from minus to plus this. What is beyond has the last colour, and its number; a
+        correlation that the correction for noise carried beyond 1 is written ``> 1``.
 
     Returns
     -------
@@ -68,7 +70,7 @@ def plot_position_map(
         ax.add_collection(colours)
         if placed.sum() <= MAX_WRITTEN:
             for a, b, number in zip(x[placed], y[placed], value[placed], strict=True):
-                _write(ax, a, b, number, limit)
+                _write(ax, a, b, number, _text(number, shown), limit)
         ax.plot([0], [0], marker="+", color="black", markersize=7, markeredgewidth=1.2)
         for set_limits, at in ((ax.set_xlim, x[placed]), (ax.set_ylim, y[placed])):
             set_limits(min(0.0, at.min()) - 0.7 * side, max(0.0, at.max()) + 0.7 * side)
@@ -90,8 +92,15 @@ def _side(x: np.ndarray, y: np.ndarray) -> float:
     return float(positive.min()) if positive.size else 1.0
 
 
-def _write(ax: Axes, x: float, y: float, value: float, limit: float) -> None:
-    text = "–" if np.isnan(value) else true_minus(f"{value:.2f}".replace("-0.00", "0.00"))
+def _text(value: float, values: xr.DataArray) -> str:
+    if np.isnan(value):
+        return "–"
+    if abs(value) > 1 and values.name in CORRELATIONS:
+        return "> 1" if value > 0 else "< −1"
+    return true_minus(f"{value:.2f}".replace("-0.00", "0.00"))
+
+
+def _write(ax: Axes, x: float, y: float, value: float, text: str, limit: float) -> None:
     colour = mpl.colormaps[COLOURS](0.5 + np.clip(value, -limit, limit) / (2 * limit))
     dark = not np.isnan(value) and luminance(colour) < 0.18
     ax.text(x, y, text, ha="center", va="center", fontsize=6.5, color="white" if dark else "black")
@@ -106,5 +115,4 @@ def _beyond(values: np.ndarray, limit: float) -> Any:
 
 
 def _named(values: xr.DataArray) -> str:
-    names = {"invariance": "invariance: correlation with the reference", "spearman": "$r_s$"}
-    return names.get(str(values.name), str(values.name or "value"))
+    return CORRELATIONS.get(str(values.name), str(values.name or "value"))

@@ -37,6 +37,7 @@ __all__ = [
 ]
 
 MAX_COLUMNS, MAX_PANELS = 3, 12
+NARROWEST = 3.4  # inches: a column of a journal
 Z_LABEL = "invariance: Fisher z of the correlation"
 # Units whose correlation noise gives a larger standard error are drawn faintly.
 NOISY = 0.25
@@ -98,7 +99,7 @@ def plot_signature(
     With trials, noise is taken off both quantities of each unit, from all of its trials. The
     estimate itself is not made from these points: it takes no two quantities from the same noise.
     Noise in one trial moves both, so that points scatter along a line even where there is no
-    relation; believe r_s.
+    relation; trust r_s.
     """
     table = units_shown(responses, result)
     series = _series(table, result, group, position)
@@ -109,7 +110,7 @@ def plot_signature(
         if any(bool(_noisy(one.units).any()) for one in series):
             marks: Any = {"s": 9, "color": "0.3", "alpha": FAINT, "linewidths": 0}
             ax.scatter([], [], label=f"noisy: error of r > {NOISY:g}", **marks)
-        draw_frame(ax)
+        draw_frame(ax, _interval_named(result) if len(series) > 1 else None)
         label_decades(ax)
         make_room_for_legend(ax)
     return ax
@@ -133,31 +134,39 @@ def signature_figure(responses: Any, result: xr.Dataset) -> Figure:
     panels: list[tuple[Any, Any]] = [(g, p) for g in groups for p in positions]
     if len(panels) > MAX_PANELS:
         panels = [(g, None) for g in groups]
-    n_columns = max(1, min(MAX_COLUMNS, len(panels)))
-    n_rows = max(1, -(-len(panels) // n_columns))
+    n_rows, n_columns = _grid(len(panels), len(positions) if len(panels) > len(groups) else 1)
     with paper_style():
         figure, axes = plt.subplots(
             n_rows,
             n_columns,
-            figsize=(0.5 + 2.1 * n_columns, 0.7 + 2.1 * n_rows),
+            figsize=(max(NARROWEST, 0.5 + 2.1 * n_columns), 0.7 + 2.1 * n_rows),
             squeeze=False,
             sharey=True,
             layout="constrained",
         )
         for ax, (group, position) in zip(axes.flat, panels, strict=False):
             _draw_series(ax, _series(table, result, group, position), result)
-            draw_frame(ax)
+            draw_frame(ax, None if position is not None else _interval_named(result))
             label_decades(ax)
         for ax in axes.flat[len(panels) :]:
             ax.remove()
         for column in range(n_columns):  # the last panel of each
             last = max(n for n in range(len(panels)) if n % n_columns == column)
             axes.flat[last].set_xlabel(dynamic_range_label(responses))
-        figure.supylabel(Z_LABEL, fontsize=7)
+        for row in axes:
+            row[0].set_ylabel(Z_LABEL)
         note_below(figure, NOTE if table["noise_error"].notna().any() else "")
         make_room_for_legend(axes[0, 0])
     plt.close(figure)  # the caller has it; pyplot need not keep it
     return figure
+
+
+def _grid(n_panels: int, n_positions: int) -> tuple[int, int]:
+    """Return rows and columns: a row for each group where its positions fit into one, or few."""
+    if 1 < n_positions <= MAX_COLUMNS:
+        return n_panels // n_positions, n_positions
+    n_rows = max(1, -(-n_panels // MAX_COLUMNS))
+    return n_rows, max(1, -(-n_panels // n_rows))
 
 
 def _series(
@@ -268,7 +277,7 @@ def scatter_units(
         members = dynamic_range[by].values == group
         label = _legend(str(group), result.sel({by: group}))
         draw_units(ax, dynamic_range.values[members], z.values[members], number, label)
-    draw_frame(ax)
+    draw_frame(ax, _interval_named(result))
     ax.set_xlabel(dynamic_range_label(dynamic_range))
     ax.set_ylabel(Z_LABEL)
     return ax
@@ -298,7 +307,7 @@ def draw_units(ax: Axes, x: np.ndarray, y: np.ndarray, number: int, label: str) 
     )
 
 
-def draw_frame(ax: Axes) -> None:
+def draw_frame(ax: Axes, title: str | None = None) -> None:
     """Draw the log scale, the line at 0 and the legend of a panel of units."""
     if any(np.size(points.get_offsets()) for points in ax.collections):
         ax.set_xscale("log")
@@ -308,6 +317,8 @@ def draw_frame(ax: Axes) -> None:
         ax.legend(
             handles,
             labels,
+            title=title,
+            alignment="left",
             loc="upper left",
             handletextpad=0.2,
             borderaxespad=0.2,
@@ -332,6 +343,12 @@ def dynamic_range_label(measured: Any) -> str:
     if units is not None and "image" in getattr(measured, "dims", ()):
         units = f"({units})²"
     return f"dynamic range: variance, {units or '(a.u.)²'}"
+
+
+def _interval_named(result: xr.Dataset) -> str | None:
+    """Return what the numbers of a legend are; None where the result does not say its level."""
+    level = result.attrs.get("level")
+    return None if level is None else f"$r_s$ [{100 * level:g} % interval]"
 
 
 def _legend(name: str, cell: xr.Dataset) -> str:

@@ -141,8 +141,6 @@ def plot_stimuli_and_layer(
         for ax in grid.flat[len(networks) :]:
             ax.remove()
         label_once(grid.flat[: len(networks)])
-        low, high = grid[0, 0].get_ylim()
-        grid[0, 0].set_ylim(low, high + 0.06 * (high - low))  # for the title of the legend
         for row in grid[1:]:
             row[0].set_ylabel(Z_LABEL)
         lettered += [[ax for ax in row if ax.figure is not None] for row in grid]

@@ -43,7 +43,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 @contextmanager
 def paper_style() -> Iterator[None]:
-    """Draw within this block as figures for print are drawn."""
+    """Draw within this block in the style of a printed figure."""
     settings: Any = {
         "font.family": "DejaVu Sans",  # matplotlib brings it along: alike on every machine
         "mathtext.fontset": "dejavusans",
@@ -148,11 +148,15 @@ def align_letters(figure: Figure, rows: Sequence[Sequence[Axes]]) -> None:
             letter_panel(ax, ax.get_title(loc="left"), x=(edge - box.x0) / box.width)
 
 
-def make_room_for_legend(ax: Axes, *, titled: bool = False) -> None:
-    """Leave room above the points for the legend, with its title or without."""
+def make_room_for_legend(ax: Axes) -> None:
+    """Leave room above the points for the legend, the longest of the axes that share their y."""
+    legends = [one.get_legend() for one in ax.get_shared_y_axes().get_siblings(ax)]
+    n_lines = max(
+        (len(one.get_texts()) + bool(one.get_title().get_text()) for one in legends if one),
+        default=0,
+    )
+    ax.autoscale(axis="y")  # forgets the room made by another of them
     low, high = ax.get_ylim()
-    legend = ax.get_legend()
-    n_lines = len(legend.get_texts()) + titled if legend else 0
     ax.set_ylim(low, high + 0.08 * (1 + n_lines) * (high - low))
 
 

@@ -14,6 +14,7 @@ from artiphys.plotting.style import COLOURS, make_room_for_legend, panel, positi
 __all__ = ["plot_psth", "plot_raster", "plot_unit"]
 
 MAX_NAMED, MAX_BARS = 12, 40  # images whose names, whose error bars can be told apart
+SHORTEST = 1.2  # points, of the tick of a spike: shorter ones are no longer seen
 
 
 def plot_unit(
@@ -25,8 +26,8 @@ def plot_unit(
 ) -> Axes:
     """Draw a unit's tuning: its mean response to each image, a curve for each position.
 
-    Images are in the order of the response at the reference position. The more a unit is invariant
-    the more the other curves rise along with that one, which does by this order.
+    Images are ordered by the response at the reference position. The more invariant the unit, the
+    more closely the other curves follow that one.
 
     Parameters
     ----------
@@ -77,12 +78,15 @@ def plot_raster(spikes: Mapping[Any, Sequence[Any]], ax: Axes | None = None) -> 
     """
     row, middles = 0, []
     with panel(ax) as ax:
+        height = 72 * ax.get_window_extent().height / ax.figure.dpi
+        rows = sum(len(shown) for shown in spikes.values())
+        length = max(0.8, SHORTEST * rows / height)  # of many presentations ticks overlap
         for number, shown in enumerate(spikes.values()):
             ax.eventplot(
                 [np.asarray(each, float) for each in shown],
                 lineoffsets=[float(row + each) for each in range(len(shown))],
-                linelengths=0.8,
-                linewidths=0.5,
+                linelengths=length,
+                linewidths=0.6,
                 colors=COLOURS[number % len(COLOURS)],
             )
             middles.append(row + (len(shown) - 1) / 2)
@@ -97,7 +101,7 @@ def plot_raster(spikes: Mapping[Any, Sequence[Any]], ax: Axes | None = None) -> 
 
 
 def plot_psth(rates: xr.Dataset, ax: Axes | None = None) -> Axes:
-    """Draw the rate of spikes around the onset at each position, ± 1 standard error.
+    """Draw the firing rate around the onset at each position, ± 1 standard error.
 
     Parameters
     ----------
@@ -131,7 +135,7 @@ def plot_psth(rates: xr.Dataset, ax: Axes | None = None) -> Axes:
         ax.axvline(0, color="0.6", linewidth=0.6, zorder=0)
         ax.set_ylim(bottom=0)
         ax.set_xlabel("time from the onset of the image, s")
-        ax.set_ylabel("spikes/s ± s.e.m.")
+        ax.set_ylabel("spikes/s, ± 1 s.e.m.")
         ax.legend(title="position", alignment="left")
     return ax
 
@@ -157,6 +161,7 @@ def _draw_tuning(tuned: xr.Dataset, ax: Axes) -> None:
                 ax.fill_between(
                     rank, mean - error, mean + error, color=colour, alpha=0.2, linewidth=0
                 )
+    ax.set_xlim(0.5, rank.size + 0.5)
     reference = position_name(tuned.attrs["reference"])
     if rank.size <= MAX_NAMED:
         ax.set_xticks(rank, tuned["image"].values.astype(str), rotation=45, ha="right")
@@ -167,7 +172,7 @@ def _draw_tuning(tuned: xr.Dataset, ax: Axes) -> None:
     error_named = ", ± 1 s.e.m." if tuned["standard_error"].notnull().any() else ""
     ax.set_ylabel(f"response, {tuned.attrs.get('units', 'a.u.')}{error_named}")
     ax.legend(title="position", alignment="left", loc="upper left")
-    make_room_for_legend(ax, titled=True)
+    make_room_for_legend(ax)
 
 
 def _draw_spikes(spikes: Mapping[Any, Sequence[Any]], ax: Axes) -> None:

@@ -1,4 +1,4 @@
-"""Presentations in long form, one after another, into the padded response array."""
+"""Presentations in long form, one after another, into the padded response array and back."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from numbers import Real
@@ -11,8 +11,9 @@ from artiphys.arguments import real_numbers
 from artiphys.errors import InputError
 from artiphys.responses.array import response_array
 from artiphys.responses.provenance import provenance as provenance_text
+from artiphys.responses.schema import validate
 
-__all__ = ["from_presentations", "repeat_numbers"]
+__all__ = ["from_presentations", "repeat_numbers", "to_presentations"]
 
 
 def from_presentations(
@@ -127,6 +128,67 @@ def from_presentations(
         reference=reference,
         provenance=made,
         unit_coords=unit_coords,
+    )
+
+
+def to_presentations(responses: xr.DataArray) -> xr.DataArray:
+    """Return the presentations of a response array, one after another, without its padding.
+
+    What every door to another package begins with; :func:`from_presentations` leads back.
+
+    Parameters
+    ----------
+    responses : xarray.DataArray, (unit, image, position) or (unit, image, position, trial)
+
+    Returns
+    -------
+    xarray.DataArray, (unit, presentation)
+        Image by image, position by position; those that no unit was measured in are left out, and
+        NaN marks a unit that was not measured in one that others were. Along ``presentation`` lie
+        ``image``, ``position``, ``x``, ``y``, ``trial`` and ``shift``, the last two where
+        `responses` has them; along ``unit`` what it holds there. The attrs are ``units``,
+        ``reference``, ``displacement_units`` and ``provenance``.
+
+    Raises
+    ------
+    SchemaError
+        If `responses` is not valid.
+
+    Examples
+    --------
+    >>> responses = from_presentations(
+    ...     [[3.0, 1.0, 5.0, 4.0]], unit=["u1"], image=["a", "b", "a", "b"], position=[0, 0, 1, 0],
+    ...     reference=0, units="spikes", area="V4", source="session 1")
+    >>> shown = to_presentations(responses)
+    >>> shown["image"].values.tolist(), shown["trial"].values.tolist(), shown.values.tolist()
+    (['a', 'a', 'b', 'b'], [0, 0, 0, 1], [[3.0, 5.0, 1.0, 4.0]])
+    """
+    responses = validate(responses)
+    values = responses.values.reshape(responses.sizes["unit"], -1)
+    measured = ~np.isnan(values).all(axis=0)
+    at = dict(
+        zip(
+            responses.dims[1:],
+            np.unravel_index(np.flatnonzero(measured), responses.shape[1:]),
+            strict=True,
+        )
+    )
+    coords: dict[Any, Any] = {
+        name: coord.variable for name, coord in responses.coords.items() if coord.dims == ("unit",)
+    }
+    for name, coord in responses.coords.items():
+        (dim,) = coord.dims or ("",)
+        if name in (*at, "x", "y", "shift"):
+            coords[name] = ("presentation", coord.values[at[dim]])
+    if "trial" in at and "trial" not in coords:
+        coords["trial"] = ("presentation", at["trial"])
+    attrs = {name: responses.attrs[name] for name in ("units", "reference", "provenance")}
+    return xr.DataArray(
+        values[:, measured],
+        coords=coords,
+        dims=("unit", "presentation"),
+        name="response",
+        attrs=attrs | {"displacement_units": responses["x"].attrs["units"]},
     )
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "is_text",
     "reference_label",
     "require",
+    "require_finite",
     "validate",
 ]
 
@@ -131,8 +132,19 @@ def _require_numbers(responses: xr.DataArray, name: str) -> None:
     if responses.dtype.kind not in "biuf":
         msg = f"{name} must be numbers; got dtype {responses.dtype}; convert with .astype(float)"
         raise InputError(msg)
-    values = responses.variable._data
-    if responses.dtype.kind != "f" or not isinstance(values, np.ndarray):
+    if isinstance(responses.variable._data, np.ndarray):
+        require_finite(responses.variable._data, name)
+
+
+def require_finite(values: np.ndarray, name: str) -> None:
+    """Refuse values that are infinite or too large to be squared.
+
+    Raises
+    ------
+    InputError
+        With what is wrong; `name` is what the message calls them.
+    """
+    if values.dtype.kind != "f":
         return
     # fmax and fmin pass over NaN, and make no array of the size of the values.
     top, bottom = np.fmax.reduce(values, axis=None), np.fmin.reduce(values, axis=None)

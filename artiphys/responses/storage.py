@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,14 +23,14 @@ WHOLE = "every_chunk_written"  # attr of a Zarr group: no chunk was left out as 
 
 
 def save_responses(responses: xr.DataArray, path: str | Path) -> None:
-    """Write a response array; a reader sees the whole of it or none of it.
+    """Write a response array; a reader sees the whole file or none of it.
 
     Parameters
     ----------
     responses : xarray.DataArray, (unit, image, position) or (unit, image, position, trial)
         Valid, in memory or lazy; a lazy one is computed and written chunk by chunk.
     path : str or Path
-        Ends in ``.nc`` (netCDF4) or ``.zarr`` (Zarr, extra ``dask``). An existing one is replaced,
+        Ends in ``.nc`` (netCDF4) or ``.zarr`` (Zarr, extra ``zarr``). An existing one is replaced,
         and stays as it was if the writing fails.
 
     Raises
@@ -89,7 +90,7 @@ def open_responses(
         _require_zarr()
         engine = "zarr"
     if chunks is not None:
-        _require("dask", "to open a response array lazily")
+        _require("dask", "to open a response array lazily", "dask")
     _check_there(path, engine)
     try:
         dataset = _opened(path, engine, chunks)
@@ -138,8 +139,7 @@ def write_netcdf(dataset: xr.Dataset, path: Path) -> None:
         dataset.to_netcdf(path, engine="netcdf4", encoding=encoding)
     except (RuntimeError, PermissionError) as error:
         # The netCDF library hides the reason behind "HDF error", or takes it for no permission.
-        free = os.statvfs(path.parent)
-        full = free.f_bavail * free.f_frsize < 2**20
+        full = shutil.disk_usage(path.parent).free < 2**20
         if isinstance(error, PermissionError) and not full:
             raise
         why = f"{error}; is there room, and no limit on the size of files?"
@@ -252,12 +252,12 @@ def _plain_attrs(attrs: Mapping[Any, Any]) -> dict[Any, Any]:
 
 
 def _require_zarr() -> None:
-    _require("zarr", "for a .zarr response array")
+    _require("zarr", "for a .zarr response array", "zarr")
 
 
-def _require(module: str, purpose: str) -> None:
+def _require(module: str, purpose: str, extra: str) -> None:
     try:
         __import__(module)
     except ImportError as error:
-        msg = f"{module} is needed {purpose}: {to_install('dask')}"
+        msg = f"{module} is needed {purpose}: {to_install(extra)}"
         raise ImportError(msg) from error

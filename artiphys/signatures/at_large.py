@@ -3,15 +3,15 @@
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from scipy import stats
+from scipy import sparse, stats
 
 from artiphys.estimators.measurement import Measurement
-from artiphys.estimators.signal_moments import Cells, cells_of
+from artiphys.estimators.signal_moments import Cells
 from artiphys.signatures.held_out_scores import held_out_scores
 from artiphys.signatures.left_out import of_one_repeat, too_few_images, used_and_counted
 from artiphys.signatures.rank_slope import NO_SLOPE, RankSlope, mean_slope, rank_slope
 from artiphys.signatures.relation import Relation, relation_from
-from artiphys.signatures.shared_tuning import share_tuning
+from artiphys.signatures.shared_tuning import NONE_SHARED, SharedTuning, share_tuning
 from artiphys.signatures.shortfalls import MIN_SESSIONS, MIN_UNITS
 
 __all__ = ["relations_at_large", "relations_over_passes"]
@@ -26,6 +26,7 @@ def relations_at_large(
     covariates: np.ndarray | None = None,
     sessions: np.ndarray | None = None,
     over_sessions: bool = False,
+    image_groups: np.ndarray | None = None,
 ) -> list[Relation]:
     """Return the relation over the units of a group, at each position away from the reference.
 
@@ -41,9 +42,11 @@ def relations_at_large(
         The session of each unit.
     over_sessions : bool
         Whether the intervals are for sessions at large.
+    image_groups : numpy.ndarray of int, (image), optional
+        Images that are alike.
     """
-    cells = cells_of(_scaled(measured.values))
-    once = of_one_repeat(measured.values, measured.own)
+    cells = _scaled(measured.cells)
+    once = of_one_repeat(cells.n, measured.own)
     reasons = too_few_images(cells, measured.own, once)
     relations = []
     for position in measured.away:
@@ -52,14 +55,15 @@ def relations_at_large(
         n_sessions = None
         if over_sessions and of_session is not None:
             n_sessions = np.unique(of_session).size
-        found, n_sharing = NO_SLOPE, 0
+        found, shared = NO_SLOPE, NONE_SHARED
         if not (over_sessions and (n_sessions or 0) < MIN_SESSIONS):
-            found, n_sharing = _slope(
+            found, shared = _slope(
                 _of_units(cells, usable),
                 measured.own[usable],
                 position,
                 constant=None if covariates is None else covariates[usable],
                 sessions=of_session,
+                image_groups=image_groups,
             )
             if over_sessions:
                 found = found._replace(correlation=found.of_sessions)
@@ -69,7 +73,7 @@ def relations_at_large(
                 int(usable.sum()),
                 level,
                 n_sessions=n_sessions,
-                n_sharing_tuning=n_sharing,
+                n_sharing_tuning=shared.n_units,
                 **counts,
             )
         )
@@ -90,17 +94,20 @@ def relations_over_passes(passes: Sequence[Cells], positions: Iterable[int]) -> 
     measured = [too_few_images(cells, own, never) == "" for cells in passes]
     relations = []
     for position in positions:
-        slopes, n_units = [], []
+        slopes, n_units, n_sharing = [], [], []
+        together = sparse.csr_array((own.size, own.size))
         for cells, of_pass in zip(passes, measured, strict=True):
             usable = of_pass[:, position]
             n_units.append(int(usable.sum()))
-            found, _ = _slope(_of_units(cells, usable), own[usable], position)
+            found, shared = _slope(_of_units(cells, usable), own[usable], position)
             if np.isfinite(found.correlation.slope):
-                influence = np.zeros(usable.size)
-                influence[usable] = found.influence
-                slopes.append(found._replace(influence=influence))
-        found = mean_slope(slopes) if slopes else NO_SLOPE
-        relations.append(_relation(found, round(float(np.median(n_units))), 0.95))
+                of_all = sparse.eye_array(own.size).tocsc()[:, usable]
+                slopes.append(found._replace(influence=of_all @ found.influence))
+                together = together + of_all @ shared.together @ of_all.T
+                n_sharing.append(shared.n_units)
+        found = mean_slope(slopes, together / len(slopes)) if slopes else NO_SLOPE
+        typical = [round(float(np.median(of))) if of else 0 for of in (n_units, n_sharing)]
+        relations.append(_relation(found, typical[0], 0.95, n_sharing_tuning=typical[1]))
     return relations
 
 
@@ -111,26 +118,36 @@ def _slope(
     *,
     constant: np.ndarray | None = None,
     sessions: np.ndarray | None = None,
-) -> tuple[RankSlope, int]:
-    """Return the slope, and how many units share their tuning with another."""
+    image_groups: np.ndarray | None = None,
+) -> tuple[RankSlope, SharedTuning]:
+    """Return the slope, and which units share their tuning with another."""
     n_held = 0 if constant is None else constant.shape[1]
     if own.size < MIN_UNITS + n_held:
-        return NO_SLOPE, 0
+        return NO_SLOPE, NONE_SHARED
     shown = np.isfinite(cells.mean[:, :, position]).any(0)
     cells = Cells(*(of[:, shown] for of in cells))
-    scores = held_out_scores(cells, own, position)
+    groups = None if image_groups is None else image_groups[shown]
+    scores = held_out_scores(cells, own, position, groups)
     if scores is None:
-        return NO_SLOPE, 0
+        return NO_SLOPE, NONE_SHARED
     shared = share_tuning(cells, own, position)
     ranks = None if constant is None else stats.rankdata(constant, axis=0) / own.size
-    found = rank_slope(scores, constant=ranks, together=shared.together, sessions=sessions)
-    return found, shared.n_units
+    found = rank_slope(
+        scores,
+        constant=ranks,
+        together=shared.together,
+        sessions=sessions,
+        image_groups=groups,
+    )
+    return found, shared
 
 
-def _scaled(values: np.ndarray) -> np.ndarray:
-    """Return values over the largest, so that no square of them is beyond what floats hold."""
-    largest = np.nanmax(np.abs(values))
-    return values / largest if largest > 0 else values
+def _scaled(cells: Cells) -> Cells:
+    """Return cells of responses over the largest, so that no square is beyond what floats hold."""
+    largest = np.nanmax(np.abs(cells.mean))
+    if not largest > 0:
+        return cells
+    return Cells(cells.mean / largest, cells.n, cells.noise / largest**2)
 
 
 def _of_units(cells: Cells, members: np.ndarray) -> Cells:
@@ -146,6 +163,7 @@ def _relation(found: RankSlope, n_units: int, level: float, **counts: int | None
         lower_over_sessions=lower,
         upper_over_sessions=upper,
         n_effective=found.n_effective,
+        curvature=found.curvature,
         reliability_dynamic_range=found.reliability_dynamic_range,
         reliability_invariance=found.reliability_invariance,
         **counts,

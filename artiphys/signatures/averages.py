@@ -12,6 +12,7 @@ from artiphys.correlations.spearman import spearman
 from artiphys.errors import InputError
 from artiphys.estimators.dynamic_range import dynamic_range_of
 from artiphys.estimators.invariance import invariance_of
+from artiphys.progress import tracked
 from artiphys.signatures.bootstrap import interval_over_images, interval_over_sessions
 from artiphys.signatures.cautions import CAUTIONS
 from artiphys.signatures.naive import naive_relation
@@ -33,7 +34,7 @@ def signature_of_averages(asked: Request) -> xr.Dataset:
         naive = dynamic_range_of(as_measured).values, invariance_of(as_measured).values
     seed = int(generator(asked.rng).integers(2**63))
     rows, attrs = [], {}
-    for _, members in asked.members():
+    for _, members in tracked(list(asked.members()), unit="group"):
         x, y = dynamic_range[members], invariance[members]
         found = _correlations(x, y, asked, members, seed)
         attrs = found.attrs

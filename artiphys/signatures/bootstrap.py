@@ -1,10 +1,14 @@
 """Intervals of a signature for images or sessions at large, by drawing them anew."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from artiphys.cores import in_threads
 from artiphys.correlations.ranks import rank_correlation
-from artiphys.correlations.resampling import bootstrap_interval, spearman_resamples
+from artiphys.correlations.resampling import bootstrap_interval, spearman_of_counts
 from artiphys.estimators.moments import variance_and_correlation
+from artiphys.progress import tracked
 from artiphys.signatures.shortfalls import MIN_SESSIONS
 
 __all__ = ["interval_over_images", "interval_over_sessions"]
@@ -37,20 +41,26 @@ def interval_over_images(
     -------
     numpy.ndarray, (position, 2)
     """
-    rng = np.random.default_rng(seed)
     others = [p for p in range(values.shape[2]) if p != at]
     n_unit, n_image = values.shape[:2]
-    resamples = np.empty((n_resamples, len(others)))
-    for start in range(0, n_resamples, BLOCK):
-        rows = slice(start, min(start + BLOCK, n_resamples))
-        size = rows.stop - rows.start
+    starts = range(0, n_resamples, BLOCK)
+
+    def of_block(start: int, rng: np.random.Generator) -> np.ndarray:
+        size = min(BLOCK, n_resamples - start)
         counts = rng.multinomial(n_image, np.full(n_image, 1 / n_image), size=size)
         dynamic_range, invariance = variance_and_correlation(values, at, counts)
         units = rng.integers(n_unit, size=(size, n_unit))
         x = np.take_along_axis(dynamic_range, units, axis=1)
-        for column, position in enumerate(others):
-            y = np.take_along_axis(invariance[:, :, position], units, axis=1)
-            resamples[rows, column] = rank_correlation(x, y)
+        rows = (np.take_along_axis(invariance[:, :, p], units, axis=1) for p in others)
+        return np.stack([rank_correlation(x, y) for y in rows], axis=1)
+
+    generators = np.random.default_rng(seed).spawn(len(starts))
+    blocks = in_threads(
+        lambda task: of_block(*task),
+        list(zip(starts, generators, strict=True)),
+        numbers=BLOCK * n_unit,
+    )
+    resamples = np.concatenate(list(tracked(blocks, unit="resample", total=n_resamples, size=len)))
     return np.array(
         [_reflected(float(one), column, level) for one, column in zip(r, resamples.T, strict=True)]
     )
@@ -99,10 +109,21 @@ def interval_over_sessions(
             bounds.append((np.nan, np.nan))
             continue
         rng = np.random.default_rng(seed)
-        resamples = np.empty(n_resamples)
-        for row in range(n_resamples):
-            drawn = [units[s] for s in rng.integers(len(units), size=len(units))]
-            index = np.concatenate([u[rng.integers(u.size, size=u.size)] for u in drawn])
-            resamples[row] = spearman_resamples(dynamic_range, column, index[None])[0]
+        x, y = dynamic_range[valid], column[valid]
+        blocks = []
+        for start in tracked(range(0, n_resamples, BLOCK), unit="block"):
+            rows = range(min(BLOCK, n_resamples - start))
+            counts = np.stack([_units_of_sessions(units, valid.size, rng) for _ in rows])
+            blocks.append(spearman_of_counts(x, y, counts[:, valid]))
+        resamples = np.concatenate(blocks)
         bounds.append(bootstrap_interval(float(one), resamples, level, "percentile"))
     return np.array(bounds)
+
+
+def _units_of_sessions(
+    units: Sequence[np.ndarray], n_unit: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Return how often each unit is drawn (unit): sessions first, then units within each."""
+    drawn = [units[s] for s in rng.integers(len(units), size=len(units))]
+    index = np.concatenate([u[rng.integers(u.size, size=u.size)] for u in drawn])
+    return np.bincount(index, minlength=n_unit)

@@ -23,24 +23,41 @@ CAUTIONS = {  # of estimates from trials that are not the default's
 # 6 %, from it on 5 to 21 %.
 MANY_UNITS = 8
 FEW_UNITS = 16
-FEW_SESSIONS = 10
+FEW_SESSIONS = 12
 LOW_RELIABILITY, LOWEST_RELIABILITY = 0.7, 0.4
+FEW_IMAGES = 12
+BENT = 2.6  # standard errors of the curvature: 1 in 100 by chance
 LOWEST_KNOWN = 0.15  # reliability of invariance for images at large
 MANY_LEFT_OUT = 0.25
 
 
-def cautions_at_large(relation: Relation, n_sessions: int = 0) -> str:
+def cautions_at_large(relation: Relation, *, n_images: int, n_sessions: int = 0) -> str:
     """Return what may be amiss with an estimate for images at large; empty if nothing is.
 
     Parameters
     ----------
     relation : Relation
+    n_images : int
     n_sessions : int
         In which the units were recorded; 0 where sessions are resampled or not known.
     """
     if not np.isfinite(relation.p_value):
         return ""
     found = []
+    curvature = relation.curvature or 0.0
+    if abs(curvature) > BENT:
+        ends, middle = ("higher", "lower") if curvature > 0 else ("lower", "higher")
+        found.append(
+            f"bent (invariance is {ends} at both ends of dynamic range than a line says, and "
+            f"{middle} between, by {abs(curvature):.1f} standard errors): r_s is the trend over "
+            "all units; 10 to 13 % of experiments with such a relation and no trend had p < 0.05; "
+            "look at the figure"
+        )
+    if n_images < FEW_IMAGES:
+        found.append(
+            f"few images ({n_images}): the p-value holds, but with 6 images r_s came out a third "
+            "too near 0"
+        )
     if relation.n_effective is not None and relation.n_effective < FEW_UNITS:
         found.append(
             f"few units (what {relation.n_units} say is worth {relation.n_effective:.0f} that were "

@@ -13,7 +13,7 @@ from artiphys.estimators.held_out import Fold, folds_of_images
 from artiphys.estimators.mixing import mixing_distribution
 from artiphys.estimators.signal_moments import Cells
 
-__all__ = ["RANK_VARIANCE", "Scores", "held_out_scores"]
+__all__ = ["MIDDLE", "RANK_VARIANCE", "Scores", "held_out_scores"]
 
 N_GRID = 64
 # Where the true values may lie: logs of variances beyond the range of the measured ones, and Fisher
@@ -27,7 +27,7 @@ LEAST_SPREAD_OF_GAIN = 0.02
 LEAST_SHARE = 1e-3  # of one variance in the other, for their ratio to be known
 GAIN_STEPS = 30
 MIN_WITH_SIGNAL = 5  # units
-RANK_VARIANCE = 1 / 12  # of ranks from 0 to 1
+MIDDLE, RANK_VARIANCE = 1 / 2, 1 / 12  # of ranks from 0 to 1
 LEAST_SCALE = 0.05  # over the median: of a unit that hardly responds, one image says all
 
 
@@ -37,12 +37,15 @@ class Scores(NamedTuple):
     y: np.ndarray  # of the rank of invariance, times the scale
     s: np.ndarray  # of the scale: the product of the SDs of the signal at the two positions
     rank: np.ndarray  # of dynamic range, expected
+    rank_squared: np.ndarray  # the square of its distance from the middle, expected, less 1/12
     rank_of_invariance: np.ndarray  # expected
     scale: np.ndarray  # expected
     precision: np.ndarray  # 1 / variance of a unit's scored rank of invariance, noise and all
 
 
-def held_out_scores(cells: Cells, own: np.ndarray, position: int) -> Scores | None:
+def held_out_scores(
+    cells: Cells, own: np.ndarray, position: int, groups: np.ndarray | None = None
+) -> Scores | None:
     r"""Return the scores of all images, each held out once.
 
     .. math:: s = \tfrac12 (g V_0 + V_p / g), \qquad y = E[G] \, s + G' (C - E[R] \, s)
@@ -55,7 +58,7 @@ def held_out_scores(cells: Cells, own: np.ndarray, position: int) -> Scores | No
 
     Parameters
     ----------
-    cells, own, position
+    cells, own, position, groups
         As in :func:`artiphys.estimators.held_out.folds_of_images`, of units with enough images.
 
     Returns
@@ -65,10 +68,10 @@ def held_out_scores(cells: Cells, own: np.ndarray, position: int) -> Scores | No
     """
     shape = cells.mean.shape[:2]
     scores = Scores(*(np.empty(shape) for _ in Scores._fields))
-    for fold in folds_of_images(cells, own, position):
+    for fold in folds_of_images(cells, own, position, groups=groups):
         if (fold.moments[0] > 0).sum() < MIN_WITH_SIGNAL:
             return None
-        variance, rank = _dynamic_range(fold)
+        variance, rank, squared = _dynamic_range(fold)
         gain, inflation = _gain(fold)
         invariance, correlation, slope, error = _invariance(fold, gain, inflation)
         scale = variance * gain
@@ -79,14 +82,14 @@ def held_out_scores(cells: Cells, own: np.ndarray, position: int) -> Scores | No
         scores.y[:, fold.images] = invariance[:, None] * of_scale + slope[:, None] * excess
         scores.s[:, fold.images] = of_scale
         precision = 1 / (RANK_VARIANCE + error / scale**2)
-        others = (rank, invariance, scale, precision)
+        others = (rank, squared, invariance, scale, precision)
         for into, of in zip(scores[2:], others, strict=True):
             into[:, fold.images] = of[:, None]
     return scores
 
 
-def _dynamic_range(fold: Fold) -> tuple[np.ndarray, np.ndarray]:
-    """Return the expected signal variance at the reference, and its expected rank.
+def _dynamic_range(fold: Fold) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the expected signal variance at the reference, its expected rank, and that squared.
 
     The error that the choice of images makes is in proportion to the true variance, not to the one
     measured: a unit whose preferred image was not shown seems to have both small.
@@ -99,7 +102,9 @@ def _dynamic_range(fold: Fold) -> tuple[np.ndarray, np.ndarray]:
     variance = (fold.share + step**2) * grid**2 + fold.noise[:, None]
     log_likelihood = -((measured[:, None] - grid) ** 2) / (2 * variance) - np.log(variance) / 2
     mixing = mixing_distribution(log_likelihood)
-    return mixing.expected(grid), mixing.expected(mixing.cumulative)
+    ranks = mixing.cumulative
+    squared = mixing.expected((ranks - MIDDLE) ** 2) - RANK_VARIANCE
+    return mixing.expected(grid), mixing.expected(ranks), squared
 
 
 def _gain(fold: Fold) -> tuple[np.ndarray, np.ndarray]:

@@ -68,9 +68,16 @@ def too_few_images(cells: Cells, own: np.ndarray, once: np.ndarray) -> np.ndarra
     return _first_reason(conditions, own)
 
 
-def of_one_repeat(values: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """Return where units (unit, position) and their references were shown, one never twice."""
-    n = (~np.isnan(values)).sum(-1)
+def of_one_repeat(n: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Return where units (unit, position) and their references were shown, one never twice.
+
+    Parameters
+    ----------
+    n : numpy.ndarray, (unit, image, position)
+        Trials in each cell.
+    own : numpy.ndarray of int, (unit)
+        Index of each unit's reference position.
+    """
     shown, repeated = (n > 0).any(1), (n > 1).any(1)
     at = np.maximum(own, 0)[:, None]
     both_shown = shown & np.take_along_axis(shown, at, axis=1) & (own >= 0)[:, None]

@@ -2,7 +2,9 @@
 
 import numpy as np
 
+from artiphys.cores import in_threads
 from artiphys.estimators.measurement import Measurement
+from artiphys.progress import tracked
 from artiphys.signatures.left_out import of_one_repeat, used_and_counted, why_left_out
 from artiphys.signatures.relation import Relation, relation_from
 from artiphys.signatures.shortfalls import MIN_UNITS
@@ -40,12 +42,14 @@ def relations_on_these_images(
         Which units were measured well enough at each of these positions.
     """
     halves = _halves(measured)
-    once = of_one_repeat(measured.values, measured.own)
+    once = of_one_repeat(measured.cells.n, measured.own)
     reasons = why_left_out(halves.noise_error, measured.own, once)
-    relations = [
-        _relation(halves, reasons[:, position], position, level, covariates)
-        for position in measured.away
-    ]
+
+    def at_position(position: int) -> Relation:
+        return _relation(halves, reasons[:, position], position, level, covariates)
+
+    found = in_threads(at_position, measured.away, numbers=halves.dynamic_range.size)
+    relations = list(tracked(found, unit="position", total=len(measured.away)))
     return relations, reasons[:, measured.away] == ""
 
 

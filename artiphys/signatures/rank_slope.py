@@ -1,34 +1,32 @@
-r"""The slope of a unit's rank of invariance on its rank of dynamic range, each from other images.
+"""The slope of a unit's rank of invariance on its rank of dynamic range, each from other images.
 
-An image held out gives each unit a score y of its rank of invariance times a scale, and a score s
-of that scale. The slope is the second of the coefficients b that solve
-
-.. math:: \sum_{u, i} \frac{w_{ui}}{T_{ui}} \, d_{ui} \bigl( y_{ui} - s_{ui} \, d_{ui}^\top b
-          \bigr) = 0, \qquad d_{ui} = (1, X_{ui} - \bar X, Z_u),
-
-with X the rank of dynamic range, T the scale and w a weight by precision, all from the other
-images, and Z what is held constant: instrumental variables, whose errors have nothing in common
-with those of y and s. Where there is no relation the slope is 0 on average, whatever the noise.
+Where there is no relation the slope is 0 on average, whatever the noise.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from scipy import sparse
 
 from artiphys.correlations.inference import BoundedCorrelation
-from artiphys.signatures.held_out_scores import RANK_VARIANCE, Scores
+from artiphys.signatures.estimating_equations import Equations, estimating_equations
+from artiphys.signatures.held_out_scores import MIDDLE, RANK_VARIANCE, Scores
 from artiphys.signatures.shortfalls import MIN_SESSIONS
 
 __all__ = ["NO_SLOPE", "RankSlope", "mean_slope", "rank_slope"]
 
 SPREAD_PRIOR = 0.5 * RANK_VARIANCE  # SD of the variance of scored ranks about that of true ranks
 LEAST_SPREAD = 0.05 * RANK_VARIANCE  # units that surely differ by less have no ranks
+MOST_ERROR = 1.0  # an interval that holds all correlations has no middle
 MOST_EXPLAINED = 0.8  # of a rank by what is held constant, for what is left to have a size
 MOST_LEVERAGE = 0.5
 MOST_OF_SESSION = 0.8
+MOST_PASSES = 0.5
 MIN_FREEDOM = 3.0
+BY_CHANCE = 2.0  # F of a curvature that is no reason to fit one
 MIN_RELEVANCE = 10.0  # F of the instruments on the scale: below it there is hardly any signal
+Pairs: TypeAlias = sparse.sparray | np.ndarray
 UNKNOWN_SLOPE = BoundedCorrelation(np.nan, np.nan, np.nan)
 
 
@@ -41,6 +39,7 @@ class RankSlope(NamedTuple):
     reliability_invariance: float
     influence: np.ndarray  # (unit), what each adds to the estimate
     by_images: float  # variance that the choice of images adds to that over units
+    curvature: float = np.nan  # standard errors by which the relation is bent
     of_sessions: BoundedCorrelation = UNKNOWN_SLOPE  # the same, its error over sessions at large
 
 
@@ -51,8 +50,9 @@ def rank_slope(
     scores: Scores,
     *,
     constant: np.ndarray | None = None,
-    together: np.ndarray | None = None,
+    together: Pairs | None = None,
     sessions: np.ndarray | None = None,
+    image_groups: np.ndarray | None = None,
 ) -> RankSlope:
     r"""Return Spearman's correlation of dynamic range and invariance over units.
 
@@ -67,10 +67,13 @@ def rank_slope(
         Of the units to use.
     constant : numpy.ndarray, (unit, covariate), optional
         To be held constant, by rank.
-    together : numpy.ndarray, (unit, unit), optional
+    together : array, (unit, unit), sparse or not, optional
         1 where two units are not independent, and for each with itself; else 0.
     sessions : numpy.ndarray, (unit), optional
-        What they differ by more than chance is added to the error, if there are at least 3.
+        The error is that over sessions, where it is more than that over units and there are at
+        least 3.
+    image_groups : numpy.ndarray of int, (image), optional
+        Images that are alike; by default each is its own.
 
     Returns
     -------
@@ -90,31 +93,33 @@ def rank_slope(
     Staiger, D. & Stock, J. H. (1997). Instrumental variables regression with weak instruments.
     Econometrica 65(3), 557-586. https://doi.org/10.2307/2171753
     """
-    n_unit, n_image = scores.y.shape
-    together = np.eye(n_unit) if together is None else together
+    n_unit = len(scores.y)
+    together = sparse.eye_array(n_unit) if together is None else together
     fixed = np.zeros((n_unit, 0)) if constant is None else constant - constant.mean(0)
-    equations = _equations(scores, fixed)
-    information = (scores.precision * equations.design[1] ** 2).sum(1)
+    straight = estimating_equations(scores, fixed, bent=False)
+    information = (scores.precision * straight.design[1] ** 2).sum(1)
     n_effective = float(information.sum() ** 2 / _sum_of_pairs(information, together))
-    freedom = n_effective - len(equations.design)
-    if not freedom >= MIN_FREEDOM or _weak(equations.instrument[0] * scores.s):
+    freedom = n_effective - len(straight.design)
+    if not freedom >= MIN_FREEDOM or _weak(straight.instrument[0] * scores.s):
         return NO_SLOPE._replace(n_effective=n_effective)
-    spread = _spread_of_ranks(scores, equations.coefficients[0])
+    trend = _trend(straight, scores, fixed, together)
+    spread = _spread_of_ranks(scores, trend.middle)
     left = _unexplained(scores, fixed, spread.variance)
     factor, known = np.sqrt(left), bool(spread.known and np.isfinite(left))
     if not known:  # there is a test still
         factor = 1.0
-    estimate = float(factor * equations.coefficients[1])
-    influence = factor * equations.influence
-    of_unit = influence.sum(1) / (1 - np.clip(equations.leverage, 0.0, MOST_LEVERAGE))
-    of_unit -= estimate / 2 * spread.influence / spread.variance
-    of_image = (influence.sum(0) ** 2).sum() * n_image / (n_image - 1)
-    by_images = float(max(of_image - (influence**2).sum(), 0.0))
-    over = _over_units(of_unit, equations.leverage_on_slope, together, freedom, sessions)
+    estimate = float(factor * trend.slope)
+    influence = factor * trend.influence
+    of_unit = influence.sum(1) / (1 - np.clip(trend.leverage, 0.0, MOST_LEVERAGE))
+    of_unit += factor * trend.by_ranks - estimate / 2 * spread.influence / spread.variance
+    by_images, n_groups = _over_images(influence, image_groups)
+    over = _over_units(of_unit, trend.leverage_on_slope, together, freedom, sessions)
 
     def with_error(variance: float, freedom: float) -> BoundedCorrelation:
-        error = float(np.sqrt(variance + by_images))
-        return BoundedCorrelation(estimate, error, float(freedom), known)
+        both = variance + by_images
+        of_both = both**2 / (variance**2 / freedom + by_images**2 / (n_groups - 1))
+        error = float(np.sqrt(both))
+        return BoundedCorrelation(estimate, error, float(of_both), known and error < MOST_ERROR)
 
     return RankSlope(
         with_error(over.variance, over.freedom),
@@ -123,56 +128,79 @@ def rank_slope(
         float(scores.rank_of_invariance.mean(1).var() / RANK_VARIANCE),
         of_unit,
         by_images,
+        trend.curvature,
         with_error(over.of_sessions, over.n_sessions - 2.0),
     )
 
 
-def mean_slope(slopes: Sequence[RankSlope]) -> RankSlope:
+def mean_slope(slopes: Sequence[RankSlope], together: Pairs) -> RankSlope:
     """Return the mean of several measurements of the same units, each with noise of its own.
 
-    The error holds what the units add and the luck that is left after averaging.
+    The error holds what the units add and the luck that is left after averaging. `together` is as
+    in :func:`rank_slope`, or a share of 1.
     """
     influence = np.mean([of.influence for of in slopes], axis=0)
-    estimate, freedom, n_effective, of_range, of_invariance, by_images = np.mean(
-        [(of.correlation.slope, of.correlation.freedom, *of[1:4], of.by_images) for of in slopes],
-        axis=0,
-    )
-    error = float(np.sqrt((influence**2).sum() + by_images))
-    known = np.mean([of.correlation.known for of in slopes]) > 0.5
-    correlation = BoundedCorrelation(float(estimate), error, float(freedom), bool(known))
+    correlations = [of.correlation for of in slopes]
+    means = [(of.slope, of.freedom, of.known) for of in correlations]
+    estimate, freedom, known = np.mean(means, axis=0)
+    rest = np.mean([(*of[1:4], of.by_images, of.curvature) for of in slopes], axis=0)
+    n_effective, of_range, of_invariance, by_images, curvature = rest.tolist()
+    error = float(np.sqrt(_sum_of_pairs(influence, together) + by_images))
     return RankSlope(
-        correlation, float(n_effective), float(of_range), float(of_invariance), influence, by_images
+        BoundedCorrelation(float(estimate), error, float(freedom), bool(known > MOST_PASSES)),
+        n_effective,
+        of_range,
+        of_invariance,
+        influence,
+        by_images,
+        curvature,
     )
 
 
-class _Equations(NamedTuple):
-    """The estimating equations at their solution."""
+class _Trend(NamedTuple):
+    """The straight part of the relation."""
 
-    design: np.ndarray  # (quantity, unit, image): 1, rank of dynamic range, what is held constant
-    instrument: np.ndarray  # (quantity, unit, image)
-    coefficients: np.ndarray  # (quantity)
+    middle: float  # the rank of invariance there
+    slope: float
+    curvature: float  # standard errors by which the relation is bent
     influence: np.ndarray  # (unit, image), on the slope
-    leverage: np.ndarray  # (unit), on all the coefficients
-    leverage_on_slope: np.ndarray  # (unit), their sum 1
+    by_ranks: np.ndarray  # (unit), as each unit counts in the ranks of the others
+    leverage: np.ndarray  # (unit)
+    leverage_on_slope: np.ndarray  # (unit)
 
 
-def _equations(scores: Scores, fixed: np.ndarray) -> _Equations:
-    middle = (scores.precision * scores.rank).sum() / scores.precision.sum()
-    x = scores.rank - middle
-    columns = (np.broadcast_to(z[:, None], x.shape) for z in fixed.T)
-    design = np.stack([np.ones_like(x), x, *columns])
-    instrument = scores.precision / scores.scale * design
-    inverse = np.linalg.pinv(np.einsum("aui,ui,bui->ab", instrument, scores.s, design))
-    coefficients = inverse @ np.einsum("aui,ui->a", instrument, scores.y)
-    residual = scores.y - scores.s * np.einsum("a,aui->ui", coefficients, design)
-    of_slope = (instrument[1] * scores.s * x).sum(1)
-    return _Equations(
-        design,
-        instrument,
-        coefficients,
-        influence=np.einsum("a,aui->ui", inverse[1], instrument) * residual,
-        leverage=np.einsum("aui,ab,bui,ui->u", design, inverse, instrument, scores.s),
-        leverage_on_slope=of_slope / of_slope.sum(),
+def _trend(straight: Equations, scores: Scores, fixed: np.ndarray, together: Pairs) -> _Trend:
+    r"""Return the slope of a line, or of a parabola as far as the relation is bent.
+
+    .. math:: b = b_1 + \lambda (b_2 - b_1), \qquad \lambda = \max(0, 1 - 2 / F)
+
+    with b_1 the slope of the line, b_2 that of the parabola at the middle and F the square of its
+    curvature over its error. The units that are known best, of wide dynamic range, weigh most; if
+    the relation is bent the line has their slope, and the parabola that of all units. Where it is
+    not, the parabola costs a third of the power.
+    """
+    bent = estimating_equations(scores, fixed, bent=True)
+    size = bent.coefficients[2]
+    of_unit = bent.influence[2].sum(1) / (1 - np.clip(bent.leverage, 0.0, MOST_LEVERAGE))
+    variance = _sum_of_pairs(of_unit, together)
+    f = float(size**2 / variance) if variance > 0 else 0.0
+    share = max(0.0, 1 - BY_CHANCE / f) if f > 0 else 0.0
+
+    def between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return a + share * (b - a)
+
+    middle, slope = between(straight.coefficients[:2], bent.coefficients[:2])
+    distance = scores.rank.mean(1) - MIDDLE
+    by_ranks = slope * distance**2 / 2 + share * size * distance**3 * 2 / 3
+    by_ranks = (by_ranks - by_ranks.mean()) / (RANK_VARIANCE * distance.size)
+    return _Trend(
+        float(middle),
+        float(slope),
+        float(np.copysign(np.sqrt(f), size)),
+        between(straight.influence[1], bent.influence[1]),
+        by_ranks,
+        between(straight.leverage, bent.leverage),
+        between(straight.leverage_on_slope, bent.leverage_on_slope),
     )
 
 
@@ -193,11 +221,11 @@ class _OverUnits(NamedTuple):
 def _over_units(
     influence: np.ndarray,
     leverage: np.ndarray,
-    together: np.ndarray,
+    together: Pairs,
     freedom: float,
     sessions: np.ndarray | None,
 ) -> _OverUnits:
-    """Return the variance over units, with what sessions add if they differ.
+    """Return the variance over units, or that over sessions if it is more.
 
     The sum over a session is divided by the root of 1 less its leverage on the slope, and two
     degrees of freedom are lost.
@@ -209,10 +237,19 @@ def _over_units(
         return _OverUnits(of_units, freedom)
     sums, of_session = (np.bincount(session, of) for of in (influence, leverage))
     total = float((sums**2 / (1 - np.clip(of_session, 0.0, MOST_OF_SESSION))).sum())
-    more = max(total - of_units, 0.0)
-    variance = of_units + more
-    both = variance**2 / (of_units**2 / freedom + more**2 / (n - 2))
-    return _OverUnits(variance, both, total, n)
+    if total > of_units:
+        return _OverUnits(total, min(freedom, max(n - 2.0, MIN_FREEDOM)), total, n)
+    return _OverUnits(of_units, freedom, total, n)
+
+
+def _over_images(influence: np.ndarray, groups: np.ndarray | None) -> tuple[float, int]:
+    """Return the variance over groups of images less that which is over units too, and how many."""
+    if groups is not None:
+        member = groups[:, None] == np.unique(groups)
+        influence = influence @ member.astype(float)
+    n = influence.shape[1]
+    total = (influence.sum(0) ** 2).sum() * n / (n - 1)
+    return float(max(total - (influence**2).sum(), 0.0)), n
 
 
 class _Spread(NamedTuple):
@@ -258,6 +295,6 @@ def _unexplained(scores: Scores, fixed: np.ndarray, variance: float) -> float:
     return float((RANK_VARIANCE - explained[0]) / (variance - explained[1]))
 
 
-def _sum_of_pairs(influence: np.ndarray, together: np.ndarray) -> float:
+def _sum_of_pairs(influence: np.ndarray, together: Pairs) -> float:
     """Return the sum of products over units that go together, each with itself at the least."""
-    return max(float(influence @ together @ influence), float((influence**2).sum()))
+    return max(float(influence @ (together @ influence)), float((influence**2).sum()))

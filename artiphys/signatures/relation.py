@@ -27,6 +27,7 @@ class Relation(NamedTuple):
     n_sessions: int | None = None
     n_effective: float | None = None
     n_sharing_tuning: int | None = None
+    curvature: float | None = None
     lower_over_sessions: float | None = None
     upper_over_sessions: float | None = None
     spearman_attenuated: float | None = None

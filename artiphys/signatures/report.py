@@ -1,6 +1,5 @@
 """A signature in words."""
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,8 +16,9 @@ from artiphys.signatures.printed import (
     p_words,
 )
 from artiphys.signatures.shortfalls import MIN_SESSIONS, why_no_estimate
+from artiphys.signatures.told_cautions import NEXT_CAUTION, told_cautions
 
-__all__ = ["LEFT_OUT", "paragraphs", "reference_named", "verdict"]
+__all__ = ["LEFT_OUT", "NEXT_CAUTION", "paragraphs", "reference_named", "summary", "verdict"]
 
 ALPHA = 0.05
 LEFT_OUT = left_out.LEFT_OUT | {
@@ -26,9 +26,6 @@ LEFT_OUT = left_out.LEFT_OUT | {
     "n_undefined": "undefined ({undefined})",
     "n_without_covariate": "without {covariates}",
 }
-# Where one caution ends and the next begins, and the numbers in which those of two cells differ.
-NEXT_CAUTION = re.compile(r"; (?=few (?:images|units|sessions)|noisy \(|of \d+ units)")
-NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
 def verdict(result: xr.Dataset) -> str:
@@ -80,16 +77,64 @@ def paragraphs(result: xr.Dataset) -> list[str]:
             f"{sorted(missing)}"
         )
         raise InputError(msg)
-    by = next(str(dim) for dim in result["spearman"].dims if dim != "position")
     n_tests = int(result["p_value"].notnull().sum())
-    cells = {
+    cells = _cells(result)
+    own, shared = told_cautions({where: _caution(cell) for where, cell in cells.items()})
+    texts = [_paragraph(cell, where, n_tests, own[where]) for where, cell in cells.items()]
+    return [*texts, *shared, reference_named(result)]
+
+
+def summary(result: xr.Dataset) -> list[str]:
+    """Return the paragraphs for more cells than anybody reads: how many say what, and cautions."""
+    told = ", ".join(f"{what} in {n}" for what, n in _counts(result).items() if n)
+    rate = f"(false discovery rate {ALPHA:g})"
+    if "difference" in result:
+        n = counted(result["difference"].size, "cell")
+        head = f"Of {n} of layer, area and position {rate}: {told}."
+        return [head, reference_named(result)]
+    cells = _cells(result)
+    own, shared = told_cautions({where: _caution(cell) for where, cell in cells.items()})
+    alone = [f"Caution, {where}: {text}." for where, texts in own.items() for text in texts]
+    head = f"Of {counted(len(cells), 'cell')} of {_by(result)} and position {rate}: {told}."
+    return [head, *shared, *alone, reference_named(result)]
+
+
+def _counts(result: xr.Dataset) -> dict[str, int]:
+    """Return how many cells say what, in the words of their verdicts."""
+    n_found = int((result["q_value"] < ALPHA).sum())
+    n_unsaid = int(result["p_value"].isnull().sum())
+    n_not = result["p_value"].size - n_unsaid - n_found
+    if "difference" in result:
+        return {
+            "they differ": n_found,
+            "they do not measurably differ": n_not,
+            "nothing can be said": n_unsaid,
+        }
+    signs = [_sign(cell) for cell in _cells(result).values() if float(cell["q_value"]) < ALPHA]
+    return {
+        "units of wider dynamic range are more invariant": signs.count("more"),
+        "they are less invariant": signs.count("less"),
+        "no relation was found": n_not,
+        "nothing can be said": n_unsaid,
+    }
+
+
+def _cells(result: xr.Dataset) -> dict[str, xr.Dataset]:
+    """Return the cells of a signature under their names."""
+    by = _by(result)
+    return {
         f"{group}, position {position}": result.sel({by: group, "position": position})
         for group in result[by].values.tolist()
         for position in result["position"].values.tolist()
     }
-    own, shared = _cautions(cells)
-    texts = [_paragraph(cell, where, n_tests, own[where]) for where, cell in cells.items()]
-    return [*texts, *shared, reference_named(result)]
+
+
+def _by(result: xr.Dataset) -> str:
+    return next(str(dim) for dim in result["spearman"].dims if dim != "position")
+
+
+def _caution(cell: xr.Dataset) -> str:
+    return str(cell["caution"].item()) if "caution" in cell else ""
 
 
 def reference_named(result: xr.Dataset) -> str:
@@ -103,39 +148,9 @@ def reference_named(result: xr.Dataset) -> str:
     return f"Reference position: {attrs.get('reference', '-')}."
 
 
-def _cautions(cells: dict[str, xr.Dataset]) -> tuple[dict[str, list[str]], list[str]]:
-    """Return the cautions of each cell alone, and paragraphs of those that several share."""
-    found: dict[str, dict[str, str]] = {}
-    for where, cell in cells.items():
-        whole = str(cell["caution"].item()) if "caution" in cell else ""
-        for text in NEXT_CAUTION.split(whole) if whole else []:
-            found.setdefault(NUMBER.sub("#", text), {})[where] = text
-    own: dict[str, list[str]] = {where: [] for where in cells}
-    shared = []
-    for texts in found.values():
-        if len(texts) == 1:
-            ((where, text),) = texts.items()
-            own[where].append(text)
-        else:
-            everywhere = len(texts) == len(cells)
-            places = "all of these" if everywhere else listed(texts, "cells", last="and")
-            shared.append(f"Caution, {places}: {_as_one(list(texts.values()))}.")
-    return own, shared
-
-
-def _as_one(texts: Sequence[str]) -> str:
-    """Return texts that differ in numbers alone as one, with ``0.31 to 0.35`` where they differ."""
-    numbers = [
-        sorted(set(each), key=float) for each in zip(*map(NUMBER.findall, texts), strict=True)
-    ]
-    ranges = iter(n[0] if len(n) == 1 else f"{n[0]} to {n[-1]}" for n in numbers)
-    return NUMBER.sub(lambda _: next(ranges), texts[0])
-
-
 def _paragraph(cell: xr.Dataset, where: str, n_tests: int, cautions: Sequence[str]) -> str:
     lines = [f"{where}: {_found(cell, n_tests)}", _estimate(cell), _naive(cell), _left_out(cell)]
-    if cautions:
-        lines.append(f"Caution: {'; '.join(cautions)}.")
+    lines += [f"Caution: {text}." for text in cautions]
     return "\n".join(line for line in lines if line)
 
 
@@ -145,9 +160,7 @@ def _found(cell: xr.Dataset, n_tests: int) -> str:
     covariates = listed(_covariates(cell), last="and")
     held = f"with {covariates} held constant, " if covariates else ""
     if cell["q_value"] < ALPHA:
-        r = float(cell["spearman"])
-        sign = "more" if (r if np.isfinite(r) else _attenuated(cell)) > 0 else "less"
-        found = f"units of wider dynamic range are {sign} invariant"
+        found = f"units of wider dynamic range are {_sign(cell)} invariant"
     else:
         found = "no relation was found"
     return f"{held}{found}{_p_and_q(cell, n_tests)}."
@@ -174,6 +187,7 @@ def _why_not(cell: xr.Dataset) -> str:
         _n_sessions(cell),
         _covariates(cell),
         n_effective=float(cell["n_effective"]) if "n_effective" in cell else None,
+        n_sharing=int(cell["n_sharing_tuning"]) if "n_sharing_tuning" in cell else None,
     )
 
 
@@ -274,6 +288,11 @@ def _pair(cell: xr.Dataset, n_tests: int) -> str:
         would = f"As measured the difference would have been {number_text(naive)}"
         lines.append(f"{would} ({p_words(p_naive)}).")
     return "\n".join(lines)
+
+
+def _sign(cell: xr.Dataset) -> str:
+    r = float(cell["spearman"])
+    return "more" if (r if np.isfinite(r) else _attenuated(cell)) > 0 else "less"
 
 
 def _attenuated(cell: xr.Dataset) -> float:

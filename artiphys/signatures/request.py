@@ -12,15 +12,25 @@ import pandas as pd
 import xarray as xr
 
 from artiphys.correlations.resampling import check_resampling
-from artiphys.errors import InputError
+from artiphys.errors import InputError, counted
+from artiphys.estimators.held_out import MIN_IMAGES
 from artiphys.estimators.measurement import Measurement, Noise, measurement_of
 from artiphys.responses.schema import require
-from artiphys.signatures.covariates import covariate_names, covariates_of
+from artiphys.signatures.covariates import MEASURED, covariate_names, covariates_of
 from artiphys.signatures.groups import checked_resample, group_names, has_group
 
-__all__ = ["SESSION_COORD", "Request", "check_sessions", "request", "sessions_of"]
+__all__ = [
+    "IMAGE_GROUP",
+    "SESSION_COORD",
+    "Request",
+    "check_sessions",
+    "image_groups_of",
+    "request",
+    "sessions_of",
+]
 
 SESSION_COORD = "source"  # the coordinate that says which session a unit was recorded in
+IMAGE_GROUP = "image_group"  # the one that says which images are alike: frames of one movie
 
 
 @dataclass(frozen=True)
@@ -67,6 +77,11 @@ class Request:
         return sessions_of(self.measured.responses)
 
     @property
+    def image_groups(self) -> np.ndarray | None:
+        """Which images are alike, as the frames of a movie are (image), if that is known."""
+        return image_groups_of(self.measured.responses)
+
+    @property
     def positions(self) -> dict[str, xr.DataArray]:
         """The coordinates along the positions at which invariance is measured."""
         away = self.measured.responses.isel(position=self.measured.away)
@@ -94,12 +109,14 @@ def request(
     """
     check_resampling(n_resamples, level)
     resample = None if resample is None else checked_resample(resample)
-    responses = require(responses).compute()  # once, if it was opened lazily
-    measured = measurement_of(responses, reference, noise)
+    responses = require(responses)
+    at_large = noise == "auto" and "trial" in responses.dims and resample != ("unit",)
     if resample is None:
-        at_large = noise == "auto" and measured.noise is not None
         resample = ("image", "unit") if at_large else ("unit",)
     named = covariate_names(responses, covariates)
+    if set(named) & set(MEASURED) or (not at_large and "image" in resample):
+        responses = responses.compute()
+    measured = measurement_of(responses, reference, noise, whole=not at_large)
     groups = group_names(responses, by)
     if "session" in resample:
         check_sessions(responses)
@@ -115,6 +132,34 @@ def sessions_of(responses: xr.DataArray) -> np.ndarray | None:
     if not has_group(responses, SESSION_COORD).all():
         return None
     return pd.factorize(responses[SESSION_COORD].values)[0]
+
+
+def image_groups_of(responses: xr.DataArray) -> np.ndarray | None:
+    """Return the group of each image as a number, or None where no image has one.
+
+    Raises
+    ------
+    InputError
+        If some images have none, or the groups are too few.
+    """
+    if IMAGE_GROUP not in responses.coords or responses[IMAGE_GROUP].dims != ("image",):
+        return None
+    number = pd.factorize(responses[IMAGE_GROUP].values)[0]
+    n_missing = int((number < 0).sum())
+    if n_missing:
+        msg = (
+            f"the coordinate {IMAGE_GROUP!r} must name a group for each image, and "
+            f"{n_missing} of {number.size} have none; name the group of a single image after it"
+        )
+        raise InputError(msg)
+    n_groups = np.unique(number).size
+    if n_groups < MIN_IMAGES:
+        msg = (
+            f"the images are of {counted(n_groups, 'group')} ({IMAGE_GROUP!r}), too few to tell of "
+            f"images at large: it takes {MIN_IMAGES}; resample='unit' asks about these images"
+        )
+        raise InputError(msg)
+    return number
 
 
 def check_sessions(responses: xr.DataArray) -> None:

@@ -35,6 +35,7 @@ def why_no_estimate(
     covariates: Sequence[str] = (),
     *,
     n_effective: float | None = None,
+    n_sharing: int | None = None,
     tested: bool = False,
 ) -> str:
     """Return why units that were measured have no rank correlation.
@@ -51,6 +52,8 @@ def why_no_estimate(
         What was held constant.
     n_effective : float, optional
         What these units are worth in units that were measured well.
+    n_sharing : int, optional
+        How many of them share their tuning with another.
     tested : bool
         Whether there is a p-value all the same: the reliabilities are too low for an estimate.
     """
@@ -65,6 +68,11 @@ def why_no_estimate(
         )
     if tested:
         return f"the {units} do not measurably differ in dynamic range or in invariance{held}"
+    if n_sharing and n_sharing > n_units / 2:
+        return (
+            f"of {units} {n_sharing} share their tuning with another, as one cell that was sorted "
+            "twice does, and too few differ"
+        )
     if n_effective is not None:
         return f"too little signal, or too much noise, to rank {units} by"
     return f"the {units} are all alike in dynamic range or in invariance{held}"
@@ -124,11 +132,17 @@ def warn_of_too_little(
 def _too_little(untested: Sequence[Relation], needed: int) -> str:
     """Return what there was too little of at the worst of the positions, and the remedy."""
     worst = min(untested, key=lambda one: one.n_units)
-    why = why_no_estimate(worst.n_units, needed, worst.n_sessions, n_effective=worst.n_effective)
+    why = why_no_estimate(
+        worst.n_units,
+        needed,
+        worst.n_sessions,
+        n_effective=worst.n_effective,
+        n_sharing=worst.n_sharing_tuning,
+    )
     if worst.n_units >= needed and worst.n_sessions is not None:
         return f"{why}; resample=('image', 'unit') asks about units"
     if worst.n_units >= needed:
-        return f"{why}; record more repeats or more images"
+        return f"{why}; record more repeats or more images, or units of other tuning"
     well, remedy = "well enough", "record more repeats or more units"
     if worst.n_without_covariate:
         well += " and have every covariate"

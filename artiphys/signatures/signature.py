@@ -6,6 +6,7 @@ from typing import Any
 import xarray as xr
 
 from artiphys.estimators.measurement import Noise
+from artiphys.progress import bars
 from artiphys.signatures.averages import signature_of_averages
 from artiphys.signatures.groups import q_values
 from artiphys.signatures.request import request
@@ -25,6 +26,7 @@ def signature(
     n_resamples: int = 10_000,
     level: float = 0.95,
     rng: Any = None,
+    progress: bool | None = None,
 ) -> xr.Dataset:
     r"""Return Spearman's correlation between dynamic range and invariance, for each group of units.
 
@@ -44,12 +46,15 @@ def signature(
     resample : ("image", "unit"), ("unit",) or ("session", "unit"), optional
         What the answer is about and its uncertainty over. Images and units at large; units at
         large, on these very images; or sessions (the coordinate ``source``), and with trials images
-        too. By default the first with trials, the second without.
+        too. By default the first with trials, the second without. For images at large those of one
+        ``image_group``, a coordinate along ``image``, count together: frames of a movie, say.
     covariates : str or sequence of str
         Held constant by partial rank correlation: names of numeric coordinates along ``unit``, or
         "mean_response", "signal_to_noise", "n_repeats". A unit without one of them is left out.
     n_resamples, level, rng
         As in :func:`artiphys.spearman`. With trials and "auto" nothing is drawn at random.
+    progress : bool, optional
+        Whether bars show how far it is; by default only on a terminal.
 
     Returns
     -------
@@ -68,7 +73,8 @@ def signature(
         as measured would have said, nothing held constant. With "auto" also
         ``reliability_dynamic_range`` and ``reliability_invariance``, the share of the variance of
         true ranks that the data know; for images at large ``n_effective``, how many well-measured
-        units say as much, and ``n_sharing_tuning``; on these images ``spearman_attenuated``.
+        units say as much, ``n_sharing_tuning`` and ``curvature``; on these images
+        ``spearman_attenuated``.
 
     Raises
     ------
@@ -96,14 +102,16 @@ def signature(
     that are freed of noise; r_s is the slope of the one on the other, by instrumental variables, in
     units of the ranks' standard deviations. Nothing of noise or of the images is in both, and
     there is no ratio that noise could bias. Every unit counts by the precision with which it is
-    known, and none is left out for its noise. So r_s is the trend among all units, in which those
-    of wide dynamic range weigh more; where the relation is another among weak units than among
-    strong ones, it is not Spearman's correlation of all. Its error is over units and over images,
-    and knows of units that share their tuning and of sessions that differ. It is within 0.04 of the
-    truth where the reliability of invariance is above 0.3; below, the p-value holds but the size is
-    less well known. The estimate can lie beyond ±1 by chance; the interval is cut there. NaN for
-    fewer than 10 units or if they say too little; a p-value and no estimate where all units are
-    alike in invariance, or what is held constant explains most of a rank.
+    known, and none is left out for its noise. Units of wide dynamic range are known best; where the
+    relation is another among them than among the rest, a parabola in X takes the place of the line
+    as far as the data show that it must, so that r_s is the trend over all units. ``curvature``
+    says by how many standard errors the relation is bent. The error is over units and over images,
+    and knows of units that share their tuning and of sessions that differ. r_s is within 0.04 of
+    the truth where the reliability of invariance is above 0.3; below, the p-value holds but the
+    size is less well known. The estimate can lie beyond ±1 by chance; the interval is cut there.
+    NaN for fewer than 10 units or if they say too little; a p-value and no estimate where all units
+    are alike in invariance, what is held constant explains most of a rank, or the standard error is
+    above 1.
 
     *On these images.* Dynamic range and invariance are from halves of the trials, averaged over 32
     ways to halve them and divided by the reliability of each. A unit counts if noise gives its
@@ -134,6 +142,7 @@ def signature(
         rng=rng,
     )
     of_trials = noise == "auto" and asked.measured.noise is not None
-    result = signature_of_trials(asked) if of_trials else signature_of_averages(asked)
+    with bars(progress):
+        result = signature_of_trials(asked) if of_trials else signature_of_averages(asked)
     p_value = result["p_value"]
     return result.assign(q_value=(p_value.dims, q_values(p_value.values)))

@@ -18,9 +18,9 @@ from artiphys.correlations.jackknife import (
     rank_correlations_without_each,
 )
 from artiphys.correlations.ranks import partial_correlations, rank_correlations
-from artiphys.estimators.halves import halves_of_splits
+from artiphys.estimators.halves_moments import moments_of_halves
 from artiphys.estimators.moments import correlation_of
-from artiphys.estimators.ratio_bias import noise_terms, ratio_bias
+from artiphys.estimators.ratio_bias import NoiseTerms, noise_terms, ratio_bias
 from artiphys.estimators.signal_moments import cells_of, noise_error, signal_moments
 
 __all__ = [
@@ -36,7 +36,6 @@ __all__ = [
 
 MIN_RELIABILITY = 0.1  # below it the division by it says nothing
 N_SPLITS = 32
-BLOCK = 2**17  # cells at a time, over all splits
 
 
 class Halves(NamedTuple):
@@ -83,20 +82,17 @@ def halves_in_splits(values: np.ndarray, at: int, n_splits: int = N_SPLITS) -> H
     cells = cells_of(values)
     whole = signal_moments(cells, at)
     terms = noise_terms(cells, whole, at)
-    n_unit, n_image, n_position, _ = values.shape
+    n_unit, _, n_position, _ = values.shape
     dynamic_range = np.empty((2, n_splits, n_unit))
     invariance = np.empty((2, n_splits, n_unit, n_position))
-    at_once = max(1, BLOCK // (n_unit * n_image * n_position))
-    for start in range(0, n_splits, at_once):
-        splits = range(start, min(start + at_once, n_splits))
-        rows = slice(splits.start, splits.stop)
-        each = (len(splits), n_unit)
-        for h, half in enumerate(halves_of_splits(values, splits)):
-            moments = signal_moments(half, at)
-            bias = ratio_bias(terms, half.n.reshape(*each, n_image, -1), at, whole.n_image)
-            dynamic_range[h, rows] = moments.variance[..., at].reshape(each)
-            correlation = correlation_of(moments).reshape(*each, -1)
-            invariance[h, rows] = correlation / (1 + bias)
+    for of in moments_of_halves(values, range(n_splits), at):
+        one, other = (
+            NoiseTerms(each.signal[of.units], each.square[of.units], each.n[of.units[:1]])
+            for each in terms
+        )
+        bias = ratio_bias((one, other), of.n, at, whole.n_image[of.units])
+        dynamic_range[:, of.splits, of.units] = of.variance[..., at]
+        invariance[:, of.splits, of.units] = correlation_of(of) / (1 + bias)
     return Halves(dynamic_range, invariance, noise_error(cells, whole, at))
 
 

@@ -6,7 +6,9 @@ import xarray as xr
 from artiphys.estimators.dynamic_range import dynamic_range_of
 from artiphys.estimators.held_out import N_FOLDS
 from artiphys.estimators.invariance import invariance_of
+from artiphys.estimators.measurement import Measurement
 from artiphys.estimators.signal_moments import MAX_NOISE_ERROR
+from artiphys.progress import tracked
 from artiphys.signatures.at_large import relations_at_large
 from artiphys.signatures.cautions import cautions_at_large, cautions_on_these_images, images_share
 from artiphys.signatures.naive import naive_relation
@@ -39,7 +41,7 @@ def signature_of_trials(asked: Request) -> xr.Dataset:
     as_measured = measured.as_measured()
     naive = dynamic_range_of(as_measured).values, invariance_of(as_measured).values
     rows = []
-    for _, members in asked.members():
+    for _, members in tracked(list(asked.members()), unit="group"):
         found = _at_large(asked, members) if at_large else _on_these_images(asked, members)
         as_they_are = [naive_relation(naive[0][members], y) for y in naive[1][members].T]
         rows.append(
@@ -75,14 +77,25 @@ def _at_large(asked: Request, members: np.ndarray) -> list[Relation]:
     sessions = None if asked.sessions is None else asked.sessions[members]
     over_sessions = "session" in asked.resample
     n_sessions = 0 if sessions is None or over_sessions else np.unique(sessions).size
+    of_group = asked.measured.of_units(members)
     relations = relations_at_large(
-        asked.measured.of_units(members),
+        of_group,
         level=asked.level,
         covariates=None if asked.constant is None else asked.constant[members],
         sessions=sessions,
         over_sessions=over_sessions,
+        image_groups=asked.image_groups,
     )
-    return [of._replace(caution=cautions_at_large(of, n_sessions)) for of in relations]
+    n_images = _n_images(of_group)
+    return [
+        of._replace(caution=cautions_at_large(of, n_images=n_images, n_sessions=n_sessions))
+        for of in relations
+    ]
+
+
+def _n_images(measured: Measurement) -> int:
+    """Return how many images were shown to any of the units."""
+    return int((measured.cells.n > 0).any((0, 2)).sum())
 
 
 def _on_these_images(asked: Request, members: np.ndarray) -> list[Relation]:
@@ -92,7 +105,7 @@ def _on_these_images(asked: Request, members: np.ndarray) -> list[Relation]:
         level=asked.level,
         covariates=None if asked.constant is None else asked.constant[members],
     )
-    n_image = int(of_group.responses.notnull().any(("unit", "position", "trial")).sum())
+    n_image = _n_images(of_group)
     means = of_group.as_measured().at_reference()
     return [
         relation._replace(

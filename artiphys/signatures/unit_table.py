@@ -15,7 +15,6 @@ from artiphys.estimators.dynamic_range import dynamic_range_of
 from artiphys.estimators.invariance import invariance_of, noise_error_of
 from artiphys.estimators.measurement import Measurement, Noise, measurement_of
 from artiphys.estimators.reliability import signal_to_noise_of
-from artiphys.estimators.signal_moments import cells_of
 from artiphys.responses.schema import require
 from artiphys.signatures.covariates import measured_covariate
 from artiphys.signatures.groups import group_names, has_group
@@ -107,8 +106,8 @@ def unit_table(
     dynamic_range, invariance = dynamic_range_of(measured), invariance_of(measured)
     noise_error = _noise_error(responses, measured)
     if noise == "auto" and measured.noise is not None:
-        once = of_one_repeat(measured.values, measured.own)
-        why_not = too_few_images(cells_of(measured.values), measured.own, once)[:, measured.away]
+        once = of_one_repeat(measured.cells.n, measured.own)
+        why_not = too_few_images(measured.cells, measured.own, once)[:, measured.away]
     else:
         why_not = _why_undefined(measured, dynamic_range, invariance)
     why_not = np.where(has_group(responses, by)[:, None], why_not, f"no {by}")

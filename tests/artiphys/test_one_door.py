@@ -1,6 +1,11 @@
-"""An array is validated once in each public call, at its door."""
+"""An array is validated once in each public call, at its door, and a lazy one is read once."""
 
+from collections import Counter
+
+import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 
 import artiphys
 from artiphys.responses import schema
@@ -20,11 +25,11 @@ def calls(model, brain):
         (lambda: artiphys.unit_table(brain), 1),
         (lambda: artiphys.signature(brain), 1),
         (lambda: artiphys.signature(brain, covariates=["signal_to_noise", "n_repeats"]), 1),
-        (lambda: artiphys.signature(brain, noise="corrected", n_resamples=9), 1),
-        (lambda: artiphys.signature(model, n_resamples=9), 1),
-        (lambda: artiphys.compare(model, brain, n_passes=1), 2),
+        (lambda: artiphys.signature(brain, noise="corrected", n_resamples=9, rng=0), 1),
+        (lambda: artiphys.signature(model, n_resamples=9, rng=0), 1),
+        (lambda: artiphys.compare(model, brain, n_passes=1, rng=0), 2),
         (lambda: artiphys.compare(model, brain, matched=False), 2),
-        (lambda: artiphys.matched_responses(model, brain), 2),
+        (lambda: artiphys.matched_responses(model, brain, rng=0), 2),
     ]
 
 
@@ -44,20 +49,34 @@ def test_an_array_is_validated_once(monkeypatch, number):
     assert len(validated) == n_arrays
 
 
+def in_counted_chunks(responses, n_reads):
+    """The array in chunks along unit and image, each of which counts how often it is read."""
+    chunked = responses.chunk({"unit": 7, "image": 9})
+
+    def counting(block, block_info=None):
+        if block_info:  # else dask asks what comes of an empty block
+            n_reads[responses.ndim, *block_info[0]["chunk-location"]] += 1
+        return block
+
+    return chunked.copy(data=chunked.data.map_blocks(counting, dtype=float, meta=np.empty(0)))
+
+
 @pytest.mark.filterwarnings("ignore:.*units left out")
 @pytest.mark.parametrize("number", NUMBERS)
-def test_a_lazy_array_is_computed_once(number):
+def test_each_chunk_of_a_lazy_array_is_read_once(number):
     try:
         import dask
     except ImportError:
         missing("the extra 'dask'")
-    computed = []
-
-    def counting(graph, keys, **_):
-        computed.append(keys)
-        return dask.get(graph, keys)
-
-    call, n_arrays = calls(AVERAGES.chunk({"unit": 7}), TRIALS.chunk({"unit": 7}))[number]
-    with dask.config.set(scheduler=counting):
-        call()
-    assert len(computed) == n_arrays
+    n_reads = Counter()
+    lazy = [in_counted_chunks(each, n_reads) for each in (AVERAGES, TRIALS)]
+    call, n_arrays = calls(*lazy)[number]
+    eager, _ = calls(AVERAGES, TRIALS)[number]
+    with dask.config.set(scheduler="synchronous"):
+        found = call()
+    assert len(n_reads) == n_arrays * 5 * 3
+    assert set(n_reads.values()) == {1}
+    if isinstance(found, pd.DataFrame):
+        pd.testing.assert_frame_equal(found, eager(), rtol=1e-10)
+    else:
+        xr.testing.assert_allclose(found, eager(), rtol=1e-10)

@@ -200,6 +200,16 @@ def test_the_toml_has_the_rivals_and_reads_as_the_layout(tmp_path):
     assert max(map(len, about.toml.splitlines())) <= 80
 
 
+def test_positions_0_and_1_are_no_truth_values(tmp_path):
+    trials, spikes = recording(n_positions=2)
+    trials["correct"] = np.arange(len(trials["stim"])) % 3 > 0
+    about = describe_nwb(write_nwb(tmp_path / "a.nwb", trials, spikes))
+    assert about.layout.position == "position"
+    assert [line for line in about.toml.splitlines() if line.startswith("# valid")] == [
+        '# valid = "correct"'
+    ]
+
+
 def test_a_centre_is_the_reference(tmp_path):
     about = describe_nwb(stranger(tmp_path, {"image": "image", "where": "place"}))
     assert about.layout.reference == "centre"

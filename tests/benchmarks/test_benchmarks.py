@@ -21,3 +21,9 @@ def test_what_moves_table_1_is_tabulated():
     assert lines[2].startswith("| the paper")
     assert " ± " in lines[3]
     assert len(lines) == 17
+
+
+def test_halves_at_once_are_equal_to_a_loop_and_faster(capsys):
+    times = benchmark("trials_path").main(40, 30, 3, 6, n_rounds=3)
+    assert times.here < times.loop
+    assert "one after another" in capsys.readouterr().out

@@ -7,7 +7,10 @@ import pytest
 
 from environment import ROOT, missing
 
-PACKAGES = ["artiphys", "artiphys.plotting", "artiphys.tuning", "artiphys_nwb", "artiphys_torch"]
+PACKAGES = [
+    *("artiphys", "artiphys.plotting", "artiphys.tuning"),
+    *("artiphys_exchange", "artiphys_nwb", "artiphys_report", "artiphys_torch"),
+]
 
 
 def listed() -> dict[str, list[str]]:

@@ -9,9 +9,9 @@ from environment import ROOT
 EXAMPLE = str(ROOT / "examples" / "mixed_model.py")
 
 
-def test_the_slope_as_measured_is_there_without_a_relation(capsys):
+def test_the_slope_as_measured_is_there_without_a_relation():
     example = runpy.run_path(EXAMPLE)
-    slope, share = example["slopes"]("none", 4, None)
+    slope, share = example["slopes"]("none", 4, None).mean(axis=0)
     assert slope > 0.05
     assert share >= 0.5
 

@@ -16,6 +16,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from artiphys.errors import to_install
 from artiphys_nwb.errors import FileError, RecordingError, TableError
 from artiphys_nwb.files.opening import Recording, attribute_text
 from artiphys_nwb.labels import decoded, labelled
@@ -557,7 +558,7 @@ def _unreadable(place: str, error: Exception) -> str:
     why = " ".join(str(error).split())
     needs_filter = "filter" in why.lower() or "plugin" in why.lower()
     remedy = (
-        "it is compressed by a filter that is not installed; pip install hdf5plugin and import it"
+        f"it is compressed by a filter that is not installed; {to_install('filters')} (hdf5plugin)"
         if needs_filter
         else "the file is damaged; fetch it again"
     )

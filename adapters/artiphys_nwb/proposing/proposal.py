@@ -134,7 +134,10 @@ def _of_table(table: Table, units: Table) -> tuple[float, Proposal]:
         crossed = [c.name for c in columns.values() if may_be_position(c, image, onset)]
         rivals["position"] = [f'"{name}"' for name in crossed]
     if layout.valid is None:
-        rivals["valid"] = [f'"{c.name}"' for c in columns.values() if holds_truths(c)]
+        taken = {*columns_of(layout.image), *columns_of(layout.position)}  # positions 0 and 1, say
+        rivals["valid"] = [
+            f'"{c.name}"' for c in columns.values() if holds_truths(c) and c.name not in taken
+        ]
     few = {field: tuple(named[:MOST_NAMED]) for field, named in rivals.items() if named}
     score = sum(found[0][1] for found in (onsets, images)) + (places[0][1] if places else 0.0)
     doubts = [*doubts, *doubts_about(columns, layout)]

@@ -11,15 +11,7 @@ from artiphys_nwb.errors import RecordingWarning
 from artiphys_nwb.files.opening import Recording
 from artiphys_nwb.layout import Layout
 from artiphys_nwb.sessions.bins import is_binned, read_binned
-from artiphys_nwb.sessions.checks.clocks import (
-    Spans,
-    check_both_in_seconds,
-    check_recorded_throughout,
-    check_seconds,
-    check_some_spikes,
-    check_spread,
-    check_within_spikes,
-)
+from artiphys_nwb.sessions.checks.clocks import require_one_clock
 from artiphys_nwb.sessions.checks.observation import check_not_silent, check_observed
 from artiphys_nwb.sessions.checks.presentations import check_one_session
 from artiphys_nwb.sessions.checks.repeats import (
@@ -145,18 +137,9 @@ def _counted(
     values = spikes.counts(starts, stops).astype(np.float64)
     seen = observation.of(starts, stops)
     _forget(values, seen)
-    # Silence where nobody looked says nothing of clocks.
     by_any = slice(None) if seen is None else seen.any(axis=0)
     begin, end = np.atleast_2d(starts).min(0)[by_any], np.atleast_2d(stops).max(0)[by_any]
-    if len(begin):
-        check_some_spikes(session, spikes.times)
-    if len(begin) and len(spikes.times):
-        spans = Spans.of(spikes.times, spikes.bounds, begin, end)
-        check_within_spikes(session, spans)
-        check_seconds(session, spans, spikes.times)
-        check_both_in_seconds(session, spans)
-        check_spread(session, spans)
-        check_recorded_throughout(session, spans)
+    require_one_clock(session, spikes.times, spikes.bounds, begin, end)
     return shown, units, values, window, found
 
 

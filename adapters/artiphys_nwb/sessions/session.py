@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 import h5py
+import numpy as np
 
+from artiphys.errors import InputError
 from artiphys.responses.provenance import dropped
 from artiphys_nwb.errors import RecordingWarning, TableError
 from artiphys_nwb.files.opening import Recording
@@ -18,9 +20,18 @@ from artiphys_nwb.labels import one_label
 from artiphys_nwb.layout import Layout
 from artiphys_nwb.sessions.conditions import Condition
 
-__all__ = ["Request", "Session", "Window", "header_text", "layouts_in", "session_name"]
+__all__ = [
+    "Request",
+    "Session",
+    "Window",
+    "checked_window",
+    "header_text",
+    "layouts_in",
+    "session_name",
+]
 
 Window = tuple[float, float] | Literal["auto"]
+LONGEST = 10.0  # s; nobody waits so long for a response
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -74,6 +85,30 @@ class Session:
         """Return what was left out as one phrase."""
         words = [f"{item['count']} {item['what']}s ({item['reason']})" for item in self.left_out]
         return "left out: " + ", ".join(words) if words else "nothing left out"
+
+
+def checked_window(window: Any) -> Window:
+    """Return a window as two numbers, or ``"auto"``.
+
+    Raises
+    ------
+    InputError
+        If it is neither, does not start before it stops, or cannot be in seconds.
+    """
+    if isinstance(window, str) and window == "auto":
+        return "auto"
+    try:
+        start, stop = (float(value) for value in window)
+    except (TypeError, ValueError) as error:
+        msg = f"window must be 'auto', or a start and a stop in seconds; got {window!r}"
+        raise InputError(msg) from error
+    if not (np.isfinite(start) and np.isfinite(stop) and start < stop):
+        msg = f"window must start before it stops; got {start:g} to {stop:g}"
+        raise InputError(msg)
+    if max(abs(start), abs(stop)) > LONGEST:
+        msg = f"window is in seconds from the onset; got {start:g} to {stop:g}; milliseconds?"
+        raise InputError(msg)
+    return start, stop
 
 
 def layouts_in(recording: Recording, layout: Layout) -> Iterator[Layout]:

@@ -85,7 +85,7 @@ def load_alexnet(weights: str | Path = "untrained", *, seed: int = 0) -> nn.Modu
 
 
 def load_network(name: str, weights: str | Path = "untrained", *, seed: int = 0) -> nn.Module:
-    """Return one of torchvision's classification networks, or one's own, ready to be probed.
+    """Return one of torchvision's classification networks, or your own, ready to be probed.
 
     Parameters
     ----------

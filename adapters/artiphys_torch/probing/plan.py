@@ -10,15 +10,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from artiphys.arguments import whole_number
 from artiphys.errors import ArtiphysWarning, InputError
+from artiphys.progress import bar
 from artiphys.responses.provenance import dropped
 from artiphys_torch.networks.copies import working_copy
 from artiphys_torch.networks.layers import areas_of, dtype_of
@@ -33,6 +33,9 @@ from artiphys_torch.receptive_fields.fields import fields
 from artiphys_torch.receptive_fields.steadiness import steadiness
 from artiphys_torch.stimuli.canvas import Stimulus, patch
 from artiphys_torch.stimuli.photographs import Photographs, as_photographs
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 __all__ = ["BATCH_SIZE", "Plan", "Run", "probe_plan", "records"]
 
@@ -90,10 +93,9 @@ class Run:
         object.__setattr__(self, "device", resolved_device(self.device))
         object.__setattr__(self, "dtype", resolved_dtype(self.dtype))
 
-    def bar(self, **how: Any) -> tqdm:
+    def bar(self, **how: Any) -> "tqdm":
         """Return a progress bar; what it shows is tqdm's to be told."""
-        hidden = None if self.progress is None else not self.progress
-        return tqdm(disable=hidden, leave=False, **how)
+        return bar(self.progress, **how)
 
     @contextmanager
     def computing(self) -> Iterator[None]:
@@ -209,7 +211,7 @@ class Plan:
                 yield batch
                 bar.update(len(batch))
 
-    def bar(self, n_done: int = 0) -> tqdm:
+    def bar(self, n_done: int = 0) -> "tqdm":
         """Return a progress bar, `n_done` images of it done already."""
         per_image = len(self.stimulus.shifts) * len(self.passes)
         return self.run.bar(

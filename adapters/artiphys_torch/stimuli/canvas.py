@@ -34,7 +34,7 @@ CROP = 3 / 4
 
 
 class Normalisation(NamedTuple):
-    """What a network's weights ask of pixels from 0 to 1: ``(pixel - mean) / std``, R, G and B."""
+    """What weights expect of pixels from 0 to 1: ``(pixel - mean) / std``, in R, G and B."""
 
     mean: tuple[float, float, float]
     std: tuple[float, float, float]

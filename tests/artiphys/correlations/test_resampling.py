@@ -9,6 +9,7 @@ from scipy import stats
 from artiphys.correlations.resampling import (
     bootstrap_interval,
     permutation_p_value,
+    spearman_of_counts,
     spearman_resamples,
 )
 from artiphys.correlations.spearman import spearman
@@ -89,3 +90,15 @@ def test_resamples_of_a_perfect_relation_stay_within_one(n, sign):
     np.testing.assert_allclose(known, sign, rtol=1e-12)
     result = spearman(x, sign * np.exp(x), n_resamples=500, rng=0)
     assert (np.abs(result["interval"]) <= 1).all()
+
+
+def test_counts_of_any_sizes_are_their_draws():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=20), np.round(rng.normal(size=20))
+    draws = [rng.integers(20, size=rng.integers(5, 40)) for _ in range(300)]
+    counts = np.stack([np.bincount(each, minlength=20) for each in draws])
+    before = counts.copy()
+    found = spearman_of_counts(x, y, counts)
+    expected = [spearman_resamples(x, y, each[None])[0] for each in draws]
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(counts, before)

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from artiphys.estimators.halves import first_half, halves_of, halves_of_splits, splits_by_images
+from artiphys.estimators.halves import first_half, splits_by_images
 from made_up_trials import trials
 
 
@@ -22,18 +22,23 @@ def test_halves_share_no_trial_and_leave_none_out(seed, gaps):
     assert not whole_images.any()
 
 
-@given(seed=st.integers(0, 10**6), gaps=st.sampled_from([0.0, 0.3, 0.7]))
-@settings(max_examples=20, deadline=None)
-def test_many_splits_at_once_are_the_same_halves(seed, gaps):
-    values = trials(seed, gaps=gaps)
-    at_once = halves_of_splits(values, range(3))
-    for h in (0, 1):
-        one_by_one = [halves_of(values, split)[h] for split in range(3)]
-        for name in ("mean", "n", "noise"):
-            expected = np.concatenate([getattr(cells, name) for cells in one_by_one])
-            np.testing.assert_allclose(
-                getattr(at_once[h], name), expected, rtol=1e-7, atol=1e-10, err_msg=name
-            )
+def test_trials_are_dealt_out_in_turn():
+    measured = ~np.isnan(trials(3, gaps=0.3))
+    n_unit, n_image, n_position, n_trial = measured.shape
+    rng = np.random.default_rng((20191217, 5))  # as it is fixed for all results so far
+    rng.permutation(n_image)
+    odd = rng.integers(2, size=(n_image, n_position, 1))
+    order = rng.random((n_trial, n_image, n_position)).argsort(0)
+    first = np.zeros_like(measured)
+    for unit, image, position in np.ndindex(measured.shape[:3]):
+        n_dealt = 0
+        for trial in order[:, image, position]:
+            if measured[unit, image, position, trial]:
+                n_dealt += 1
+                turn = (n_dealt + odd[image, position, 0]) % 2 == 0
+                first[unit, image, position, trial] = turn
+    none = np.zeros(n_unit, dtype=bool)
+    np.testing.assert_array_equal(first_half(measured, 5, by_images=none), first)
 
 
 def test_halves_do_not_hang_on_which_other_units_are_there():

@@ -53,6 +53,18 @@ def test_scores_and_moments_are_unbiased_and_the_errors_are_those_of_repeated_dr
     assert np.abs(together / n_unit / np.sqrt(np.outer(truth, truth))).max() < 0.12
 
 
+def test_images_of_one_group_are_held_out_together():
+    rng = np.random.default_rng(0)
+    cells = cells_of(rng.poisson(5.0, (7, 30, 2, 4)).astype(float))
+    groups = rng.integers(8, size=30)
+    of_folds = [
+        set(groups[fold.images])
+        for fold in folds_of_images(cells, np.zeros(7, dtype=int), 1, groups=groups)
+    ]
+    assert len(of_folds) == 8
+    assert [len(of) for of in of_folds] == [1] * 8
+
+
 def test_units_with_few_images_have_no_moments_and_their_scores_are_0():
     values = trials(2)
     values[2, MIN_IMAGES - 1 :] = np.nan

@@ -67,6 +67,13 @@ def result():
     )
 
 
+@pytest.mark.parametrize("height", [1.6, 6.0])
+def test_the_legend_is_below_the_label_whatever_the_height(result, assert_legible, height):
+    figure, ax = plt.subplots(figsize=(4, height), layout="constrained")
+    plot_comparison(result, ax)
+    assert_legible(figure)
+
+
 def test_a_row_a_layer_with_the_interval_of_the_difference(result, assert_legible):
     _, (_, right) = plt.subplots(1, 2)
     ax = plot_comparison(result, right)
@@ -87,7 +94,7 @@ def test_a_row_a_layer_with_the_interval_of_the_difference(result, assert_legibl
 def test_one_area_and_position_may_be_chosen(result):
     ax = plot_comparison(result, area="IT", position=2)
     assert len(ax.containers) == 1
-    assert ax.get_xlabel().endswith("layer less IT")
+    assert ax.get_xlabel().endswith("layer minus IT, with its interval")
     assert ax.get_legend().get_texts()[0].get_text() == "position 2: no estimate recorded"
     with pytest.raises(InputError, match="area 'V1' is not in the result; there are V4, IT"):
         plot_comparison(result, area="V1")

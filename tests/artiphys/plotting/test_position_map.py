@@ -50,6 +50,9 @@ def test_numbers_stand_out_from_their_tiles(responses):
     for text, colour in zip(ax.texts, tiles.get_facecolor(), strict=True):
         light, dark = sorted((luminance(text.get_color()), luminance(colour)), reverse=True)
         assert (light + 0.05) / (dark + 0.05) >= 4.5
+    assert ax.texts[0].get_text() == "< −1"  # no correlation is: a bound
+    values.name = "difference"
+    ax = plot_position_map(values.copy(data=np.linspace(-1.2, 1.2, 8)), plt.figure().gca())
     assert ax.texts[0].get_text() == "−1.20"  # beyond the colours, with its number
 
 

@@ -188,6 +188,21 @@ def test_many_cells_have_a_panel_a_group(make_responses, assert_legible):
     assert len(figure.axes[0].get_legend().get_texts()) == 5
 
 
+@pytest.mark.parametrize(
+    ("n_areas", "n_positions", "grid"),
+    [(1, 1, (1, 1)), (2, 2, (2, 2)), (4, 1, (2, 2)), (5, 1, (2, 3)), (3, 3, (3, 3))],
+)
+def test_a_row_is_a_group_where_its_positions_fit(
+    make_responses, assert_legible, n_areas, n_positions, grid
+):
+    values = np.random.default_rng(0).normal(size=(5 * n_areas, 12, n_positions + 1, 3))
+    responses = make_responses(values, area=[f"V{i % n_areas}" for i in range(5 * n_areas)])
+    figure = signature_figure(responses, signature(responses, noise=None, n_resamples=9))
+    assert_legible(figure)  # with the note on errors below
+    geometry = figure.axes[0].get_subplotspec().get_gridspec()
+    assert (geometry.nrows, geometry.ncols) == grid
+
+
 @pytest.fixture
 def measured():
     rng = np.random.default_rng(0)

@@ -12,6 +12,7 @@ from artiphys.plotting.style import (
     few_labels,
     letter_panel,
     luminance,
+    make_room_for_legend,
     panel,
     paper_style,
 )
@@ -119,3 +120,17 @@ def test_a_log_scale_has_true_minus_signs():
     labels = [label.get_text() for label in ax.get_yticklabels()]
     assert "1e−06" in labels
     assert not any("-" in label for label in labels)
+
+
+def test_axes_that_share_their_y_make_room_once():
+    _, (left, right, alone) = plt.subplots(1, 3)
+    right.sharey(left)
+    for ax in (left, right, alone):
+        ax.plot([0, 1], label="of one line")
+        ax.legend(title="position" if ax is right else None)
+    for ax in (left, right):
+        make_room_for_legend(ax)
+    alone.legend(title="position")
+    make_room_for_legend(alone)
+    assert left.get_ylim() == right.get_ylim() == pytest.approx(alone.get_ylim())
+    assert alone.get_ylim()[1] > 1.2

@@ -81,6 +81,15 @@ def test_the_raster_has_every_spike_in_its_row(spikes):
     assert [t.get_text() for t in ax.get_yticklabels()] == ["0", "1"]
 
 
+@pytest.mark.parametrize("n_presentations", [4, 400])
+def test_the_ticks_of_many_presentations_are_still_seen(n_presentations):
+    figure, ax = plt.subplots(figsize=(3, 1.5))
+    plot_raster({0: [[0.1]] * n_presentations}, ax)
+    (low, high), points = ax.get_ylim(), 72 * ax.get_window_extent().height / figure.dpi
+    length = ax.collections[0].get_linelength()
+    assert length * points / (low - high) == pytest.approx(max(1.2, 0.8 * points / n_presentations))
+
+
 def test_the_psth_is_the_rate(spikes, assert_legible):
     rates = peristimulus(spikes, bin_width=0.05)
     ax = plot_psth(rates)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from artiphys.atomic_files import writable_folder, written_whole
+from artiphys.atomic_files import LOCK, OLD, writable_folder, written_whole
 from artiphys.errors import InputError, SchemaError
 from artiphys.responses import storage
 from artiphys.responses.storage import open_responses, save_responses
@@ -197,10 +197,10 @@ def test_a_full_disk_behind_the_netcdf_library_is_named(responses, tmp_path, mon
         raise error
 
     class Full:
-        f_bavail, f_frsize = 0, 4096
+        free = 4096
 
     monkeypatch.setattr(xr.Dataset, "to_netcdf", hidden)
-    monkeypatch.setattr(storage.os, "statvfs", lambda _: Full)
+    monkeypatch.setattr(storage.shutil, "disk_usage", lambda _: Full)
     with pytest.raises(InputError, match="the disk is full"):
         save_responses(responses, tmp_path / "r.nc")
 
@@ -264,7 +264,7 @@ with written_whole(sys.argv[1]) as partial:
         (partial / "chunk").write_text("half")
     else:
         partial.write_text("half")
-    print(partial.name, flush=True)
+    print(partial.parent.name, flush=True)
     time.sleep(60)
 """
 
@@ -280,8 +280,9 @@ def test_what_a_killed_process_left_goes_at_the_next_save(tmp_path, kind):
     assert sorted(os.listdir(tmp_path)) == sorted([left, path.name])
     process.kill()
     process.communicate()
-    elsewhere = tmp_path / f".{path.name}.another-machine.{process.pid}.partial"
-    elsewhere.write_text("half")  # whether that process lives nobody can say from here
+    elsewhere = tmp_path / f".{path.name}.another-machine.0123abcd.partial"
+    elsewhere.mkdir()  # whether its process lives nobody can say from here
+    (elsewhere / LOCK).touch()
     with written_whole(path) as partial:
         partial.write_text("whole")
     assert sorted(os.listdir(tmp_path)) == sorted([elsewhere.name, path.name])
@@ -291,9 +292,10 @@ def test_what_a_killed_process_moved_away_comes_back(responses, tmp_path):
     """Killed between moving the old folder away and the new one in."""
     path = tmp_path / "r.zarr"
     save_responses(responses, path)
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    path.rename(tmp_path / f".r.zarr.{socket.gethostname()}.{dead.pid}.old.partial")
+    left = tmp_path / f".r.zarr.{socket.gethostname()}.0123abcd.partial"
+    left.mkdir()
+    (left / LOCK).touch()  # which nobody holds
+    path.rename(left / OLD)
     with pytest.raises(KeyboardInterrupt), written_whole(path):
         raise KeyboardInterrupt
     assert os.listdir(tmp_path) == ["r.zarr"]
@@ -306,7 +308,7 @@ def test_an_interrupt_while_folders_change_places_leaves_the_old(responses, tmp_
     rename = Path.rename
 
     def interrupted(self, target):
-        if self.name.endswith(".partial") and target == path and ".old." not in self.name:
+        if target == path and self.name != OLD:
             raise KeyboardInterrupt
         return rename(self, target)
 
@@ -369,3 +371,42 @@ def test_what_is_another_thing_is_refused(tmp_path, name, fault):
     with pytest.raises(InputError, match=fault) as caught:
         open_responses(tmp_path / name)
     assert "\n" not in str(caught.value)
+
+
+WITHOUT = """
+import sys
+sys.modules |= dict.fromkeys({missing})  # as if they were not installed
+import artiphys
+import xarray as xr
+responses = artiphys.simulate_responses(n_units=3, n_images=4, rng=0).responses
+artiphys.save_responses(responses, "r{suffix}")
+xr.testing.assert_identical(artiphys.open_responses("r{suffix}", chunks={chunks}), responses)
+"""
+
+
+@pytest.mark.parametrize(
+    ("suffix", "without", "chunks", "said"),
+    [
+        (".zarr", ["dask", "distributed"], None, ""),  # Zarr asks for zarr alone
+        (
+            ".zarr",
+            ["zarr"],
+            None,
+            "zarr is needed for a .zarr response array: pip install 'artiphys[zarr]'",
+        ),
+        (".nc", ["zarr", "dask", "distributed"], None, ""),
+        (
+            ".nc",
+            ["dask"],
+            {},
+            "dask is needed to open a response array lazily: pip install 'artiphys[dask]'",
+        ),
+    ],
+)
+def test_what_is_missing_is_needed_and_named(tmp_path, suffix, without, chunks, said):
+    code = WITHOUT.format(missing=without, suffix=suffix, chunks=chunks)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode == 0) == (not said), done.stderr
+    assert said in done.stderr

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from artiphys.errors import ArtiphysWarning
+from artiphys.errors import ArtiphysWarning, InputError
 from artiphys.estimators.signal_moments import cells_of
 from artiphys.signatures.at_large import relations_over_passes
 from artiphys.signatures.signature import signature
@@ -49,6 +49,37 @@ def test_a_relation_is_found_as_often_as_on_these_images_and_no_unit_is_left_out
     assert share(at_large) >= share(here)
     assert all(int(cell["n_units"]) == 80 for cell in at_large)
     assert np.mean([int(cell["n_units"]) for cell in here]) < 60
+
+
+def test_a_relation_that_bends_is_told_and_is_no_trend():
+    cells = found("high at both ends")
+    assert share(cells) <= 0.3  # 0.44 before there was a parabola
+    assert abs(np.mean([float(cell["spearman"]) for cell in cells])) < 0.2
+    assert np.mean(["bent (" in str(cell["caution"].item()) for cell in cells]) > 0.5
+    assert not any("bent (" in str(cell["caution"].item()) for cell in found("base")[:8])
+
+
+def test_the_order_of_images_and_units_is_no_matter():
+    responses = draw(POPULATIONS["16 images"], 0.38, 0).responses
+    rng = np.random.default_rng(0)
+    shuffled = responses.isel(image=rng.permutation(16), unit=rng.permutation(80))
+    one, other = signature(responses), signature(shuffled)
+    np.testing.assert_allclose(other["interval"], one["interval"], rtol=0, atol=1e-9)
+    assert other["spearman"].item() == pytest.approx(one["spearman"].item(), abs=1e-9)
+
+
+def test_groups_of_images_are_all_named_and_not_too_few():
+    responses = draw(POPULATIONS["16 images"], 0.38, 0).responses
+    alone = responses.assign_coords(image_group=responses["image"])
+    assert signature(alone).equals(signature(responses))
+    pairs = responses.assign_coords(image_group=("image", [f"movie_{i // 2}" for i in range(16)]))
+    assert not signature(pairs).equals(signature(responses))
+    for groups, text in (
+        (["a", "b"] * 8, "of 2 groups"),
+        ([None, *"bcdefghijklmnop"], "1 of 16 have none"),
+    ):
+        with pytest.raises(InputError, match=text):
+            signature(responses.assign_coords(image_group=("image", np.array(groups, object))))
 
 
 def test_few_sessions_are_told_with_the_interval_over_them():

@@ -49,20 +49,25 @@ def test_what_is_said(change, share, text):
         ({"p_value": np.nan, "n_effective": 5.0}, ""),
         ({"n_effective": 9.0}, "few units (what 60 say is worth 9"),
         ({"reliability_invariance": 0.1}, "noisy (the reliability of invariance is 0.10)"),
+        ({"n_images": 8}, "few images (8)"),
+        ({"curvature": 2.0}, ""),
+        ({"curvature": 3.2}, "bent (invariance is higher at both ends"),
+        ({"curvature": -3.2}, "bent (invariance is lower at both ends"),
         ({"n_sharing_tuning": 12}, "of 60 units 12 share their tuning"),
         (
             {"n_sessions": 5, "lower_over_sessions": -0.5, "upper_over_sessions": 0.75},
             "few sessions (5) to tell whether the units of one are alike: if they are, the "
             "interval is that over sessions at large, -0.50 to 0.75",
         ),
-        ({"n_sessions": 12, "lower_over_sessions": -0.5, "upper_over_sessions": 0.75}, ""),
+        ({"n_sessions": 13, "lower_over_sessions": -0.5, "upper_over_sessions": 0.75}, ""),
         ({"n_sessions": 2, "lower_over_sessions": np.nan, "upper_over_sessions": np.nan}, ""),
     ],
 )
 def test_what_is_said_of_images_at_large(change, text):
     at_large = RELATION._replace(n_effective=40.0, n_sharing_tuning=0)
-    n_sessions = change.get("n_sessions", 0)
-    said = cautions_at_large(at_large._replace(**change), n_sessions)
+    n_images = change.get("n_images", 40)
+    at_large = at_large._replace(**{name: of for name, of in change.items() if name != "n_images"})
+    said = cautions_at_large(at_large, n_images=n_images, n_sessions=at_large.n_sessions or 0)
     assert said == text if not text else said.startswith(text)
 
 

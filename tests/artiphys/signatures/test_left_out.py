@@ -26,7 +26,7 @@ def test_for_images_at_large_noise_is_no_reason():
     values[2, :, 1] = np.nan
     values[3, :, :, 1:] = np.nan  # one repeat
     own = np.array([0, 0, 0, 0, 1])
-    found = too_few_images(cells_of(values), own, of_one_repeat(values, own))
+    found = too_few_images(cells_of(values), own, of_one_repeat(cells_of(values).n, own))
     assert found[:, 1].tolist() == [
         "",
         LEFT_OUT["n_few_images"],
@@ -42,5 +42,5 @@ def test_one_repeat_here_or_at_the_reference():
     values[0, :, 1, 1] = np.nan  # once at the position
     values[1, :, 0, 1] = np.nan  # once at the reference
     values[2, :, 1] = np.nan  # never at the position
-    once = of_one_repeat(values, np.zeros(3, dtype=int))
+    once = of_one_repeat(cells_of(values).n, np.zeros(3, dtype=int))
     assert once[:, 1].tolist() == [True, True, False]

@@ -3,28 +3,30 @@
 import numpy as np
 import pytest
 
+from artiphys.signatures.estimating_equations import estimating_equations
 from artiphys.signatures.held_out_scores import Scores
 from artiphys.signatures.rank_slope import mean_slope, rank_slope
 
 N_UNIT, N_IMAGE = 60, 25
 
 
-def scores(seed=0, relation=0.5, noise=0.3, n_unit=N_UNIT, n_image=N_IMAGE, shared=0.0):
+def scores(seed=0, relation=0.5, noise=0.3, n_unit=N_UNIT, n_image=N_IMAGE, shared=0.0, bend=0.0):
     """Scores of units whose ranks are known, each image with noise of its own."""
     rng = np.random.default_rng(seed)
-    rank = rng.random(n_unit)
-    rank_of_invariance = 0.5 + relation * (rank - 0.5)
-    rank_of_invariance += np.sqrt((1 - relation**2) / 12) * rng.normal(size=n_unit)
+    share = rng.random(n_unit)  # of all units there could be; those drawn are ranked by it
+    rank = (share.argsort().argsort() + 0.5) / n_unit
+    squared = (rank - 0.5) ** 2 - 1 / 12
+    rank_of_invariance = 0.5 + relation * (share - 0.5) + bend * ((share - 0.5) ** 2 - 1 / 12)
+    rest = (1 - relation**2) / 12 - bend**2 / 180
+    rank_of_invariance += np.sqrt(rest) * rng.normal(size=n_unit)
     scale = np.exp(rng.normal(size=n_unit))
     s = scale[:, None] * (1 + noise * rng.normal(size=(n_unit, n_image)))
     y = rank_of_invariance[:, None] * s
     y += scale[:, None] * noise * rng.normal(size=(n_unit, n_image))
     y += scale[:, None] * (rank - 0.5)[:, None] * shared * rng.normal(size=n_image)
     precision = 1 / (1 / 12 + noise**2 / n_image) * np.ones(n_unit)
-    wide = [
-        np.repeat(of[:, None], n_image, 1) for of in (rank, rank_of_invariance, scale, precision)
-    ]
-    return Scores(y, s, *wide)
+    of_unit = (rank, squared, rank_of_invariance, scale, precision)
+    return Scores(y, s, *(np.repeat(of[:, None], n_image, 1) for of in of_unit))
 
 
 def test_without_noise_it_is_the_regression_of_one_rank_on_the_other():
@@ -39,7 +41,7 @@ def test_without_noise_it_is_the_regression_of_one_rank_on_the_other():
 
 def test_scale_has_no_say_and_noise_makes_no_slope():
     estimates = [rank_slope(scores(seed, relation=0.0, noise=2.0)) for seed in range(150)]
-    z = [of.correlation.estimate / of.correlation.error for of in estimates]
+    z = [of.correlation.slope / of.correlation.error for of in estimates]
     assert abs(np.mean(z)) < 0.25
     assert 0.8 < np.std(z) < 1.2
     assert np.mean([of.correlation.p_value < 0.05 for of in estimates]) < 0.1
@@ -54,6 +56,30 @@ def test_the_relation_is_found_as_large_as_it_is():
     assert np.mean([of.interval(0.05)[0] < 0.5 < of.interval(0.05)[1] for of in found]) > 0.88
 
 
+def weighted(seed, bend):
+    """Scores without a trend, of units that are known the better the wider their dynamic range."""
+    of = scores(seed, relation=0.0, bend=bend, n_unit=120)
+    return of._replace(precision=of.precision * of.rank**2)
+
+
+def test_a_bent_relation_without_a_trend_has_no_slope():
+    found = [rank_slope(weighted(seed, bend=3.0)) for seed in range(60)]
+    assert np.median([of.curvature for of in found]) > 3
+    assert abs(np.mean([of.correlation.estimate for of in found])) < 0.05
+    none = np.zeros((120, 0))
+    line = [estimating_equations(weighted(seed, 3.0), none, bent=False) for seed in range(20)]
+    assert np.mean([of.coefficients[1] for of in line]) > 0.3  # the control
+    straight = [rank_slope(weighted(seed, bend=0.0)).curvature for seed in range(60)]
+    assert np.std(straight) == pytest.approx(1, abs=0.3)
+
+
+def test_the_error_knows_that_units_rank_each_other():
+    """Where invariance bends with dynamic range it matters which units happen to be there."""
+    found = [rank_slope(scores(seed, 0.0, bend=3.5, n_unit=80)).correlation for seed in range(200)]
+    z = np.array([of.estimate / of.error for of in found])
+    assert np.std(z) == pytest.approx(1, abs=0.15)
+
+
 def test_what_images_do_to_all_units_alike_is_in_the_error():
     def z(shared, known):
         of = [rank_slope(scores(s, relation=0.0, noise=0.5, shared=shared)) for s in range(100)]
@@ -62,6 +88,21 @@ def test_what_images_do_to_all_units_alike_is_in_the_error():
 
     assert z(4.0, known=True) < 1.35
     assert z(4.0, known=False) > 1.5  # without it: the control
+
+
+def test_images_that_are_alike_count_together():
+    group = np.repeat(np.arange(12), 5)
+
+    def z(**how):
+        found = []
+        for seed in range(100):
+            one = scores(seed, relation=0.0, noise=0.5, n_image=12, shared=4.0)
+            of = rank_slope(Scores(*(np.repeat(each, 5, axis=1) for each in one)), **how)
+            found.append(of.correlation.slope / of.correlation.error)
+        return np.std(found)
+
+    assert z(image_groups=group) < 1.35
+    assert z() > 1.5  # the control
 
 
 def test_units_that_go_together_and_sessions_that_differ_are_in_the_error():
@@ -79,7 +120,7 @@ def test_units_that_go_together_and_sessions_that_differ_are_in_the_error():
     assert np.std([of.correlation.estimate / of.correlation.error for of in alone]) > 1.6
     assert rank_slope(repeated(0), together=together).n_effective < 26
     over_sessions = rank_slope(repeated(0), sessions=session).of_sessions
-    assert over_sessions.freedom == 23
+    assert over_sessions.freedom == pytest.approx(23, abs=2)
     strangers = rank_slope(scores(0), sessions=np.arange(N_UNIT) % 20)
     assert strangers.of_sessions.error == pytest.approx(
         rank_slope(scores(0)).correlation.error, rel=0.5
@@ -107,9 +148,14 @@ def test_no_signal_is_no_answer():
 
 def test_passes_of_the_same_units_are_averaged_and_their_luck_with_them():
     passes = [rank_slope(scores(0, noise=0.0)), rank_slope(scores(0, noise=0.0))]
-    same = mean_slope(passes)
+    alone = np.eye(N_UNIT)
+    same = mean_slope(passes, alone)
     assert same.correlation.estimate == pytest.approx(passes[0].correlation.estimate)
     assert same.correlation.error == pytest.approx(passes[0].correlation.error)
     apart = [rank_slope(scores(seed, relation=0.0)) for seed in range(8)]
-    mean = mean_slope(apart)
+    mean = mean_slope(apart, alone)
     assert mean.correlation.error < 0.6 * apart[0].correlation.error
+    pairs = np.kron(np.eye(N_UNIT // 2), np.ones((2, 2)))
+    twice = same._replace(influence=np.repeat(same.influence[::2], 2))
+    as_pairs, as_units = (mean_slope([twice], of).correlation.error for of in (pairs, alone))
+    assert as_pairs > 1.2 * as_units

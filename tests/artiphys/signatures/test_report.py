@@ -9,7 +9,7 @@ import xarray as xr
 
 from artiphys.comparison.compare import compare
 from artiphys.errors import ArtiphysWarning, InputError
-from artiphys.signatures.report import verdict
+from artiphys.signatures.report import summary, verdict
 from artiphys.signatures.signature import signature
 from artiphys.simulation import simulate_responses
 
@@ -82,7 +82,7 @@ def test_one_test_of_several_does_not_contradict_its_verdict():
     text = verdict(result).split("\n\n")[1]
     assert float(result["p_value"][0, 1]) < 0.05 < float(result["q_value"][0, 1])
     assert "no relation was found, allowing for 4 tests (p = 0.0" in text
-    assert " by itself, false discovery rate 0.0" in text
+    assert " by itself, false discovery rate 0." in text
     assert "95 % interval of this test by itself -0." in text
     alone = verdict(signature(responses.isel(position=[0, 2])))
     assert "by itself" not in alone
@@ -231,3 +231,52 @@ def test_bad_input():
         InputError, match="must come from artiphys.signature or artiphys.compare; it lacks"
     ):
         verdict(xr.Dataset({"spearman": 0.3}))
+
+
+def test_of_many_cells_it_is_said_how_many_say_what():
+    found, none = (
+        simulate_responses(relation=relation, n_positions=3, rate=40.0, rng=3).responses
+        for relation in ("rectification", "none")
+    )
+    both = xr.concat(
+        [
+            found.assign_coords(area=("unit", ["V4"] * found.sizes["unit"])),
+            none.assign_coords(
+                area=("unit", ["IT"] * none.sizes["unit"]),
+                unit=[f"{name}b" for name in none["unit"].values],
+            ),
+        ],
+        "unit",
+    )
+    result = signature(both, resample="unit")
+    result["caution"] = result["caution"].astype(object)
+    result["caution"][:] = [["few units (12): so", ""], ["few units (14): so", "noisy (0.2)"]]
+    head, *cautions, reference = summary(result)
+    n = int((result["q_value"] < 0.05).sum())
+    assert head.startswith("Of 4 cells of area and position (false discovery rate 0.05): ")
+    assert f"units of wider dynamic range are more invariant in {n}" in head
+    assert f"no relation was found in {4 - n}." in head
+    assert cautions == [
+        "Caution, V4, position 1 and IT, position 1: few units (12 to 14): so.",
+        "Caution, IT, position 2: noisy (0.2).",
+    ]
+    assert reference == "Reference position: 0."
+
+
+def test_many_differences_are_counted_too():
+    result = xr.Dataset(
+        {
+            name: (("layer", "area", "position"), np.reshape(values, (1, 1, 3)))
+            for name, values in {
+                "difference": [0.5, 0.1, np.nan],
+                "p_value": [0.001, 0.4, np.nan],
+                "q_value": [0.002, 0.4, np.nan],
+            }.items()
+        },
+        attrs={"reference_model": 0, "reference_brain": "middle"},
+    )
+    assert summary(result) == [
+        "Of 3 cells of layer, area and position (false discovery rate 0.05): they differ in 1, "
+        "they do not measurably differ in 1, nothing can be said in 1.",
+        "Reference positions: 0 of the network, middle of the recording.",
+    ]

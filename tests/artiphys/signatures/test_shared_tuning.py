@@ -19,7 +19,7 @@ def population(seed, copies=1, n_image=40, rate=10.0):
 def test_copies_are_found_and_strangers_are_not():
     found = share_tuning(population(0, copies=3), OWN, 1)
     expected = np.kron(np.eye(20), np.ones((3, 3)))
-    np.testing.assert_array_equal(found.together, expected)
+    np.testing.assert_array_equal(found.together.toarray(), expected)
     assert found.n_units == 60
     strangers = [share_tuning(population(seed), OWN, 1) for seed in range(20)]
     assert sum(of.n_units > 0 for of in strangers) <= 3

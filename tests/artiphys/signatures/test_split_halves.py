@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from artiphys.signatures.split_halves import Halves, split_signature
+from artiphys.estimators.halves import halves_of
+from artiphys.estimators.moments import correlation_of
+from artiphys.estimators.ratio_bias import noise_terms, ratio_bias
+from artiphys.estimators.signal_moments import cells_of, signal_moments
+from artiphys.signatures.split_halves import Halves, halves_in_splits, split_signature
+from made_up_trials import spiking, trials
 
 
 def halves(seed, n_unit=300, relation=0.6, noise=0.7, n_split=8):
@@ -13,6 +18,31 @@ def halves(seed, n_unit=300, relation=0.6, noise=0.7, n_split=8):
     carried = relation * spread + np.sqrt(1 - relation**2) * rng.normal(size=n_unit)
     errors = noise * rng.normal(size=(2, 2, n_split, n_unit))
     return Halves(spread + errors[0], (carried + errors[1])[..., None], np.zeros((n_unit, 1)))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        trials(0, n_unit=6, gaps=0.0),
+        trials(1, n_unit=6, gaps=0.4),
+        spiking(np.random.default_rng(2), 2.0, 20, 15, (2, 5)),
+    ],
+    ids=["whole", "with gaps", "unequal repeats"],
+)
+def test_both_quantities_are_those_of_one_half_after_another(values):
+    found = halves_in_splits(values, 1, n_splits=4)
+    cells = cells_of(values)
+    whole = signal_moments(cells, 1)
+    terms = noise_terms(cells, whole, 1)
+    for split in range(4):
+        for h, half in enumerate(halves_of(values, split)):
+            moments = signal_moments(half, 1)
+            bias = ratio_bias(terms, half.n, 1, whole.n_image)
+            expected = correlation_of(moments) / (1 + bias)
+            np.testing.assert_allclose(
+                found.dynamic_range[h, split], moments.variance[:, 1], rtol=1e-10, atol=1e-10
+            )
+            np.testing.assert_allclose(found.invariance[h, split], expected, rtol=1e-10, atol=1e-10)
 
 
 def test_the_division_by_the_reliabilities_recovers_the_relation():

@@ -231,7 +231,7 @@ def full_disk_at(monkeypatch, chunk):
     write = Path.write_bytes
 
     def full(path, data):
-        if path.name.startswith(f".{chunk:08}"):
+        if path.name.startswith(f"{chunk:08}"):
             raise OSError(28, "No space left on device")
         return write(path, data)
 

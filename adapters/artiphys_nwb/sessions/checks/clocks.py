@@ -19,6 +19,7 @@ __all__ = [
     "check_some_spikes",
     "check_spread",
     "check_within_spikes",
+    "require_one_clock",
 ]
 
 ENOUGH_SPIKES = 5
@@ -83,6 +84,37 @@ class Spans(NamedTuple):
             f"spikes run from {self.first:.6g} to {self.last:.6g}, presentations from "
             f"{self.begin:.6g} to {self.end:.6g}"
         )
+
+
+def require_one_clock(
+    session: Session, times: np.ndarray, bounds: np.ndarray, starts: np.ndarray, stops: np.ndarray
+) -> None:
+    """Raise or doubt unless spikes and windows are on one clock, in seconds.
+
+    Parameters
+    ----------
+    session : Session
+    times, bounds : ndarray
+        Spike times; unit i has ``times[bounds[i]:bounds[i + 1]]``.
+    starts, stops : ndarray, (presentation)
+        Windows in which some unit was observed: silence where nobody looked says nothing of clocks.
+
+    Raises
+    ------
+    ClockError
+        If they are not.
+    """
+    if not len(starts):
+        return
+    check_some_spikes(session, times)
+    if not len(times):
+        return
+    spans = Spans.of(times, bounds, starts, stops)
+    check_within_spikes(session, spans)
+    check_seconds(session, spans, times)
+    check_both_in_seconds(session, spans)
+    check_spread(session, spans)
+    check_recorded_throughout(session, spans)
 
 
 def check_some_spikes(session: Session, times: np.ndarray) -> None:
