@@ -29,6 +29,7 @@ lint: $(VENV)/complete
 
 docs: $(VENV)/documented
 	$(BIN)/sphinx-build --quiet -W --keep-going -d docs/_build/doctrees docs docs/_build/html
+	$(BIN)/python docs/check_links.py docs/_build/html
 
 # Of links to other sites, which `make docs` does not follow: it needs the network.
 linkcheck: $(VENV)/documented

@@ -76,7 +76,14 @@ def test_a_wrong_call_is_caught(check, wrong, said):
 
 @pytest.mark.parametrize(
     "package",
-    ["artiphys", "artiphys_cli", "artiphys_exchange", "artiphys_nwb", "artiphys_torch"],
+    [
+        "artiphys",
+        "artiphys_cli",
+        "artiphys_exchange",
+        "artiphys_nwb",
+        "artiphys_report",
+        "artiphys_torch",
+    ],
 )
 def test_every_package_says_that_it_is_typed(package):
     (folder,) = find_spec(package).submodule_search_locations

@@ -31,6 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
             command = parsed(sys.argv[1:] if argv is None else argv)
             if command is not None:
+                import xarray  # noqa: F401  what every command loads, here to be interrupted
+
                 with _one_line_warnings():
                     interrupts.loading = False
                     if whole_process:

@@ -49,7 +49,7 @@ def inputs_of(given: Any, *, reference: Any = None) -> list[Input]:
     if isinstance(given, Mapping):
         found = [_of_array(str(name), responses) for name, responses in given.items()]
     else:
-        found = _of_files([given] if isinstance(given, str | Path) else list(given))
+        found = _of_files(list(given))
     if not found:
         msg = "a report needs responses: one file or array at least; got none"
         raise InputError(msg)

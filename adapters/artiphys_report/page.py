@@ -103,7 +103,8 @@ def _prose(text: str) -> Markup:
     html = str(escape(text)).replace("&#39;", "’")
     html = re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", html)
     html = re.sub(r"\br_s\b", "<i>r</i><sub>s</sub>", html)
-    return Markup(re.sub(r"\bp(?= (?:=|&lt;|≥)|-value)", "<i>p</i>", html))
+    html = re.sub(r"\bp(?= (?:=|&lt;|≥)|-value)", "<i>p</i>", html)
+    return Markup(re.sub(r"(?<=</i>) (=|&lt;|≥) ", "\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", html))
 
 
 def _source(environment: Environment, name: str) -> str:

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import xarray as xr
@@ -46,7 +47,7 @@ class Chapter(NamedTuple):
 
 
 def report(
-    responses: Mapping[str, xr.DataArray] | Sequence[Any],
+    responses: Mapping[str, xr.DataArray] | Sequence[str | Path] | str | Path,
     *,
     by: str = "area",
     reference: Any = None,
@@ -70,7 +71,7 @@ def report(
 
     Parameters
     ----------
-    responses : sequence of paths, or mapping from name to xarray.DataArray
+    responses : path, sequence of paths, or mapping from name to xarray.DataArray
         Files, or arrays (unit, image, position[, trial]). Those without trials are taken for
         networks, and are compared with those with trials.
     by : str
@@ -125,6 +126,8 @@ def report(
     faults.of(whole_number, seed, "seed", 0)
     faults.of(share, level, "level")
     faults.refuse()
+    if isinstance(responses, str | Path):
+        responses = [responses]
     inputs = inputs_of(responses, reference=reference)
     asked: dict[str, Any] = {"by": by, "covariates": covariates, "level": level}
     with bars(progress):
@@ -159,7 +162,7 @@ def report(
             comparisons=comparisons,
             simulations=simulations,
             level=level,
-            command=command or _call(inputs, arguments),
+            command=command or _call(responses, arguments),
             record=provenance(
                 "artiphys_report.report",
                 arguments=arguments,
@@ -241,7 +244,12 @@ def _file_name(name: str) -> str:
     return "".join(c if c.isalnum() or c in "-_." else "-" for c in stem).strip("-.") or "responses"
 
 
-def _call(inputs: list[Input], arguments: dict[str, Any]) -> str:
-    names = ", ".join(repr(each.name) for each in inputs)
-    given = "".join(f", {name}={value!r}" for name, value in arguments.items() if value)
-    return f"artiphys_report.report([{names}]{given})"
+def _call(responses: Any, arguments: dict[str, Any]) -> str:
+    """Return the call that makes the page again, its arrays by their names."""
+    if isinstance(responses, Mapping):
+        first = f"{{{', '.join(f'{name!r}: ...' for name in responses)}}}"
+    else:
+        first = repr([str(path) for path in responses])
+    known = {name: value for name, value in arguments.items() if value not in (None, [])}
+    given = "".join(f", {name}={value!r}" for name, value in known.items())
+    return f"artiphys_report.report({first}{given})"

@@ -13,6 +13,7 @@ from artiphys.correlations.ranks import MIN_PAIRS, RANK_TOLERANCE, partial_corre
 from artiphys.correlations.resampling import (
     bootstrap_interval,
     check_resampling,
+    drawn,
     leave_one_out,
     over_columns,
     spearman_resamples,
@@ -174,8 +175,9 @@ def _interval(
     rng: np.random.Generator,
 ) -> tuple[float, float]:
     n = rows.shape[1]
-    indices = rng.integers(n, size=(n_resamples, n), dtype=np.int32)
-    resamples = _in_resamples(rows, indices)
+    resamples = np.concatenate(
+        [_in_resamples(rows, indices) for indices in drawn(n, n_resamples, rng)]
+    )
     return bootstrap_interval(
         r, resamples, level, method, lambda: _in_resamples(rows, leave_one_out(n))
     )

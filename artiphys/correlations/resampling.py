@@ -20,6 +20,7 @@ from artiphys.progress import tracked
 __all__ = [
     "bootstrap_interval",
     "check_resampling",
+    "drawn",
     "leave_one_out",
     "over_columns",
     "permutation_p_value",
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 BLOCK = 128  # resamples at a time, so that the working arrays stay in cache
+AT_ONCE = 2**21  # units in all of these, so that they fit memory
 
 Column = TypeVar("Column")
 Result = TypeVar("Result")
@@ -51,6 +53,18 @@ def over_columns(
     return tracked(found, unit="position", total=len(columns))
 
 
+def drawn(n_unit: int, n_resamples: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Yield bootstrap resamples (resample, draw), which units they drew, some at a time."""
+    step = _at_once(n_unit)
+    for start in range(0, n_resamples, step):
+        size = (min(step, n_resamples - start), n_unit)
+        yield rng.integers(n_unit, size=size, dtype=np.int32)
+
+
+def _at_once(n_unit: int) -> int:
+    return max(1, min(BLOCK, AT_ONCE // n_unit))
+
+
 def spearman_resamples(x: np.ndarray, y: np.ndarray, indices: np.ndarray) -> np.ndarray:
     """Return Spearman's correlation within each resample of the pairs.
 
@@ -67,11 +81,12 @@ def spearman_resamples(x: np.ndarray, y: np.ndarray, indices: np.ndarray) -> np.
         NaN where a resample is constant in `x` or `y`.
     """
     n_resamples, n_draws = indices.shape
-    offsets = x.size * np.arange(min(BLOCK, n_resamples))[:, None]
+    step = _at_once(x.size)
+    offsets = x.size * np.arange(min(step, n_resamples))[:, None]
 
     def counted() -> Iterator[np.ndarray]:
-        for start in range(0, n_resamples, BLOCK):
-            cells = indices[start : start + BLOCK] + offsets[: n_resamples - start]
+        for start in range(0, n_resamples, step):
+            cells = indices[start : start + step] + offsets[: n_resamples - start]
             yield np.bincount(cells.ravel(), minlength=len(cells) * x.size).reshape(-1, x.size)
 
     return _spearman_in_blocks(x, y, counted(), n_resamples, n_draws)
@@ -87,7 +102,8 @@ def spearman_of_counts(x: np.ndarray, y: np.ndarray, counts: np.ndarray) -> np.n
     counts : numpy.ndarray of int, (resample, unit)
         How often each unit was drawn.
     """
-    blocks = (counts[start : start + BLOCK].copy() for start in range(0, len(counts), BLOCK))
+    step = _at_once(x.size)
+    blocks = (counts[start : start + step].copy() for start in range(0, len(counts), step))
     return _spearman_in_blocks(x, y, blocks, len(counts), None)
 
 
@@ -99,7 +115,7 @@ def _spearman_in_blocks(
     n_draws: int | None,
 ) -> np.ndarray:
     """Return the correlations, of counts that are written over; None if draws are to be counted."""
-    size = min(BLOCK, n_resamples)
+    size = min(_at_once(x.size), n_resamples)
     x_ranks, y_ranks = _RanksInResamples(x, size), _RanksInResamples(y, size)
     r = np.empty(n_resamples)
     for number, counts in enumerate(blocks):
@@ -109,7 +125,7 @@ def _spearman_in_blocks(
         counts *= x_rank
         xy = np.einsum("ru,ru->r", counts, y_rank)
         with np.errstate(invalid="ignore"):
-            r[number * BLOCK :][: len(counts)] = xy / (np.sqrt(xx) * np.sqrt(yy))
+            r[number * size :][: len(counts)] = xy / (np.sqrt(xx) * np.sqrt(yy))
     return np.clip(r, -1, 1)  # the roots of a perfect relation may round beyond it
 
 
@@ -123,8 +139,9 @@ def permutation_p_value(
         permuted = np.array(list(itertools.permutations(b)))
         return float(np.mean(np.abs(permuted @ a) >= slack))
     n_as_large = 0
-    for start in range(0, n_resamples, BLOCK):
-        block = np.tile(b, (min(BLOCK, n_resamples - start), 1))
+    step = _at_once(x.size)
+    for start in range(0, n_resamples, step):
+        block = np.tile(b, (min(step, n_resamples - start), 1))
         n_as_large += int(np.sum(np.abs(rng.permuted(block, axis=1) @ a) >= slack))
     return (1 + n_as_large) / (1 + n_resamples)
 

@@ -12,6 +12,7 @@ from artiphys.correlations.ranks import rank_correlation
 from artiphys.correlations.resampling import (
     bootstrap_interval,
     check_resampling,
+    drawn,
     leave_one_out,
     over_columns,
     permutation_p_value,
@@ -211,8 +212,9 @@ def _spearman_of_pairs(
     r = float(rank_correlation(x, y))
     if math.isnan(r):
         return math.nan, math.nan, math.nan, math.nan, n
-    indices = rng.integers(n, size=(n_resamples, n), dtype=np.int32)
-    resamples = spearman_resamples(x, y, indices)
+    resamples = np.concatenate(
+        [spearman_resamples(x, y, indices) for indices in drawn(n, n_resamples, rng)]
+    )
     lower, upper = bootstrap_interval(
         r, resamples, level, method, lambda: spearman_resamples(x, y, leave_one_out(n))
     )

@@ -87,8 +87,8 @@ def _dealt_out(measured: np.ndarray, order: np.ndarray, odd: np.ndarray) -> np.n
 def splits_by_images(n: np.ndarray) -> np.ndarray:
     """Return for which units (unit) the halves must be of images, as their repeats are too few.
 
-    Half of a cell's trials says its own noise where it has 2 trials, which half the cells do if the
-    typical cell has 3.
+    Half of a cell's trials says its own noise where it has 2 trials, which both halves do if the
+    typical cell has 4, at each of two positions.
 
     Parameters
     ----------
@@ -96,4 +96,4 @@ def splits_by_images(n: np.ndarray) -> np.ndarray:
         Trials in each cell.
     """
     n_cell = (n > 0).sum((1, 2))
-    return 2 * (n >= 3).sum((1, 2)) < n_cell
+    return 2 * (n >= 4).sum((1, 2)) <= n_cell

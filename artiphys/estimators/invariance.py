@@ -68,7 +68,7 @@ def invariance(
     Corrected, the noise has no first-order effect; an estimate can lie beyond ±1 by chance, and is
     kept. NaN for units with fewer than 3 images at both positions, with constant responses at one
     of them, or, corrected, with a variance that is not positive; split, also for those whose
-    standard error by noise (from all the trials, whatever the correlation) is above 0.25.
+    standard error by noise (from all the trials, whatever the correlation) is above 0.4.
 
     References
     ----------

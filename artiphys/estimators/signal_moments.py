@@ -24,7 +24,7 @@ __all__ = [
     "trial_sums",
 ]
 
-MAX_NOISE_ERROR = 0.25  # of a correlation; beyond it a ratio of noisy variances is too skewed
+MAX_NOISE_ERROR = 0.4  # of a correlation; beyond it a ratio of noisy variances is too skewed
 
 
 class Cells(NamedTuple):

@@ -5,9 +5,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from scipy import sparse, stats
 
+from artiphys.cores import in_threads
 from artiphys.estimators.measurement import Measurement
 from artiphys.estimators.signal_moments import Cells
-from artiphys.signatures.held_out_scores import held_out_scores
+from artiphys.progress import tracked
+from artiphys.signatures.held_out_scores import N_GRID, held_out_scores
 from artiphys.signatures.left_out import of_one_repeat, too_few_images, used_and_counted
 from artiphys.signatures.rank_slope import NO_SLOPE, RankSlope, mean_slope, rank_slope
 from artiphys.signatures.relation import Relation, relation_from
@@ -48,8 +50,8 @@ def relations_at_large(
     cells = _scaled(measured.cells)
     once = of_one_repeat(cells.n, measured.own)
     reasons = too_few_images(cells, measured.own, once)
-    relations = []
-    for position in measured.away:
+
+    def at_position(position: int) -> Relation:
         usable, counts = used_and_counted(reasons[:, position], covariates, REASONS)
         of_session = None if sessions is None else sessions[usable]
         n_sessions = None
@@ -67,17 +69,17 @@ def relations_at_large(
             )
             if over_sessions:
                 found = found._replace(correlation=found.of_sessions)
-        relations.append(
-            _relation(
-                found,
-                int(usable.sum()),
-                level,
-                n_sessions=n_sessions,
-                n_sharing_tuning=shared.n_units,
-                **counts,
-            )
+        return _relation(
+            found,
+            int(usable.sum()),
+            level,
+            n_sessions=n_sessions,
+            n_sharing_tuning=shared.n_units,
+            **counts,
         )
-    return relations
+
+    found = in_threads(at_position, measured.away, numbers=N_GRID * measured.own.size)
+    return list(tracked(found, unit="position", total=len(measured.away)))
 
 
 def relations_over_passes(passes: Sequence[Cells], positions: Iterable[int]) -> list[Relation]:

@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from artiphys.estimators.held_out import Fold, folds_of_images
+from artiphys.estimators.held_out import N_FOLDS, Fold, folds_of_images
 from artiphys.estimators.mixing import mixing_distribution
 from artiphys.estimators.signal_moments import Cells
+from artiphys.progress import tracked
 
 __all__ = ["MIDDLE", "RANK_VARIANCE", "Scores", "held_out_scores"]
 
@@ -68,7 +69,8 @@ def held_out_scores(
     """
     shape = cells.mean.shape[:2]
     scores = Scores(*(np.empty(shape) for _ in Scores._fields))
-    for fold in folds_of_images(cells, own, position, groups=groups):
+    folds = folds_of_images(cells, own, position, groups=groups)
+    for fold in tracked(folds, unit="fold", total=min(N_FOLDS, shape[1])):
         if (fold.moments[0] > 0).sum() < MIN_WITH_SIGNAL:
             return None
         variance, rank, squared = _dynamic_range(fold)

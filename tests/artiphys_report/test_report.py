@@ -117,6 +117,7 @@ def test_simulations_left_out_are_said_to_be(recording):
     words = words_of(report({"v4": recording}, simulations=0))
     assert "the error rates of the test on these data were not checked" in words
     assert "Left out, as asked" in words
+    assert "artiphys_report.report({'v4': ...}, by='area', simulations=0" in words
     assert "What the test does on recordings like this one" not in words
 
 
@@ -222,7 +223,9 @@ def test_more_groups_than_can_be_read_are_told_without_figures(network, monkeypa
 
 def test_files_are_opened_and_their_digests_told(recording, tmp_path):
     save_responses(recording, tmp_path / "v4.nc")
-    page = report([tmp_path / "v4.nc"], simulations=0)
+    page = report(tmp_path / "v4.nc", simulations=0)
+    call = f"artiphys_report.report(['{tmp_path}/v4.nc'], by='area', simulations=0, level=0.95, "
+    assert f"<pre>{call}seed=0)</pre>" in unescape(page)
     assert re.search(r"SHA-256 of the file: <code>[0-9a-f]{64}</code>", page)
     assert 'download="units-v4.csv"' in page
 

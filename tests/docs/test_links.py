@@ -4,6 +4,7 @@ Links to other sites are followed by ``make linkcheck``, where there is a networ
 """
 
 import re
+import runpy
 
 import pytest
 
@@ -78,3 +79,18 @@ def test_a_link_that_leads_nowhere_is_seen(tmp_path):
     )
     assert links_of(page) == ["b.md", "#a-heading-with-code"]
     assert anchors_of(page) == {"a-heading-with-code"}
+
+
+def test_links_of_a_built_site_are_followed(tmp_path):
+    broken_links = runpy.run_path(str(ROOT / "docs" / "check_links.py"))["broken_links"]
+    (tmp_path / "a").mkdir()
+    (tmp_path / "index.html").write_text(
+        '<a href="a/b.html#here">1</a> <a href="a/b.html#gone">2</a> <a href="no.html">3</a>'
+        '<a href="https://example.org/no">4</a> <img src="no.png"> <a href="#top" id="top">5</a>'
+    )
+    (tmp_path / "a" / "b.html").write_text('<p id="here"><a href="../index.html#top">back</a></p>')
+    assert list(broken_links(tmp_path)) == [
+        "index.html: a/b.html#gone",
+        "index.html: no.html",
+        "index.html: no.png",
+    ]

@@ -96,8 +96,8 @@ def test_scale_and_offset_of_the_model_do_not_matter(pair):
 
 
 def test_layers_and_areas_are_all_compared():
-    model, brain = network(n_positions=3), recording(n_positions=3)
-    model = model.assign_coords(area=("unit", ["conv2"] * 40 + ["conv3"] * 40))
+    model, brain = network(n_positions=3, n_units=160), recording(n_positions=3)
+    model = model.assign_coords(area=("unit", ["conv2"] * 80 + ["conv3"] * 80))
     brain = brain.assign_coords(area=("unit", ["V4"] * 40 + ["IT"] * 20))
     result = compare(model, brain, **QUICK)
     assert dict(result.sizes) == {"layer": 2, "area": 2, "position": 2, "ci_bound": 2}

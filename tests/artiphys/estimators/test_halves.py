@@ -46,10 +46,12 @@ def test_halves_do_not_hang_on_which_other_units_are_there():
     np.testing.assert_array_equal(first_half(measured, 1)[2:], first_half(measured[2:], 1))
 
 
-def test_two_repeats_are_split_by_images():
-    n = np.full((1, 10, 2), 2)
+def test_few_repeats_are_split_by_images():
+    n = np.full((1, 10, 2), 3)
     assert splits_by_images(n).tolist() == [True]
     assert splits_by_images(n + 1).tolist() == [False]
+    n[:, :, 0] = 12
+    assert splits_by_images(n).tolist() == [True]  # as half of the cells still have 3
     first = first_half(np.ones((1, 10, 2, 2), dtype=bool), 0)
     assert first.all((2, 3)).sum() == first.any((2, 3)).sum() == 5
 

@@ -271,7 +271,7 @@ def test_a_group_does_not_hang_on_the_others(resample):
 
 
 def test_one_split_is_the_spearman_of_its_two_estimates():
-    responses = with_trials(repeats=(2, 6))
+    responses = with_trials(repeats=(2, 6), rate=3.0)
     with pytest.warns(ArtiphysWarning, match="units left out: .*too noisy"):
         result = signature(responses, noise="split", n_resamples=50, rng=0)
     x, y = (f(responses, noise="split").values for f in (dynamic_range, invariance))

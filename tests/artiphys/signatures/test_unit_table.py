@@ -9,6 +9,7 @@ from artiphys.errors import ArtiphysWarning, InputError
 from artiphys.estimators.dynamic_range import dynamic_range
 from artiphys.estimators.invariance import invariance
 from artiphys.estimators.reliability import signal_to_noise
+from artiphys.estimators.signal_moments import MAX_NOISE_ERROR
 from artiphys.signatures.signature import signature
 from artiphys.signatures.unit_table import unit_table
 from artiphys.simulation import simulate_responses
@@ -73,7 +74,8 @@ def test_the_noise_error_is_the_one_that_units_are_left_out_by_on_these_images()
     error = table["noise_error"]
     result = signature(responses, resample="unit")
     at = table["position"] == 1
-    assert (np.isfinite(error[at]) & (error[at] > 0.25)).sum() == result["n_too_noisy"][0, 0]
+    too_noisy = np.isfinite(error[at]) & (error[at] > MAX_NOISE_ERROR)
+    assert too_noisy.sum() == result["n_too_noisy"][0, 0]
     assert np.isinf(error[at]).sum() == result["n_without_signal"][0, 0]
     assert table.loc[table["unit"] == "simulated_0/0", "why_not"].tolist() == ["without signal"] * 2
     assert error.equals(unit_table(responses, noise=None)["noise_error"])
