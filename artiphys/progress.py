@@ -59,6 +59,9 @@ def tracked(
     """
     n = len(items) if total is None and isinstance(items, Sized) else total
     hidden = True if n == 1 else _HIDDEN.get(True)
+    if hidden:  # without tqdm, whose lock a process that is killed would leave behind
+        yield from items
+        return
     with _bar(hidden, total=n, unit=unit) as shown:
         for item in items:
             yield item

@@ -106,7 +106,7 @@ def compare(
     network, recording = open_responses(model), open_responses(brain)
     pairs = _pairs(positions, network, recording)
     references = {
-        "reference_model": _reference(reference_model, network, "model"),
+        "reference_model": _reference(reference_model, network, "network"),
         "reference_brain": _reference(reference_brain, recording, "recording"),
     }
     if out is not None:
@@ -162,9 +162,9 @@ def _pairs(
         return None
     pairs = {}
     for one, other in position_pairs(texts).items():
-        label = _label(one, model, "model")
+        label = _label(one, model, "network")
         if label in pairs:  # spelt in two ways
-            msg = f"--positions: each position of the model may be named once; got {one} twice"
+            msg = f"--positions: each position of the network may be named once; got {one} twice"
             raise InputError(msg)
         pairs[label] = _label(other, brain, "recording")
     return pairs

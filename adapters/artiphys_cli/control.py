@@ -169,7 +169,8 @@ def _for_reading(frame: "pd.DataFrame", by: str) -> "pd.DataFrame":
 
     from artiphys_cli.terminal import correlation_text, number_text, p_text
 
-    rates = zip(frame["rejection_rate"], frame["ci_lower"], frame["ci_upper"], strict=True)
+    shares = frame[["rejection_rate", "ci_lower", "ci_upper", "n_answered"]].to_numpy()
+    rates = [[_share(each, int(n)) for each in found] for *found, n in shares]
     spread = zip(frame["spearman_mean"], frame["spearman_sd"], strict=True)
     return pd.DataFrame(
         {
@@ -178,15 +179,14 @@ def _for_reading(frame: "pd.DataFrame", by: str) -> "pd.DataFrame":
             "own r_s": frame["spearman_recorded"].map(correlation_text),
             "own p": frame["p_value_recorded"].map(p_text),
             "controls' r_s": [f"{number_text(m)} ± {number_text(s)}" for m, s in spread],
-            "p < 0.05": [_three(rate) for rate, _, _ in rates],
-            "interval": [
-                f"[{_three(low)}, {_three(high)}]"
-                for low, high in zip(frame["ci_lower"], frame["ci_upper"], strict=True)
-            ],
+            "p < 0.05": [rate for rate, _, _ in rates],
+            "interval": [f"[{low}, {high}]" for _, low, high in rates],
             "of": frame["n_answered"].astype(int),
         }
     )
 
 
-def _three(rate: float) -> str:
-    return "-" if rate != rate else f"{rate:.3f}"
+def _share(rate: float, n: int) -> str:
+    from artiphys.design.rejections import rate_text
+
+    return "-" if rate != rate else rate_text(rate, n)

@@ -33,6 +33,7 @@ __all__ = [
     "typed",
 ]
 
+PAIRS = re.compile(r"\bpositions=\{([^{}]*)\}")
 ARGUMENT = re.compile(r"\b(by|noise|reference|resample)=(None|'[^']*'|\((?:'\w+'(?:, |,)?)+\))")
 
 
@@ -141,7 +142,10 @@ def as_typed(text: str) -> str:
         value = match[2].lower() if match[2] == "None" else re.sub("[(),']", "", match[2])
         return f"--{match[1]} {value}"
 
-    return ARGUMENT.sub(option, text)
+    def pairs(match: re.Match[str]) -> str:
+        return f"--positions {match[1].replace(': ', '=').replace(', ', ' ')}"
+
+    return PAIRS.sub(pairs, ARGUMENT.sub(option, text))
 
 
 def position_pairs(texts: Sequence[str]) -> dict[str, str]:
@@ -150,7 +154,7 @@ def position_pairs(texts: Sequence[str]) -> dict[str, str]:
     Raises
     ------
     InputError
-        If a word is none of these, or a position of the model is named twice.
+        If a word is none of these, or a position of the network is named twice.
     """
     from artiphys.errors import InputError
 
@@ -161,7 +165,7 @@ def position_pairs(texts: Sequence[str]) -> dict[str, str]:
             msg = f"--positions takes MODEL=BRAIN, e.g. 0.125=2; got {text!r}"
             raise InputError(msg)
         if one in pairs:
-            msg = f"--positions: each position of the model may be named once; got {one} twice"
+            msg = f"--positions: each position of the network may be named once; got {one} twice"
             raise InputError(msg)
         pairs[one] = other
     return pairs

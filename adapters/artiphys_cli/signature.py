@@ -1,5 +1,6 @@
 """``artiphys signature``: how invariance goes with dynamic range, from files of responses."""
 
+import importlib.util
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -22,9 +23,12 @@ from artiphys_cli.options import (
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray as xr
 
 __all__ = ["signature"]
 
+LARGE = 2**30  # bytes of an array that is read chunk by chunk
+WORTH_A_LOOK = 2**26  # of a file: a smaller one, compressed as it may be, holds no large array
 MAX_PANELS = 30  # of a figure: beyond it nobody can read them
 
 
@@ -81,7 +85,6 @@ def signature(
     import pandas as pd
 
     from artiphys.atomic_files import written_together, written_whole
-    from artiphys.responses.storage import open_responses
     from artiphys.signatures import signature as signatures
     from artiphys.signatures.report import paragraphs, summary
     from artiphys.signatures.unit_table import unit_table
@@ -111,7 +114,7 @@ def signature(
         nullcontext() if table is None else written_whole(table) as units_file,
     ):
         for path, name in zip(files, names, strict=True):
-            responses = open_responses(path)
+            responses = _opened(path)
             how = {
                 "reference": _label(reference, responses["position"].values.tolist()),
                 "noise": None if noise == "none" else noise,
@@ -199,6 +202,19 @@ def _check_table(table: Path | None, outputs: Sequence[Path]) -> None:
     if table.resolve() in [path.resolve() for path in outputs]:
         msg = f"{table}: --out writes its own table there; give --table another name"
         raise InputError(msg)
+
+
+def _opened(path: Path) -> "xr.DataArray":
+    """Return the responses in a file: if they are large in chunks, where dask is there for it."""
+    from artiphys.responses.storage import open_responses
+
+    files = path.rglob("*") if path.is_dir() else [path]
+    on_disk = sum(file.stat().st_size for file in files if file.is_file())
+    if on_disk > WORTH_A_LOOK and importlib.util.find_spec("dask") is not None:
+        in_chunks = open_responses(path, chunks="auto")
+        if in_chunks.nbytes > LARGE:
+            return in_chunks
+    return open_responses(path)
 
 
 def _label(text: str | None, labels: list[Any]) -> Any:

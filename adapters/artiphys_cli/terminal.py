@@ -127,7 +127,8 @@ def _texts(frame: pd.DataFrame) -> pd.DataFrame:
     text = frame.copy().astype(object)
     for name in frame.select_dtypes("floating"):
         text[name] = [number_text(value) for value in frame[name]]
-    return text.astype(str)
+    # A line break in a label would break the row.
+    return text.astype(str).map(lambda word: " ".join(word.split()))
 
 
 def _fitted(

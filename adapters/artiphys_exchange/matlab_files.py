@@ -213,9 +213,9 @@ def _oriented(given: Any, n_shown: int, what: str) -> np.ndarray:
 
 
 def _bounds(window: Any) -> tuple[float, float]:
-    bounds = real_numbers(window, "window").ravel()
+    bounds = real_numbers(window, "window").ravel().tolist()
     if len(bounds) != 2:
-        msg = f"window must be a start and a stop in s; got {bounds.tolist()}"
+        msg = f"window must be a start and a stop in s; got {bounds}"
         raise InputError(msg)
     start = real_number(bounds[0], "the start of window")
     return start, real_number(bounds[1], "the stop of window", least=start, above=True)

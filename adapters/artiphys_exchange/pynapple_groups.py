@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from artiphys.arguments import real_number
-from artiphys.errors import ArtiphysWarning, counted, to_install
+from artiphys.errors import ArtiphysWarning, InputError, counted, to_install
 from artiphys.responses.columns import columns, from_columns
 from artiphys.responses.schema import validate
 
@@ -97,6 +97,13 @@ def from_pynapple(
     >>> responses.sel(unit="s1/3", position=0).values.tolist()  # of a and b
     [[2.0, 0.0], [1.0, nan]]
     """
+    for given, kind, name in (
+        (spikes, nap.TsGroup, "spikes"),
+        (presentations, nap.IntervalSet, "presentations"),
+    ):
+        if not isinstance(given, kind):
+            msg = f"{name} must be a pynapple.{kind.__name__}; got {type(given).__name__}"
+            raise InputError(msg)
     start = real_number(window[0], "the start of window")
     stop = real_number(window[1], "the stop of window", least=start, above=True)
     begin = np.asarray(presentations.start) + start

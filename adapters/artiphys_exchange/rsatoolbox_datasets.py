@@ -113,6 +113,10 @@ def from_rsatoolbox(
     SchemaError
         If the result would not be valid.
     """
+    if not isinstance(dataset, Dataset | TemporalDataset):
+        got = type(dataset).__name__
+        msg = f"dataset must be a Dataset or a TemporalDataset of rsatoolbox; got {got}"
+        raise InputError(msg)
     values = real_numbers(dataset.measurements, "measurements")
     if isinstance(dataset, TemporalDataset):
         values = _averaged(values, dataset.time_descriptors, window)

@@ -12,7 +12,7 @@ import xarray as xr
 
 from artiphys.plotting.style import true_minus
 from artiphys.signatures.printed import BEYOND_BOUNDS, is_marked
-from artiphys.signatures.report import NEXT_CAUTION
+from artiphys.signatures.told_cautions import NEXT_CAUTION, worst_first
 
 __all__ = ["NO_NOISE", "cautions_of", "footnote", "ranked", "sentence"]
 
@@ -20,23 +20,10 @@ NO_NOISE = (
     "if these are averages over trials, not a network's responses, nothing here can be believed: "
     "noise adds to dynamic range and takes from invariance, which makes a relation by itself"
 )
-WORST_FIRST = tuple(
-    re.compile(pattern)
-    for pattern in (
-        r"^in simulations of this recording without a relation",
-        r"^noise adds|^both quantities are from|^one way of many",
-        r"^if these are averages",
-        r"^few images \(\d+\) for what",
-        r"^of \d+ units \d+ answer too little",
-        r"^bent",
-        r"^simulations of this recording find",
-        r"^noisy",
-        r"^few images",
-        r"^few sessions",
-        r"^few units",
-        r"share their tuning",
-    )
-)
+# What the page itself adds: worse than all that the signature says, or less bad.
+WORST = ("in simulations of this recording without a relation", "if these are averages")
+NAMED = re.compile(r"[^\s:]+: ")
+LEAST = ("simulations of this recording find",)
 
 
 def cautions_of(cell: xr.Dataset) -> list[str]:
@@ -53,13 +40,14 @@ def ranked(cautions: Iterable[str]) -> list[str]:
     >>> ranked(["few units (9): the interval is wide", "few images (7) for what 132 units differ"])
     ['Few images (7) for what 132 units differ.', 'Few units (9): the interval is wide.']
     """
-    return [sentence(text) for text in sorted(dict.fromkeys(cautions), key=_rank)]
+    in_order = worst_first(dict.fromkeys(cautions))
+    return [sentence(text) for text in sorted(in_order, key=_place)]
 
 
 def sentence(text: str) -> str:
     """Return a text with a capital letter, true minus signs and a full stop."""
     text = true_minus(text.strip())
-    if text.startswith(("p <", "p =")):  # a symbol
+    if text.startswith(("p <", "p =")) or NAMED.match(text):  # a symbol, or the name of a group
         return text + ("" if text.endswith(".") else ".")
     return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith(".") else ".")
 
@@ -70,6 +58,5 @@ def footnote(texts: Iterable[str]) -> str:
     return BEYOND_BOUNDS if marked else ""
 
 
-def _rank(text: str) -> int:
-    found = [rank for rank, kind in enumerate(WORST_FIRST) if kind.search(text)]
-    return found[0] if found else len(WORST_FIRST)
+def _place(text: str) -> int:
+    return text.startswith(LEAST) - text.startswith(WORST)

@@ -19,7 +19,7 @@ from artiphys_report.figures import Picture, as_label, picture
 from artiphys_report.inputs import Input
 from artiphys_report.labels import position_in
 
-__all__ = ["Comparison", "comparisons_of"]
+__all__ = ["Comparison", "check_positions", "comparisons_of"]
 
 MAX_WORDS = 12  # paragraphs: of more cells the table has the numbers
 
@@ -37,6 +37,32 @@ class Comparison(NamedTuple):
     pictures: Sequence[Picture] = ()
     remarks: Sequence[str] = ()
     footnote: str = ""
+
+
+def check_positions(inputs: list[Input], positions: Mapping[Any, Any] | None) -> None:
+    """Refuse pairs of positions that no file has, before the work: a slip of the pen, most likely.
+
+    Raises
+    ------
+    InputError
+        If there are pairs, but no network or no recording, or none with such a position.
+    """
+    if positions is None:
+        return
+    for trials, asked, kind in (
+        (False, positions.keys(), "network"),
+        (True, positions.values(), "recording"),
+    ):
+        files = [each for each in inputs if each.has_trials == trials]
+        if not files:
+            what = "with trials" if trials else "without trials"
+            msg = f"positions pairs those of a network and a recording; got no {kind} ({what})"
+            raise InputError(msg)
+        known = [label for each in files for label in each.responses["position"].values.tolist()]
+        for label in asked:
+            position_in(
+                list(dict.fromkeys(known)), label, whose=" or ".join(each.name for each in files)
+            )
 
 
 def comparisons_of(

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
+from artiphys.design.rejections import rate_text
 from artiphys.plotting.design import plot_control, plot_power
 from artiphys.plotting.signature import draw_frame, draw_units, label_decades, plot_signature
 from artiphys.plotting.style import COLOURS, make_room_for_legend, panel, true_minus
@@ -164,13 +165,14 @@ def _shares(design: xr.Dataset) -> list[tuple[str, str, str, str]]:
     rows = []
     for relation in one["relation"].values:
         at = one.sel(relation=relation)
-        lower, upper = at["interval"].values
+        found = [float(at["power"]), *at["interval"].values.tolist()]
+        share, lower, upper = (rate_text(each, n) for each in found)
         count = round(float(at["power"]) * n)
         rows.append(
             (
                 number_text(float(relation)),
                 f"{count} of {n}",
-                f"{float(at['power']):.3f} ({lower:.3f} to {upper:.3f})",
+                f"{share} ({lower} to {upper})",
                 true_minus(number_text(float(at["estimate"]))),
             )
         )

@@ -17,10 +17,13 @@ from markupsafe import Markup, escape
 
 from artiphys_report.cautions import sentence
 from artiphys_report.colours import DARK_PAPER, variables
+from artiphys_report.data import is_network
 from artiphys_report.figures import Picture
 from artiphys_report.table import MAX_ROWS
 
 __all__ = ["Page", "rendered"]
+
+IF_A_NETWORK = ", if these are a network's responses and not averages over trials"
 
 
 class Page(NamedTuple):
@@ -73,11 +76,21 @@ def rendered(page: Page) -> str:
 
 def _summaries(chapters: Sequence[Any]) -> list[str]:
     """Return what was found in each file, in how many tests."""
-    texts = [_summary([one.outcome for one in chapter.findings]) for chapter in chapters]
+    texts = [
+        _summary([one.outcome for one in chapter.findings])
+        + (IF_A_NETWORK if _may_be_averages(chapter) else "")
+        for chapter in chapters
+    ]
     if len(texts) == 1:
         return [sentence(texts[0])]
     names = [chapter.input.name for chapter in chapters]
     return [f"{name}: {text}." for name, text in zip(names, texts, strict=True)]
+
+
+def _may_be_averages(chapter: Any) -> bool:
+    """Say whether a relation was found that noise could have made."""
+    found = any(one.outcome == "wider range, more invariant" for one in chapter.findings)
+    return found and not (chapter.input.has_trials or is_network(chapter.input))
 
 
 def _summary(outcomes: list[str]) -> str:

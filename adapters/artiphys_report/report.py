@@ -17,7 +17,7 @@ from artiphys.signatures.report import reference_named
 from artiphys.signatures.signature import signature
 from artiphys.signatures.unit_table import unit_table
 from artiphys_report.cautions import footnote, sentence
-from artiphys_report.comparisons import comparisons_of
+from artiphys_report.comparisons import check_positions, comparisons_of
 from artiphys_report.data import Data, data_of
 from artiphys_report.findings import Finding, findings_of
 from artiphys_report.inputs import Input, inputs_of
@@ -108,8 +108,8 @@ def report(
     Raises
     ------
     InputError
-        If a file cannot be read, there is no such coordinate or position, or an argument is out of
-        range.
+        If a file cannot be read, there is no such coordinate or position, positions are paired of
+        which no file has one, or an argument is out of range.
 
     Examples
     --------
@@ -129,6 +129,7 @@ def report(
     if isinstance(responses, str | Path):
         responses = [responses]
     inputs = inputs_of(responses, reference=reference)
+    check_positions(inputs, positions)
     asked: dict[str, Any] = {"by": by, "covariates": covariates, "level": level}
     with bars(progress):
         chapters = [

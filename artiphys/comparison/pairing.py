@@ -68,14 +68,14 @@ def pair_positions(
 
 
 def _why_no_pair(away: list[list[Any]], positions: Mapping[Any, Any] | None) -> str:
-    for labels, whose in zip(away, ("model", "recording"), strict=True):
+    for labels, whose in zip(away, ("network", "recording"), strict=True):
         if not labels:
             return f"the {whose} must have a position beside the reference; it has none"
     if positions is not None:
         return "positions must name a pair beside the references, or be left out; got none"
     return (
-        f"no position of the model {away[0]} goes with one of the recording {away[1]} by equal "
-        "shift or label; name the pairs as positions, the model's first"
+        f"no position of the network {away[0]} goes with one of the recording {away[1]} by equal "
+        f"shift or label; say which do, as positions={{{away[0][0]!r}: {away[1][0]!r}}}"
     )
 
 
@@ -87,7 +87,7 @@ def _named_pairs(
         raise InputError(msg)
     pairs = list(positions.items())
     sides = list(zip(*pairs, strict=True)) if pairs else [(), ()]
-    for side, known, whose in zip(sides, labels, ("model", "recording"), strict=True):
+    for side, known, whose in zip(sides, labels, ("network", "recording"), strict=True):
         absent = [label for label in side if label not in known]
         if absent:
             msg = f"positions: {absent} are not among the {whose}'s positions {known}"
@@ -109,7 +109,7 @@ def _equal(one: Any, other: Any) -> bool:
 
 def _left_over(away: list[list[Any]], paired: list[list[Any]]) -> str:
     parts = []
-    for all_labels, taken, whose in zip(away, paired, ("model", "recording"), strict=True):
+    for all_labels, taken, whose in zip(away, paired, ("network", "recording"), strict=True):
         rest = [str(label) for label in all_labels if label not in taken]
         if rest:
             parts.append(f"{', '.join(rest)} of the {whose}")

@@ -62,12 +62,12 @@ def checked_sides(
     if not isinstance(matched, bool | np.bool_):
         msg = f"matched must be True or False; got {matched!r}"
         raise InputError(msg)
-    model = require(model, name="the model's responses")
+    model = require(model, name="the network's responses")
     brain = require(brain, trial=trials, name="the recording's responses")
     if matched and "trial" in model.dims:
         msg = (
-            "the model must have no 'trial' dim to be matched; average over its trials, or compare "
-            "unmatched; if it is the recording, swap the two"
+            "the network must have no 'trial' dim to be matched; average over its trials, or "
+            "compare unmatched; if it is the recording, swap the two"
         )
         raise InputError(msg)
     references = (reference_label(model, reference_model), reference_label(brain, reference_brain))
@@ -98,7 +98,7 @@ def images_drawn(
     if at is None:
         if probed.sizes["image"] < n_image:
             msg = (
-                f"the model must have at least the {n_image} images of the recording to be "
+                f"the network must have at least the {n_image} images of the recording to be "
                 f"matched; got {probed.sizes['image']}; probe it with more, or take fewer images "
                 "of the recording"
             )

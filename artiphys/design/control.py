@@ -117,7 +117,7 @@ def control(
     """
     _check(relation, images, n_experiments, alpha, jobs)
     responses = require(responses, trial=True).compute()
-    recorded = signature(responses, **how)
+    recorded = signature(responses, **how, progress=progress)
     if images == "auto":
         images = "new" if "image" in recorded.attrs.get("resample", "") else "shown"
     experiment = _experiment(responses, recorded, relation, images, within, alike, how)

@@ -84,7 +84,11 @@ def _in_processes(
     pool = ProcessPoolExecutor(jobs, initializer=_begin, initargs=(experiment,))
     finished = False
     try:
-        yield from pool.map(_run, tasks, chunksize=chunk)
+        # Not pool.map, which cancels what is left when it is interrupted: loky's thread, told to
+        # fail what was cancelled, dies with a traceback, and leaves semaphores behind.
+        parts = [pool.submit(_run, tasks[at : at + chunk]) for at in range(0, len(tasks), chunk)]
+        for part in parts:
+            yield from part.result()
         finished = True
     except BrokenProcessPool as error:
         msg = f"{jobs} processes could not be started, or one was killed; take jobs=1"
@@ -104,8 +108,8 @@ def _begin(experiment: Callable[[Any], Any]) -> None:
     _EXPERIMENT[:] = [experiment]
 
 
-def _run(task: Any) -> Any:
-    return _quietly(_EXPERIMENT[0], task)
+def _run(tasks: Sequence[Any]) -> list[Any]:
+    return [_quietly(_EXPERIMENT[0], task) for task in tasks]
 
 
 def _quietly(experiment: Callable[[Task], Outcome], task: Task) -> Outcome:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["rejections"]
+__all__ = ["rate_text", "rejections"]
 
 
 def rejections(
@@ -36,3 +36,8 @@ def rejections(
         bounds = proportion_confint(count, np.maximum(n, 1), method="wilson")
     interval = np.where((n > 0)[..., None], np.stack(bounds, axis=-1), np.nan)
     return n_answered, rate, interval
+
+
+def rate_text(rate: float, n: int) -> str:
+    """Return a share of `n` experiments with no more digits than so many experiments can tell."""
+    return f"{rate:.{2 if n <= 100 else 3}f}"

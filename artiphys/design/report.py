@@ -3,6 +3,7 @@
 import numpy as np
 import xarray as xr
 
+from artiphys.design.rejections import rate_text
 from artiphys.errors import InputError, counted
 from artiphys.signatures.printed import number_text
 
@@ -71,9 +72,10 @@ def _of_cell(cell: xr.Dataset, where: str) -> str:
         return f"{where}: no answer in {counted(n_all, 'recording')} like this one {kind}."
     rate, (lower, upper) = float(cell["rejection_rate"]), cell["interval"].values
     what = "power" if relation else "false-positive rate"
+    words = [rate_text(each, n) for each in (rate, lower, upper)]
     lines = [
         f"{where}: p < {alpha:g} in {round(rate * n)} of {counted(n, 'recording')} like this one "
-        f"{kind}: a {what} of {rate:.3f}, 95 % interval {lower:.3f} to {upper:.3f}."
+        f"{kind}: a {what} of {words[0]}, 95 % interval {words[1]} to {words[2]}."
     ]
     if n < n_all:
         lines.append(f"{n_all - n} more gave no answer.")

@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 
 from artiphys.cores import n_cores
+from artiphys.errors import InputError
 from artiphys.estimators.moments import ImageSums, Moments, image_sums, moments_of_sums
 from artiphys.estimators.signal_moments import Cells, TrialSums, cells_of_sums, trial_sums
 from artiphys.progress import tracked
@@ -89,7 +90,15 @@ def _summed(
     batches = [pieces[start : start + at_once] for start in range(0, len(pieces), at_once)]
     for some in tracked(batches, unit="batch"):
         tasks = [work(data[piece.units, piece.images], name, sums, *more) for piece in some]
-        yield from zip(some, dask.compute(*tasks), strict=True)
+        try:
+            found = dask.compute(*tasks)
+        except (InputError, MemoryError):
+            raise
+        except Exception as error:  # readers raise of all kinds at a chunk that is damaged
+            first, last = some[0].units.start, some[-1].units.stop
+            msg = f"{name}: units {first} to {last - 1} cannot be read or computed ({error})"
+            raise InputError(" ".join(msg.split())) from error
+        yield from zip(some, found, strict=True)
 
 
 def _slices(sizes: tuple[int, ...]) -> list[slice]:

@@ -69,8 +69,8 @@ def plot_power(result: xr.Dataset, ax: Axes | None = None) -> Axes:
     if np.isfinite(found):
         ax.plot([found, found], [0, target], color=OTHER, linewidth=0.8, linestyle="--")
         ax.annotate(
-            f"{found:.2f}", (found, alpha), xytext=(3, 3), textcoords="offset points", color=OTHER,
-            fontsize=7,
+            f"{found:.2f}", (found, alpha), xytext=(3, 4), textcoords="offset points", color=OTHER,
+            fontsize=7, va="bottom",
         )  # fmt: skip
     ax.set_ylim(0, 1.02)
     ax.set_xlim(-0.02, max(relation.max(), 0.1) + 0.02)
@@ -203,7 +203,7 @@ def _share(cell: xr.Dataset) -> str:
     if int(cell["n_answered"]) == 0:
         return "no answers"
     lower, upper = cell["interval"].values
-    return f"{float(cell['rejection_rate']):.3f} [{lower:.3f}, {upper:.3f}]"
+    return f"{float(cell['rejection_rate']):.2f} [{lower:.2f}, {upper:.2f}]"
 
 
 def _sizes(cell: xr.Dataset) -> str:

@@ -203,7 +203,7 @@ def _name_quadrants(ax: Axes, probability: xr.DataArray) -> None:
         ax.text(
             x,
             y,
-            f"{share:.0%}\n{name}",
+            f"{100 * share:.0f} %\n{name}",
             color=QUADRANT_COLOURS[quadrant],
             ha="right" if x > 0.5 else "left",
             va="top" if y > 0.5 else "bottom",

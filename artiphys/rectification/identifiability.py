@@ -115,9 +115,11 @@ def require_bounds(bounds: np.ndarray, level: float) -> None:
         )
         raise InputError(msg)
     if sigma_upper > WIDE_INTERVAL * sigma_lower:
+        upper = "∞" if np.isinf(sigma_upper) else f"{sigma_upper:.3g}"
         msg = (
-            f"the data hardly identify sigma: its {level:.0%} interval goes from {sigma_lower:.3g} "
-            f"to {sigma_upper:.3g}; units above threshold, where the curve ends, would tell it"
+            f"the data hardly identify sigma: its {100 * level:g} % interval goes from "
+            f"{sigma_lower:.3g} to {upper}; units well above threshold, where the curve ends, "
+            "would tell it"
         )
         warnings.warn(msg, ArtiphysWarning, stacklevel=3)
 
@@ -139,9 +141,9 @@ def warn_of_no_units_near_end(estimate: Estimate) -> None:
     share = share_near_end(estimate)
     if share < MIN_SHARE_NEAR_END:
         msg = (
-            f"only {share:.0%} of the units are likely to be above mu/sigma = {NEAR_END}, near the "
-            "end of the curve, which alone tells sigma: it is a guess, more often too low than not;"
-            " in simulations 5 to 10 % off on average, 10 to 40 % without n_images, and more than "
-            "half if units hardly ever answered"
+            f"hardly any unit ({100 * share:.1f} %) is likely to be above mu/sigma = {NEAR_END}, "
+            "near the end of the curve, which alone tells sigma: sigma is a guess, more often too "
+            "low than not; in simulations it was 5 to 10 % off on average, 10 to 40 % where the "
+            "number of images was not given, and more than half where units hardly ever responded"
         )
         warnings.warn(msg, ArtiphysWarning, stacklevel=3)

@@ -5,6 +5,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from artiphys.arguments import real_numbers
@@ -69,7 +70,7 @@ def from_presentations(
     Raises
     ------
     InputError
-        If lengths do not go with each other, or there are no presentations.
+        If lengths do not go with each other, there are no presentations, or labels are missing.
     SchemaError
         If the result would not be valid; every fault is listed.
 
@@ -89,8 +90,8 @@ def from_presentations(
     True
     """
     values = real_numbers(values, "values")
-    images: list[Any] = [str(label) for label in image]
-    positions: list[Any] = list(position)
+    images: list[Any] = [str(label) for label in _without_gaps(image, "image")]
+    positions: list[Any] = _without_gaps(position, "position")
     _check_lengths(values, list(unit), images, positions)
     if values.ndim == 2:
         names, row = list(unit), np.arange(len(values))[:, None]
@@ -208,6 +209,18 @@ def repeat_numbers(labels: np.ndarray) -> np.ndarray:
     number = np.empty(len(labels), dtype=np.int64)
     number[order] = np.arange(len(labels)) - first
     return number
+
+
+def _without_gaps(labels: Sequence[Any], name: str) -> list[Any]:
+    """Return the labels; NaN as text would be an image of its own, shown whenever none is known."""
+    listed = list(labels)
+    gaps = int(pd.isna(np.fromiter(listed, dtype=object, count=len(listed))).sum())
+    if gaps:
+        msg = (
+            f"{name}: {gaps} of {len(listed)} labels are None or NaN; leave those presentations out"
+        )
+        raise InputError(msg)
+    return listed
 
 
 def _check_lengths(values: np.ndarray, unit: list, images: list, positions: list) -> None:

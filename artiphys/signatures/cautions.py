@@ -63,7 +63,7 @@ def cautions_at_large(relation: Relation, *, n_images: int, n_sessions: int = 0)
             f"few units (what {relation.n_units} say is worth {relation.n_effective:.0f} that were "
             "measured well): the interval is wide, and one unit may move the estimate"
         )
-    reliability = relation.reliability_invariance or 0.0
+    reliability = max(relation.reliability_invariance or 0.0, 0.0)
     if reliability < LOWEST_KNOWN:
         found.append(
             f"noisy (the reliability of invariance is {reliability:.2f}): the p-value and the "
@@ -100,13 +100,13 @@ def cautions_on_these_images(relation: Relation, *, share: float, n_image: int) 
     if not np.isfinite(relation.p_value):
         return ""
     found = []
-    n_unit, reliability = relation.n_units, relation.reliability_invariance or 0.0
+    n_unit, reliability = relation.n_units, max(relation.reliability_invariance or 0.0, 0.0)
     if n_unit * share > MANY_UNITS:
         found.append(
             f"few images ({n_image}) for what {n_unit} units differ in dynamic range, of which the "
-            f"choice of images makes {share:.0%}: without a relation among images at large 5 to "
-            "21 % of such experiments had p < 0.05; resample=('image', 'unit') asks about images "
-            "at large"
+            f"choice of images makes {100 * share:.0f} %: without a relation among images at large "
+            "5 to 21 % of such experiments had p < 0.05; resample=('image', 'unit') asks about "
+            "images at large"
         )
     if n_unit < FEW_UNITS:
         found.append(

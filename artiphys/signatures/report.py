@@ -16,9 +16,9 @@ from artiphys.signatures.printed import (
     p_words,
 )
 from artiphys.signatures.shortfalls import MIN_SESSIONS, why_no_estimate
-from artiphys.signatures.told_cautions import NEXT_CAUTION, told_cautions
+from artiphys.signatures.told_cautions import told_cautions
 
-__all__ = ["LEFT_OUT", "NEXT_CAUTION", "paragraphs", "reference_named", "summary", "verdict"]
+__all__ = ["LEFT_OUT", "paragraphs", "reference_named", "summary", "verdict"]
 
 ALPHA = 0.05
 LEFT_OUT = left_out.LEFT_OUT | {

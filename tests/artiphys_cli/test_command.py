@@ -13,9 +13,11 @@ import pandas as pd
 import pytest
 
 from artiphys.errors import ArtiphysWarning
+from artiphys.responses import storage
 from artiphys.responses.storage import open_responses, save_responses
 from artiphys.signatures.unit_table import unit_table
 from artiphys.simulation import simulate_responses
+from artiphys_cli import signature as signature_command
 from artiphys_cli.main import main
 from artiphys_cli.terminal import p_text, wrapped
 from environment import heed_interrupts
@@ -55,6 +57,21 @@ def test_signature_prints_a_table_and_writes_it(file, tmp_path, capsys):
     assert table["n_units"].tolist() == [20, 20, 10, 10]
     assert (table["ci_lower"] < table["spearman"]).all()
     assert (table["spearman"] < table["ci_upper"]).all()
+
+
+def test_a_large_file_is_read_in_chunks_to_the_same_end(file, monkeypatch, capsys):
+    assert main(["signature", str(file), "--n-resamples", "99"]) == 0
+    whole = capsys.readouterr().out
+    monkeypatch.setattr(signature_command, "LARGE", 0)
+    monkeypatch.setattr(signature_command, "WORTH_A_LOOK", 0)
+    opened = []
+    original = storage.open_responses
+    monkeypatch.setattr(
+        storage, "open_responses", lambda *a, **how: opened.append(how) or original(*a, **how)
+    )
+    assert main(["signature", str(file), "--n-resamples", "99"]) == 0
+    assert capsys.readouterr().out == whole
+    assert opened == [{"chunks": "auto"}]
 
 
 def test_quiet_prints_nothing(file, capsys):

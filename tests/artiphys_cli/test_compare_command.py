@@ -73,24 +73,26 @@ def test_other_references_may_be_named(files, capsys):
     words = ("--reference-model", "0.25", "--reference-brain", "2", "--positions", "0.125=1")
     out = files / "out"
     assert main(argv(files, *words, "--out", out)) == 0
-    assert "positions that go with none: 0.0 of the model; 0 of the rec" in capsys.readouterr().err
+    assert (
+        "positions that go with none: 0.0 of the network; 0 of the rec" in capsys.readouterr().err
+    )
     assert pd.read_csv(out / "compare-model-brain.csv")["position"].tolist() == [1, 1]
 
 
 def test_positions_left_over_are_told(files, capsys):
     assert main(argv(files, "--positions", "0.125=1")) == 0
     err = capsys.readouterr().err
-    assert "warning: positions that go with none: 0.25 of the model; 2 of the recording" in err
+    assert "warning: positions that go with none: 0.25 of the network; 2 of the recording" in err
 
 
 @pytest.mark.parametrize(
     ("more", "fault"),
     [
-        ((), "no position of the model"),
+        ((), "no position of the network"),
         (("--positions", "0.125"), "--positions takes MODEL=BRAIN, e.g. 0.125=2; got '0.125'"),
         (("--positions", "0.125=1", "0.125=2"), "named once"),
         (("--positions", "0.125=1", "0.25=1"), "named once"),
-        (("--positions", "0.5=1"), "0.5 is not among the model's positions"),
+        (("--positions", "0.5=1"), "0.5 is not among the network's positions"),
         (("--reference-brain", "7"), "7 is not among the recording's positions"),
         (("--positions", "0.25=left"), "left is not among the recording's positions"),
         ((*PAIRS, "--by-model", "layer"), "by_model must be a coordinate"),
@@ -118,7 +120,7 @@ def test_bad_files_are_one_line(files, capsys):
 
 def test_swapped_files_are_told(files, capsys):
     words = ["compare", files / "brain.nc", files / "model.nc", "--positions", "1=0.125"]
-    assert "the model must have no 'trial' dim" in refused(capsys, *words)
+    assert "the network must have no 'trial' dim" in refused(capsys, *words)
 
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])

@@ -81,6 +81,8 @@ def test_arguments_are_told_as_they_are_typed():
     typed = "--resample image unit draws; --resample unit or --noise none, --reference best"
     assert as_typed(text) == typed
     assert as_typed("p=None of x.nc; by=3") == "p=None of x.nc; by=3"
+    pairs = as_typed("say which, as positions={0.125: 1, 0.25: 2}; or not")
+    assert pairs == "say which, as --positions 0.125=1 0.25=2; or not"
 
 
 def test_labels_are_found_in_any_spelling():

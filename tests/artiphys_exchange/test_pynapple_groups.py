@@ -131,3 +131,21 @@ def test_what_cannot_be_counted_is_one_line(spikes, presentations, given, error,
 def test_presentations_without_what_was_shown_are_refused(spikes):
     with pytest.raises(InputError, match="image='image': there is no such column; there are none"):
         from_pynapple(spikes, nap.IntervalSet([1], [2]), **GIVEN)
+
+
+@pytest.mark.parametrize(
+    ("swap", "said"),
+    [
+        (
+            lambda spikes, shown: (spikes[next(iter(spikes))], shown),
+            "spikes must be .*TsGroup; got Ts",
+        ),
+        (
+            lambda spikes, shown: (spikes, shown.start),
+            "presentations must be .*IntervalSet; got nd",
+        ),
+    ],
+)
+def test_what_is_no_group_or_no_intervals_is_refused(spikes, presentations, swap, said):
+    with pytest.raises(InputError, match=said):
+        from_pynapple(*swap(spikes, presentations), **GIVEN)

@@ -104,3 +104,8 @@ def test_what_cannot_be_read_is_one_line(changes, given, error, said):
     with pytest.raises(error, match=said) as refused:
         from_rsatoolbox(dataset(**changes), **GIVEN | given)
     assert "\n" not in str(refused.value)
+
+
+def test_what_is_no_dataset_is_refused():
+    with pytest.raises(InputError, match="dataset must be a Dataset or a Temp.*; got ndarray"):
+        from_rsatoolbox(np.zeros((3, 2)), **GIVEN)

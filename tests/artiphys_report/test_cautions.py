@@ -16,7 +16,7 @@ def test_what_makes_a_relation_of_nothing_comes_before_what_hides_one():
         "few images (7): the p-value holds",
     ]
     begun = [text.split()[0] for text in ranked(texts)]
-    assert begun == ["In", "Few", "Bent", "Simulations", "Noisy", "Few", "Few", "Of", "Something"]
+    assert begun == ["In", "Few", "Bent", "Noisy", "Few", "Few", "Of", "Something", "Simulations"]
     assert ranked(texts)[1].startswith("Few images (7) for what")
 
 
@@ -24,4 +24,5 @@ def test_each_is_told_once_as_a_sentence():
     assert ranked(["few units", "few units"]) == ["Few units."]
     assert sentence("r is -0.5") == "R is −0.5."
     assert sentence("It is so.") == "It is so."
+    assert sentence("conv2: few units") == "conv2: few units."
     assert sentence("p < 0.001") == "p < 0.001."

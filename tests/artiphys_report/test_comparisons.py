@@ -36,7 +36,7 @@ def test_each_network_is_compared_with_each_recording(inputs, recording, network
 
 def test_positions_that_go_with_none_are_told(inputs):
     (found,) = comparisons_of(inputs, positions=None, **HOW)
-    assert "no position of the model" in found.note
+    assert "no position of the network" in found.note
     assert not found.rows
 
 

@@ -151,6 +151,12 @@ def test_labels_of_a_file_are_text(recording, network):
     assert "3 <u> </p><script>" in elements.words
 
 
+def test_the_summary_of_what_may_be_averages_says_so(recording):
+    words = words_of(report({"v4": recording.mean("trial", keep_attrs=True)}))
+    assert ", if these are a network’s responses and not averages over trials." in words
+    assert "if these are a network" not in words_of(report({"v4": recording}, simulations=0))
+
+
 def test_one_unit_gets_a_page_that_says_so(recording):
     with pytest.warns(match="too few"):
         signature(recording.isel(unit=[0]))
@@ -247,6 +253,23 @@ def test_files_are_opened_and_their_digests_told(recording, tmp_path):
 def test_what_cannot_be_reported_is_refused(given, arguments, told, recording):
     with pytest.raises(InputError, match=told):
         report({"v4": recording} if given is None else given, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("positions", "told"),
+    [
+        ({0.5: 1}, r"position 0\.5 is not among those of net, \[0\.0, 0\.125\]"),
+        ({0.125: 9}, r"position 9 is not among those of v4, \[0, 1, 2\]"),
+    ],
+)
+def test_pairs_of_positions_that_no_file_has_are_refused(recording, network, positions, told):
+    with pytest.raises(InputError, match=told):
+        report({"v4": recording, "net": network}, simulations=0, positions=positions)
+
+
+def test_pairs_of_positions_without_a_network_are_refused(recording):
+    with pytest.raises(InputError, match=r"got no network \(without trials\)"):
+        report({"v4": recording}, simulations=0, positions={0.125: 1})
 
 
 def test_one_position_is_refused(recording):

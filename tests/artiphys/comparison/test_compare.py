@@ -121,7 +121,7 @@ def test_positions_pair_by_shift_by_label_or_by_name():
         )
     assert result["position_model"].values.tolist() == [1, 2]
     assert result["position"].values.tolist() == [2, 1]
-    with pytest.warns(ArtiphysWarning, match="2 of the model; 1, 2 of the recording"):
+    with pytest.warns(ArtiphysWarning, match="2 of the network; 1, 2 of the recording"):
         result = compare(model, brain, positions={1: 3}, **QUICK)
     assert result["position"].values.tolist() == [3]
 
@@ -129,7 +129,7 @@ def test_positions_pair_by_shift_by_label_or_by_name():
 @pytest.mark.parametrize(
     ("positions", "fault"),
     [
-        ({9: 1}, r"\[9\] are not among the model's positions"),
+        ({9: 1}, r"\[9\] are not among the network's positions"),
         ({1: 9}, r"\[9\] are not among the recording's positions"),
         ({1: 1, 2: 1}, "each position of the recording may be named once"),
         ({0: 1}, "the references .* go together"),
@@ -170,7 +170,7 @@ def test_averages_are_matched_in_their_images_alone():
 
 def test_what_cannot_be_matched_is_refused(pair):
     model, brain = pair
-    with pytest.raises(InputError, match="the model must have no 'trial' dim"):
+    with pytest.raises(InputError, match="the network must have no 'trial' dim"):
         compare(brain, brain)
     assert compare(brain, brain, matched=False)["difference"].item() == 0
     with pytest.raises(InputError, match="no cell has 2 trials"):

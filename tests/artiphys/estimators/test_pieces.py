@@ -53,6 +53,21 @@ def test_what_is_no_number_is_found_in_its_chunk():
         artiphys.dynamic_range(averages.chunk({"image": 4}))
 
 
+def test_a_chunk_that_cannot_be_read_is_told():
+    averages = with_gaps(0, (6, 13, 3)).assign_coords(position=[0, 1, 2])
+    averages.attrs["reference"] = 0
+
+    def damaged(block, block_info=None):
+        if block_info and block_info[0]["chunk-location"][0] == 2:
+            raise RuntimeError("HDF error")
+        return block
+
+    chunked = averages.chunk({"unit": 2})
+    lazy = chunked.copy(data=chunked.data.map_blocks(damaged, dtype=float, meta=np.empty(0)))
+    with pytest.raises(InputError, match=r"units [04] to 5 cannot be read or computed \(HDF"):
+        artiphys.dynamic_range(lazy)
+
+
 def noting(done):
     """A plugin of the cluster that notes each of our tasks that is done."""
     from distributed.diagnostics.plugin import SchedulerPlugin

@@ -82,7 +82,7 @@ def test_a_panel_for_each_group_and_position(controls):
     assert [ax.get_title() for ax in figure.axes] == ["V4, 1", "V4, 2", "IT, 1", "IT, 2"]
     assert figure.get_supxlabel().endswith("without a relation")
     texts = [[t.get_text() for t in ax.get_legend().get_texts()] for ax in figure.axes]
-    assert "p < 0.05: 0.055 [0.031, 0.096]" in texts[0]
+    assert "p < 0.05: 0.06 [0.03, 0.10]" in texts[0]
     assert "this recording: −0.31" in texts[1]
     assert not any("this recording" in text for text in texts[2])
     assert "p < 0.05: no answers" in texts[3]

@@ -23,7 +23,7 @@ def test_figure_2_has_both_panels(assert_legible):
     left, right = figure.axes
     texts = " ".join(text.get_text() for text in left.texts)
     for share in rectified_quadrants(0.5, 0.6)["probability"].values:
-        assert f"{share:.0%}" in texts
+        assert f"{100 * share:.0f} %" in texts
     curve, law = right.lines[:2]
     np.testing.assert_array_equal(curve.get_xdata(), relation["variance"].sel(rho=0.3))
     np.testing.assert_array_equal(law.get_ydata(), relation["power_law"].sel(rho=0.3))

@@ -69,7 +69,7 @@ def test_an_open_sigma_is_said():
     with pytest.warns(ArtiphysWarning) as record:
         RectificationModel().fit(variance, invariance)
     told = " ".join(str(w.message) for w in record)
-    assert "the data hardly identify sigma: its 95% interval" in told
+    assert "the data hardly identify sigma: its 95 % interval" in told
 
 
 def test_units_short_of_the_end_are_said():
@@ -78,7 +78,7 @@ def test_units_short_of_the_end_are_said():
     with pytest.warns(ArtiphysWarning) as record:
         RectificationModel(n_images=500, n_resamples=0).fit(variance, invariance)
     told = " ".join(str(w.message) for w in record)
-    assert "only 0% of the units are likely to be above mu/sigma = 1.5" in told
+    assert "hardly any unit (0.0 %) is likely to be above mu/sigma = 1.5" in told
 
 
 SHORT_OF_THE_END = {
