@@ -16,6 +16,7 @@ from artiphys_report.cautions import sentence
 __all__ = ["Fit", "fit_of", "rectified_table"]
 
 LEAST_IMAGES = 20  # the fit's errors are those of many images
+MOST_UNITS = 300  # that the model is fitted to: its time rises with them, its errors hardly fall
 N_POINTS = 200  # of the curve that is drawn
 RECTIFIED_FIRST = (
     "The theory is of what exceeds a threshold: responses below 0 were set to 0 first."
@@ -91,6 +92,11 @@ def fit_of(
     values = units[["dynamic_range", "invariance"]].to_numpy(float)
     with np.errstate(invalid="ignore"):
         usable = units["used"].to_numpy(bool) & (values[:, 0] > 0) & (np.abs(values[:, 1]) < 1)
+    drawn = usable.sum() > MOST_UNITS
+    if drawn:
+        rng = np.random.default_rng(seed)
+        some = rng.choice(np.flatnonzero(usable), MOST_UNITS, replace=False)
+        usable = np.isin(np.arange(len(units)), some)
     model = RectificationModel(
         n_images=None if trials else n_images, level=level, n_resamples=200, rng=seed
     )
@@ -106,7 +112,14 @@ def fit_of(
         z = np.arctanh(model.predict(on_curve))
     return Fit(
         "",
-        _words(model, int(usable.sum()), len(units), as_measured=as_measured, trials=trials),
+        _words(
+            model,
+            int(usable.sum()),
+            len(units),
+            drawn=bool(drawn),
+            as_measured=as_measured,
+            trials=trials,
+        ),
         _numbers(model),
         [sentence(text) for text in remarks],
         as_measured,
@@ -117,13 +130,20 @@ def fit_of(
 
 
 def _words(
-    model: RectificationModel, n: int, n_all: int, *, as_measured: bool, trials: bool
+    model: RectificationModel,
+    n: int,
+    n_all: int,
+    *,
+    drawn: bool,
+    as_measured: bool,
+    trials: bool,
 ) -> list[str]:
     fit = model.goodness_of_fit_
     of = f"{n} of {n_all} units" if n < n_all else f"{n} units"
+    which = "drawn at random from those" if drawn else "those"
     words = [] if as_measured else [RECTIFIED_FIRST]
     words += [
-        f"Fitted to {of}, those of positive dynamic range and a correlation within ±1.",
+        f"Fitted to {of}, {which} of positive dynamic range and a correlation within ±1.",
         f"At the measured dynamic range the curve explains {100 * max(fit.r_squared, 0):.0f} % of "
         "the variance of Fisher's z between units.",
     ]

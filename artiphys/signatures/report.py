@@ -123,10 +123,17 @@ def _cells(result: xr.Dataset) -> dict[str, xr.Dataset]:
     """Return the cells of a signature under their names."""
     by = _by(result)
     return {
-        f"{group}, position {position}": result.sel({by: group, "position": position})
+        f"{_in_line(group)}, position {_in_line(position)}": result.sel(
+            {by: group, "position": position}
+        )
         for group in result[by].values.tolist()
         for position in result["position"].values.tolist()
     }
+
+
+def _in_line(label: object) -> str:
+    """Return a label as it may stand in a sentence, without line breaks."""
+    return " ".join(str(label).split())
 
 
 def _by(result: xr.Dataset) -> str:

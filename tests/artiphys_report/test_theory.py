@@ -8,6 +8,7 @@ from artiphys.plotting.measured import units_shown
 from artiphys.rectification.model import RectificationModel
 from artiphys.signatures.signature import signature
 from artiphys.simulation import simulate_responses
+from artiphys_report import theory
 from artiphys_report.theory import fit_of, rectified_table
 
 HOW = {"as_measured": True, "seed": 0, "level": 0.95}
@@ -94,3 +95,14 @@ def test_with_trials_the_fit_is_not_tested():
     assert "the fit is not tested" in " ".join(fit.words)
     fit = fit_of(units, n_images=60, trials=False, **HOW)
     assert "the fit is not tested" not in " ".join(fit.words)
+
+
+def test_of_many_units_some_are_drawn(monkeypatch):
+    responses, truth = simulate_responses(relation="rectification", n_units=60, repeats=1, rng=0)
+    rates = responses.isel(trial=0, drop=True).copy(data=truth["rate"].values)
+    units = table_of(rates)
+    units = units[units["position"] == units["position"].iloc[0]]
+    monkeypatch.setattr(theory, "MOST_UNITS", 40)
+    fit = fit_of(units, n_images=60, trials=False, **HOW)
+    assert len(fit.units) == 40
+    assert "40 of 60 units, drawn at random from those of positive dynamic range" in fit.words[0]
