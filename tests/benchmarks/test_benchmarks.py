@@ -1,5 +1,7 @@
 """The benchmarks still run: each once, small, with its own check of equality."""
 
+import pytest
+
 from environment import missing
 from scripts import benchmark
 
@@ -10,6 +12,7 @@ def test_spearman_is_faster_than_scipy_and_equal_to_it(capsys):
     assert "times faster" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_what_moves_table_1_is_tabulated():
     try:
         from artiphys_torch import as_photographs

@@ -618,6 +618,7 @@ def test_torchvision_s_own_alexnet_has_its_areas_too():
     assert list(dict.fromkeys(responses.area.values)) == ["conv2", "conv3", "conv4", "conv5"]
 
 
+@pytest.mark.slow
 def test_benchmark_runs_and_its_values_agree():
     threads = torch.get_num_threads()
     faster, *_ = benchmark("probing").main(n_images=4, n_rounds=1)
