@@ -16,7 +16,7 @@ from artiphys_cli.options import (
     Resamples,
     Seed,
     Words,
-    position_label,
+    typed_reference,
 )
 
 if TYPE_CHECKING:
@@ -107,12 +107,7 @@ def control(
     responses = open_responses(file)
     labels = responses["position"].values.tolist()
     how: dict[str, Any] = {} if resample is None else {"resample": resample}
-    if reference is not None and reference != "best":
-        how["reference"] = position_label(
-            reference, labels, where="the positions; --reference may be"
-        )
-    elif reference is not None:
-        how["reference"] = reference
+    how["reference"] = typed_reference(reference, labels)
     if out is not None:
         from artiphys.plotting.design import control_figure
     with nullcontext() if out is None else written_together(out) as folder:

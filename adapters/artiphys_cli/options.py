@@ -31,6 +31,7 @@ __all__ = [
     "position_label",
     "position_pairs",
     "typed",
+    "typed_reference",
 ]
 
 PAIRS = re.compile(r"\bpositions=\{([^{}]*)\}")
@@ -186,6 +187,13 @@ def position_label(text: str, labels: list[Any], *, where: str) -> Any:
             return label
     msg = f"{text} is not among {where} {labels}"
     raise InputError(msg)
+
+
+def typed_reference(text: str | None, labels: list[Any]) -> Any:
+    """Return the reference position that was typed: a label, "best", or None for the file's."""
+    if text is None or text == "best":
+        return text
+    return position_label(text, labels, where="the positions; --reference may be")
 
 
 def _equals(text: str, label: float) -> bool:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -18,7 +18,7 @@ from artiphys_cli.options import (
     Resamples,
     Seed,
     Words,
-    position_label,
+    typed_reference,
 )
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def signature(
         for path, name in zip(files, names, strict=True):
             responses = _opened(path)
             how = {
-                "reference": _label(reference, responses["position"].values.tolist()),
+                "reference": typed_reference(reference, responses["position"].values.tolist()),
                 "noise": None if noise == "none" else noise,
             }
             with _told_of(path):
@@ -215,13 +215,6 @@ def _opened(path: Path) -> "xr.DataArray":
         if in_chunks.nbytes > LARGE:
             return in_chunks
     return open_responses(path)
-
-
-def _label(text: str | None, labels: list[Any]) -> Any:
-    """Return the position label that was typed."""
-    if text is None or text == "best":
-        return text
-    return position_label(text, labels, where="the positions; --reference may be")
 
 
 @contextmanager

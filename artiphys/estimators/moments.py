@@ -69,20 +69,12 @@ def moments_across_images(values: np.ndarray, at: int, counts: np.ndarray | None
         At the reference itself over all the images measured there. A variance that is 0 but for
         rounding is 0.
     """
-    values = values.astype(float, copy=False)
-    shown = ~np.isnan(values)
-    shown &= shown[:, :, [at]]
-    weight = shown.astype(float)
-    n_image = np.einsum("uip->up", weight)  # einsum sums short axes several times faster than .sum
-    second = centred(values, weight, n_image)
-    first = centred(values[:, :, [at]], weight, n_image)
     if counts is None:
-        n, squares = n_image, [np.einsum("uip,uip->up", part, part) for part in (first, second)]
-        products = np.einsum("uip,uip->up", first, second)
-    else:
-        n, squares, products = _resampled(first, second, weight, counts.astype(float))
-    of_first, of_second = squares
-    return _moments(n, of_first, of_second, products, _largest(values, shown), at)
+        return moments_of_sums(image_sums(values, at), at)
+    of = _about_means(values, at)
+    resampled = _resampled(of.first, of.second, of.weight, counts.astype(float))
+    n, (squares_reference, squares), products = resampled
+    return _moments(n, squares_reference, squares, products, of.largest, at)
 
 
 class ImageSums(NamedTuple):
@@ -124,25 +116,15 @@ class ImageSums(NamedTuple):
 
 def image_sums(values: np.ndarray, at: int) -> ImageSums:
     """Return the sums over images; the arguments are those of :func:`moments_across_images`."""
-    values = values.astype(float, copy=False)
-    shown = ~np.isnan(values)
-    shown &= shown[:, :, [at]]
-    n = np.einsum("uip->up", shown.astype(float))
-    known = np.where(shown, values, 0.0)
-    reference = np.where(shown, values[:, :, [at]], 0.0)
-    means = [np.einsum("uip->up", part) / np.maximum(n, 1) for part in (reference, known)]
-    for part, mean in zip((reference, known), means, strict=True):
-        part -= mean[:, None]
-        part *= shown
-    return ImageSums(
-        n,
-        means[0],
-        means[1],
-        np.einsum("uip,uip->up", reference, reference),
-        np.einsum("uip,uip->up", known, known),
-        np.einsum("uip,uip->up", reference, known),
-        _largest(values, shown),
+    of = _about_means(values, at)
+    parts = (
+        of.mean_reference,
+        of.mean,
+        *(np.einsum("uip,uip->up", part, part) for part in (of.first, of.second)),
+        np.einsum("uip,uip->up", of.first, of.second),
+        of.largest,
     )
+    return ImageSums(of.n, *(np.broadcast_to(part, of.n.shape) for part in parts))
 
 
 def moments_of_sums(sums: ImageSums, at: int) -> Moments:
@@ -197,12 +179,44 @@ def correlation_of(moments: _HasMoments) -> np.ndarray:
 
 def centred(values: np.ndarray, weight: np.ndarray, n: np.ndarray) -> np.ndarray:
     """Return values (unit, image, position) less their mean over images, 0 where `weight` is."""
+    return _centred(values, weight, n)[0]
+
+
+def _centred(
+    values: np.ndarray, weight: np.ndarray, n: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return :func:`centred`, and the mean."""
     if weight.all():
-        return values - (np.einsum("uip->up", values) / np.maximum(n, 1))[:, None]
+        mean = np.einsum("uip->up", values) / np.maximum(n, 1)
+        return values - mean[:, None], mean
     known = np.where(weight > 0, values, 0.0)
-    known -= (np.einsum("uip->up", known) / np.maximum(n, 1))[:, None]
+    mean = np.einsum("uip->up", known) / np.maximum(n, 1)
+    known -= mean[:, None]
     known *= weight
-    return known
+    return known, mean
+
+
+class _AboutMeans(NamedTuple):
+    """Responses less their mean over the images measured at a position and at the reference."""
+
+    first: np.ndarray  # (unit, image, position or 1), at the reference
+    second: np.ndarray  # (unit, image, position)
+    mean_reference: np.ndarray  # (unit, position)
+    mean: np.ndarray
+    weight: np.ndarray  # (unit, image, position), 1 or 0
+    n: np.ndarray  # (unit, position), images
+    largest: np.ndarray  # (unit, position), response in size
+
+
+def _about_means(values: np.ndarray, at: int) -> _AboutMeans:
+    values = values.astype(float, copy=False)
+    shown = ~np.isnan(values)
+    shown &= shown[:, :, [at]]
+    weight = shown.astype(float)
+    n = np.einsum("uip->up", weight)  # einsum sums short axes several times faster than .sum
+    second, mean = _centred(values, weight, n)
+    first, mean_reference = _centred(values[:, :, [at]], weight, n)
+    return _AboutMeans(first, second, mean_reference, mean, weight, n, _largest(values, shown))
 
 
 def _resampled(

@@ -75,7 +75,7 @@ def test_items_are_taken_as_they_are_needed(on_cores):
 
 def test_an_error_of_a_task_is_raised(on_cores):
     on_cores(2)
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError, match="zero"):
         list(in_threads(lambda x: 1 // x, [2, 0, 1], numbers=1))
 
 

@@ -5,47 +5,20 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from artiphys.errors import InputError, SchemaError
 from artiphys.responses.presentations import to_presentations
-from artiphys.responses.schema import validate
 from artiphys.responses.tables import from_pandas, to_pandas
+from unequal_repeats import assert_same, unequal_repeats
 
 GIVEN = {"reference": 0, "units": "spikes/s", "area": "V4", "source": "s1"}
 
 
 @pytest.fixture(params=["numbers", "text"])
 def responses(request, make_responses):
-    rng = np.random.default_rng(3)
-    values = rng.poisson(5.0, (4, 6, 3, 4)).astype(float)
-    repeats = rng.integers(1, 5, (6, 3))
-    repeats[0], repeats[2, 1] = 4, 0
-    values[:, np.arange(4) >= repeats[..., None]] = np.nan
-    values[2, 3, 0, 0] = values[1, :, 2] = np.nan
-    positions = [-2.0, 0.0, 1.5] if request.param == "numbers" else ["left", "fovea", "right"]
-    return make_responses(
-        values,
-        unit=["s/9", "s/10", "s/1", "s/2"],
-        image=["z", "b", "a", "d", "c", "10"],
-        position=positions,
-        reference=positions[1],
-        x=[-2.0, 0.0, 1.5],
-        y=[0.0, 0.0, np.nan],
-        shift=[-0.25, 0.0, 0.1875],
-        area=["V4", "IT", "V4", "IT"],
-        unit_coords={"electrode": [4, 3, 2, 1], "quality": [0.5, np.nan, 1.0, 2.0]},
-    )
-
-
-def assert_same(got, expected):
-    xr.testing.assert_identical(
-        validate(got).drop_attrs(deep=False), expected.drop_attrs(deep=False)
-    )
-    for name in ("units", "reference"):
-        assert got.attrs[name] == expected.attrs[name]
+    return unequal_repeats(make_responses, request.param)
 
 
 def table(**changes):
