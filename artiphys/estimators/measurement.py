@@ -60,9 +60,9 @@ class Measurement:
     @cached_property
     def cells(self) -> Cells:
         """The cells of all the trials."""
-        return (
-            cells_of(self.values) if in_memory(self.responses) else cells_in_pieces(self.responses)
-        )
+        if in_memory(self.responses):
+            return cells_of(self.values)
+        return cells_in_pieces(self.responses)
 
     @cached_property
     def moments(self) -> Moments:

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import sparse, stats
 
 from artiphys.cores import in_threads
+from artiphys.estimators.held_out import MIN_IMAGES
 from artiphys.estimators.measurement import Measurement
 from artiphys.estimators.signal_moments import Cells
 from artiphys.progress import tracked
@@ -129,6 +130,8 @@ def _slope(
     shown = np.isfinite(cells.mean[:, :, position]).any(0)
     cells = Cells(*(of[:, shown] for of in cells))
     groups = None if image_groups is None else image_groups[shown]
+    if groups is not None and np.unique(groups).size < MIN_IMAGES:
+        return NO_SLOPE, NONE_SHARED
     scores = held_out_scores(cells, own, position, groups)
     if scores is None:
         return NO_SLOPE, NONE_SHARED

@@ -117,9 +117,10 @@ def rank_slope(
 
     def with_error(variance: float, freedom: float) -> BoundedCorrelation:
         both = variance + by_images
-        of_both = both**2 / (variance**2 / freedom + by_images**2 / (n_groups - 1))
+        if both > 0:
+            freedom = both**2 / (variance**2 / freedom + by_images**2 / (n_groups - 1))
         error = float(np.sqrt(both))
-        return BoundedCorrelation(estimate, error, float(of_both), known and error < MOST_ERROR)
+        return BoundedCorrelation(estimate, error, float(freedom), known and error < MOST_ERROR)
 
     return RankSlope(
         with_error(over.variance, over.freedom),

@@ -82,6 +82,17 @@ def test_groups_of_images_are_all_named_and_not_too_few():
             signature(responses.assign_coords(image_group=("image", np.array(groups, object))))
 
 
+def test_a_position_with_images_of_one_group_has_no_answer():
+    responses = draw(POPULATIONS["base"], 0.38, 0).responses
+    movies = np.repeat([f"movie_{m}" for m in range(6)], 10)
+    responses = responses.assign_coords(image_group=("image", movies))
+    of_first = responses.where(
+        (responses["position"] == 0) | (responses["image_group"] == "movie_0")
+    )
+    with pytest.warns(ArtiphysWarning, match="record more repeats or more images"):
+        assert np.isnan(signature(of_first)["p_value"].item())
+
+
 def test_few_sessions_are_told_with_the_interval_over_them():
     cell = found("5 sessions that differ")[0]
     over = signature(
