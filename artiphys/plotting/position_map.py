@@ -97,7 +97,7 @@ def _text(value: float, values: xr.DataArray) -> str:
         return "–"
     if abs(value) > 1 and values.name in CORRELATIONS:
         return "> 1" if value > 0 else "< −1"
-    return true_minus(f"{value:.2f}".replace("-0.00", "0.00"))
+    return true_minus(f"{value:.2f}")
 
 
 def _write(ax: Axes, x: float, y: float, value: float, text: str, limit: float) -> None:

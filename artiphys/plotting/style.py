@@ -92,7 +92,7 @@ def correlation_text(r: float) -> str:
     """Return ``r_s = 0.61`` as figures spell it; a bound for what noise correction puts beyond."""
     if abs(r) > 1:
         return "$r_s$ > 1" if r > 0 else "$r_s$ < −1"
-    return true_minus(f"$r_s$ = {r:.2f}".replace("-0.00", "0.00"))
+    return true_minus(f"$r_s$ = {r:.2f}")
 
 
 def few_labels(axis: Axis, *, factor: float = 1.0) -> None:
@@ -183,9 +183,12 @@ def typeset_legends(figure: Figure) -> None:
 def true_minus(text: str) -> str:
     """Return text with the minus sign in place of hyphens before numbers; 1e-05 is a number too.
 
+    A number that is rounded to 0 has no sign.
+
     Examples
     --------
-    >>> true_minus("conv-2: -0.10 [-.3, 0.1], 1e-05")
-    'conv-2: −0.10 [−.3, 0.1], 1e−05'
+    >>> true_minus("conv-2: -0.10 [-.3, 0.1], 1e-05, -0.00")
+    'conv-2: −0.10 [−.3, 0.1], 1e−05, 0.00'
     """
+    text = re.sub(r"(?<![\w-])-(?=0\.0+(?!\d))", "", text)
     return re.sub(r"(?:(?<![\w-])|(?<=\de))-(?=\.?\d)", "−", text)
