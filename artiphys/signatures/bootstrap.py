@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from artiphys.cores import in_threads
+from artiphys.correlations.counted_ranks import spearman_of_counts
 from artiphys.correlations.ranks import rank_correlation
-from artiphys.correlations.resampling import bootstrap_interval, spearman_of_counts
+from artiphys.correlations.resampling import bootstrap_interval
 from artiphys.estimators.moments import variance_and_correlation
 from artiphys.progress import tracked
 from artiphys.signatures.shortfalls import MIN_SESSIONS
@@ -68,7 +69,7 @@ def interval_over_images(
 
 def _reflected(r: float, resamples: np.ndarray, level: float) -> tuple[float, float]:
     """Return the basic bootstrap's interval, on the scale of Fisher's z; it holds the estimate."""
-    lower, upper = bootstrap_interval(r, resamples, level, "percentile")
+    lower, upper = bootstrap_interval(r, resamples, level)
     if np.isnan(r):
         return np.nan, np.nan
     z, *ends = np.arctanh(np.clip([r, upper, lower], -LARGEST, LARGEST))
@@ -116,7 +117,7 @@ def interval_over_sessions(
             counts = np.stack([_units_of_sessions(units, valid.size, rng) for _ in rows])
             blocks.append(spearman_of_counts(x, y, counts[:, valid]))
         resamples = np.concatenate(blocks)
-        bounds.append(bootstrap_interval(float(one), resamples, level, "percentile"))
+        bounds.append(bootstrap_interval(float(one), resamples, level))
     return np.array(bounds)
 
 

@@ -27,6 +27,7 @@ FEW_SESSIONS = 12
 LOW_RELIABILITY, LOWEST_RELIABILITY = 0.7, 0.4
 FEW_IMAGES = 12
 BENT = 2.6  # standard errors of the curvature: 1 in 100 by chance
+LEAST_WORTH = 1 / 3  # of the units, where none share their tuning; 0.45 to 0.6 is usual
 LOWEST_KNOWN = 0.15  # reliability of invariance for images at large
 MANY_LEFT_OUT = 0.25
 
@@ -63,6 +64,12 @@ def cautions_at_large(relation: Relation, *, n_images: int, n_sessions: int = 0)
             f"few units (what {relation.n_units} say is worth {relation.n_effective:.0f} that were "
             "measured well): the interval is wide, and one unit may move the estimate"
         )
+    elif _hardly_respond(relation):
+        found.append(
+            f"of {relation.n_units} units few tell much (all are worth {relation.n_effective:.0f} "
+            "that were measured well): r_s over all takes the relation to go on among those that "
+            "hardly respond"
+        )
     reliability = max(relation.reliability_invariance or 0.0, 0.0)
     if reliability < LOWEST_KNOWN:
         found.append(
@@ -85,6 +92,12 @@ def cautions_at_large(relation: Relation, *, n_images: int, n_sessions: int = 0)
                 f"{upper:.2f}"
             )
     return "; ".join(found)
+
+
+def _hardly_respond(relation: Relation) -> bool:
+    worth = relation.n_effective
+    alone = not relation.n_sharing_tuning
+    return alone and worth is not None and worth < LEAST_WORTH * relation.n_units
 
 
 def cautions_on_these_images(relation: Relation, *, share: float, n_image: int) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from artiphys.errors import ArtiphysWarning, InputError, listed
+from artiphys.estimators.measurement import Measurement
 from artiphys.estimators.reliability import signal_to_noise_of
 
 __all__ = ["MEASURED", "covariate_names", "covariates_of", "measured_covariate"]
@@ -37,12 +38,13 @@ def covariate_names(responses: xr.DataArray, covariates: Any) -> tuple[str, ...]
     return tuple(named)
 
 
-def covariates_of(responses: xr.DataArray, names: Sequence[str]) -> np.ndarray | None:
+def covariates_of(measured: Measurement, names: Sequence[str]) -> np.ndarray | None:
     """Return covariates of the units (unit, covariate), or None for none.
 
     Parameters
     ----------
-    responses : xarray.DataArray, (unit, image, position[, trial])
+    measured : Measurement
+        Of all the trials, where there are any.
     names : sequence of str
         From :func:`covariate_names`: numeric coordinates along ``unit``; or "mean_response", over
         all images, positions and trials; "signal_to_noise", the mean over positions; "n_repeats",
@@ -60,14 +62,14 @@ def covariates_of(responses: xr.DataArray, names: Sequence[str]) -> np.ndarray |
     """
     if not names:
         return None
-    columns = []
+    columns, responses = [], measured.responses
     for name in names:
         if name in _along_unit(responses):
             values = responses[name].values.astype(float)
             values = np.where(np.isfinite(values), values, np.nan)
             _warn_of_missing(responses, name, np.isnan(values))
         else:
-            values = measured_covariate(responses, name)
+            values = measured_covariate(measured, name)
         columns.append(values)
     return np.stack(columns, axis=-1)
 
@@ -108,17 +110,20 @@ def _warn_of_missing(responses: xr.DataArray, name: str, missing: np.ndarray) ->
     warnings.warn(msg, ArtiphysWarning, stacklevel=5)
 
 
-def measured_covariate(responses: xr.DataArray, name: str) -> np.ndarray:
-    """Return one of :data:`MEASURED` of the units (unit)."""
-    if name == "mean_response":
-        dims = [dim for dim in responses.dims if dim != "unit"]
-        return responses.mean(dims).values
-    if name == "signal_to_noise":
-        return (
-            responses.isel(image=0, trial=0, drop=True)
-            .copy(data=signal_to_noise_of(responses.values))
-            .mean("position")
-            .values
-        )
-    n = responses.notnull().sum("trial")
-    return n.where(n > 0).mean(("image", "position")).values
+def measured_covariate(measured: Measurement, name: str) -> np.ndarray:
+    """Return one of :data:`MEASURED` of the units (unit), of all the trials there are."""
+    if not measured.has_trials:
+        return measured.averages.mean
+    n = measured.cells.n
+    with np.errstate(invalid="ignore"):  # of units that were never shown anything
+        if name == "mean_response":
+            return np.where(n > 0, n * measured.cells.mean, 0.0).sum((1, 2)) / n.sum((1, 2))
+        if name == "signal_to_noise":
+            return _mean(signal_to_noise_of(measured.cells))
+        return n.sum((1, 2)) / (n > 0).sum((1, 2))
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """Return the mean over positions of what is known (unit)."""
+    known = ~np.isnan(values)
+    return np.where(known, values, 0.0).sum(1) / known.sum(1)

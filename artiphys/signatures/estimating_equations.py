@@ -6,9 +6,10 @@ of that scale. The coefficients b solve
 .. math:: \sum_{u, i} \frac{w_{ui}}{T_{ui}} \, d_{ui} \bigl( y_{ui} - s_{ui} \, d_{ui}^\top b
           \bigr) = 0, \qquad d_{ui} = (1, X_{ui} - \bar X, Q_{ui}, Z_u),
 
-with X the rank of dynamic range, Q the square of its distance from the middle, T the scale and w a
-weight by precision, all from the other images, and Z what is held constant: instrumental variables,
-whose errors have nothing in common with those of y and s.
+with X the rank of dynamic range and Q the square of its distance from the middle, both expected in
+proportion to the scale, T the scale and w a weight by precision, all from the other images, and Z
+what is held constant: instrumental variables, whose errors have nothing in common with those of y
+and s.
 """
 
 from typing import NamedTuple
@@ -43,8 +44,8 @@ def estimating_equations(scores: Scores, fixed: np.ndarray, *, bent: bool) -> Eq
         Whether the relation may be a parabola. In ranks it leaves the trend to the slope, as the
         square of a rank's distance from the middle is orthogonal to the rank.
     """
-    middle = (scores.precision * scores.rank).sum() / scores.precision.sum()
-    x = scores.rank - middle
+    middle = (scores.precision * scores.rank_by_scale).sum() / scores.precision.sum()
+    x = scores.rank_by_scale - middle
     columns = [np.ones_like(x), x, *([scores.rank_squared] if bent else [])]
     columns += [np.broadcast_to(z[:, None], x.shape) for z in fixed.T]
     design = np.stack(columns)

@@ -29,7 +29,10 @@ LEAST_SHARE = 1e-3  # of one variance in the other, for their ratio to be known
 GAIN_STEPS = 30
 MIN_WITH_SIGNAL = 5  # units
 MIDDLE, RANK_VARIANCE = 1 / 2, 1 / 12  # of ranks from 0 to 1
-LEAST_SCALE = 0.05  # over the median: of a unit that hardly responds, one image says all
+# Of the scale of the units that respond best, so that however many are silent does not matter: at
+# this scale a unit tells half as much as it would by its noise. One that hardly responds says all
+# it has to say on one image.
+LEAST_SCALE, RESPOND_BEST = 0.005, 0.9
 
 
 class Scores(NamedTuple):
@@ -38,7 +41,8 @@ class Scores(NamedTuple):
     y: np.ndarray  # of the rank of invariance, times the scale
     s: np.ndarray  # of the scale: the product of the SDs of the signal at the two positions
     rank: np.ndarray  # of dynamic range, expected
-    rank_squared: np.ndarray  # the square of its distance from the middle, expected, less 1/12
+    rank_by_scale: np.ndarray  # the same over what the scale may be, in proportion to it
+    rank_squared: np.ndarray  # the square of its distance from the middle, less 1/12, likewise
     rank_of_invariance: np.ndarray  # expected
     scale: np.ndarray  # expected
     precision: np.ndarray  # 1 / variance of a unit's scored rank of invariance, noise and all
@@ -73,25 +77,30 @@ def held_out_scores(
     for fold in tracked(folds, unit="fold", total=min(N_FOLDS, shape[1])):
         if (fold.moments[0] > 0).sum() < MIN_WITH_SIGNAL:
             return None
-        variance, rank, squared = _dynamic_range(fold)
+        variance, *ranks = _dynamic_range(fold)
         gain, inflation = _gain(fold)
         invariance, correlation, slope, error = _invariance(fold, gain, inflation)
         scale = variance * gain
-        scale = np.maximum(scale, LEAST_SCALE * np.median(scale))
+        error = error + RANK_VARIANCE * (LEAST_SCALE * np.quantile(scale, RESPOND_BEST)) ** 2
         of_scale = gain[:, None] * fold.scores[0] + fold.scores[1] / gain[:, None]
         of_scale /= 2 * inflation[:, None]
         excess = fold.scores[2] - correlation[:, None] * of_scale
         scores.y[:, fold.images] = invariance[:, None] * of_scale + slope[:, None] * excess
         scores.s[:, fold.images] = of_scale
         precision = 1 / (RANK_VARIANCE + error / scale**2)
-        others = (rank, squared, invariance, scale, precision)
+        others = (*ranks, invariance, scale, precision)
         for into, of in zip(scores[2:], others, strict=True):
             into[:, fold.images] = of[:, None]
     return scores
 
 
-def _dynamic_range(fold: Fold) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the expected signal variance at the reference, its expected rank, and that squared.
+def _dynamic_range(fold: Fold) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    r"""Return the expected signal variance at the reference, and its expected ranks.
+
+    A score is in proportion to the true scale, so that a unit whose scale is underestimated counts
+    more than one of the same measurement whose scale is not, and has the larger dynamic range. What
+    the scores tell on average is the rank in proportion to the scale, which is that of the variance
+    V: :math:`E[U V] / E[V]`, with U the rank.
 
     The error that the choice of images makes is in proportion to the true variance, not to the one
     measured: a unit whose preferred image was not shown seems to have both small.
@@ -105,8 +114,10 @@ def _dynamic_range(fold: Fold) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     log_likelihood = -((measured[:, None] - grid) ** 2) / (2 * variance) - np.log(variance) / 2
     mixing = mixing_distribution(log_likelihood)
     ranks = mixing.cumulative
-    squared = mixing.expected((ranks - MIDDLE) ** 2) - RANK_VARIANCE
-    return mixing.expected(grid), mixing.expected(ranks), squared
+    expected = mixing.expected(grid)
+    by_scale = mixing.expected(grid * ranks) / expected
+    squared = mixing.expected(grid * ((ranks - MIDDLE) ** 2 - RANK_VARIANCE)) / expected
+    return expected, mixing.expected(ranks), by_scale, squared
 
 
 def _gain(fold: Fold) -> tuple[np.ndarray, np.ndarray]:

@@ -4,6 +4,7 @@ import numpy as np
 
 from artiphys.cores import in_threads
 from artiphys.estimators.measurement import Measurement
+from artiphys.estimators.pieces import units_in_turn
 from artiphys.progress import tracked
 from artiphys.signatures.left_out import of_one_repeat, used_and_counted, why_left_out
 from artiphys.signatures.relation import Relation, relation_from
@@ -83,17 +84,19 @@ def _relation(
 
 def _halves(measured: Measurement) -> Halves:
     """Return the halves of units with references of their own."""
-    values = measured.values
-    n_unit, n_position = values.shape[0], values.shape[2]
+    n_unit, n_position = (measured.responses.sizes[dim] for dim in ("unit", "position"))
     whole = Halves(
         np.full((2, N_SPLITS, n_unit), np.nan),
         np.full((2, N_SPLITS, n_unit, n_position), np.nan),
         np.full((n_unit, n_position), np.nan),
     )
-    for at, members in measured.by_reference():
-        part = halves_in_splits(values[members], at)
-        whole.dynamic_range[:, :, members] = part.dynamic_range
-        whole.invariance[:, :, members] = part.invariance
-        whole.noise_error[members] = part.noise_error
-        whole.noise_error[members, at] = np.nan
+    for units, values in units_in_turn(measured.responses):
+        own = measured.own[units]
+        for at in np.unique(own[own >= 0]):
+            members = units.start + np.flatnonzero(own == at)
+            part = halves_in_splits(values[own == at], int(at))
+            whole.dynamic_range[:, :, members] = part.dynamic_range
+            whole.invariance[:, :, members] = part.invariance
+            whole.noise_error[members] = part.noise_error
+            whole.noise_error[members, at] = np.nan
     return whole

@@ -4,7 +4,7 @@ Made once, at the door; both ways to estimate take it.
 """
 
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from artiphys.errors import InputError, counted
 from artiphys.estimators.held_out import MIN_IMAGES
 from artiphys.estimators.measurement import Measurement, Noise, measurement_of
 from artiphys.responses.schema import require
-from artiphys.signatures.covariates import MEASURED, covariate_names, covariates_of
+from artiphys.signatures.covariates import covariate_names, covariates_of
 from artiphys.signatures.groups import checked_resample, group_names, has_group
 
 __all__ = [
@@ -114,14 +114,16 @@ def request(
     if resample is None:
         resample = ("image", "unit") if at_large else ("unit",)
     named = covariate_names(responses, covariates)
-    if set(named) & set(MEASURED) or (not at_large and "image" in resample):
-        responses = responses.compute()
-    measured = measurement_of(responses, reference, noise, whole=not at_large)
+    if not at_large and "image" in resample:
+        responses = responses.compute()  # whose images are drawn again and again
+    measured = measurement_of(responses, reference, noise, halves=noise != "auto")
     groups = group_names(responses, by)
     if "session" in resample:
         check_sessions(responses)
-    constant = covariates_of(responses, named)
     trials = "trial" in responses.dims
+    all_trials = measured.has_trials and not measured.is_best
+    whole = measured if all_trials or not trials else replace(measured, responses=responses)
+    constant = covariates_of(whole, named)
     return Request(measured, trials, by, groups, resample, named, constant, n_resamples, level, rng)
 
 

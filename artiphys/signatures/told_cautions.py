@@ -25,6 +25,7 @@ WORST_FIRST = tuple(
         r"few images",
         r"few sessions",
         r"few units",
+        r"of \d+ units few tell",
         r"of \d+ units \d+ share",
     )
 )

@@ -100,11 +100,16 @@ def unit_table(
     >>> table.loc[table["used"], ["unit", "dynamic_range", "fisher_z"]].shape
     (40, 3)
     """
-    responses = require(responses).compute()  # once, if it was opened lazily
+    responses = require(responses)
     measured = measurement_of(responses, reference, noise)
+    whole = measured  # of all the trials there are
+    if "trial" in responses.dims and (measured.noise is None or measured.is_best):
+        whole = replace(measured, responses=responses)
+    if whole.has_trials and measured.noise is None and not measured.is_best:
+        measured = whole.as_measured()  # whose cells are known, or will be
     group_names(responses, by)
     dynamic_range, invariance = dynamic_range_of(measured), invariance_of(measured)
-    noise_error = _noise_error(responses, measured)
+    noise_error = _noise_error(measured, whole)
     if noise == "auto" and measured.noise is not None:
         once = of_one_repeat(measured.cells.n, measured.own)
         why_not = too_few_images(measured.cells, measured.own, once)[:, measured.away]
@@ -112,7 +117,7 @@ def unit_table(
         why_not = _why_undefined(measured, dynamic_range, invariance)
     why_not = np.where(has_group(responses, by)[:, None], why_not, f"no {by}")
     n_position = invariance.sizes["position"]
-    of_trials = _of_trials(responses, measured)
+    of_trials = _of_trials(whole, measured.away)
     columns = {
         "position": np.tile(invariance["position"].values, responses.sizes["unit"]),
         "dynamic_range": np.repeat(dynamic_range.values, n_position),
@@ -120,7 +125,7 @@ def unit_table(
         "fisher_z": fisher_z(invariance.values.ravel()),
         "noise_error": noise_error[:, measured.away].ravel(),
         "signal_to_noise": of_trials.signal_to_noise,
-        "mean_response": np.repeat(measured_covariate(responses, "mean_response"), n_position),
+        "mean_response": np.repeat(measured_covariate(whole, "mean_response"), n_position),
         "n_images": _n_images(measured).ravel(),
         "n_repeats": of_trials.n_repeats,
         "used": (why_not == "").ravel(),
@@ -149,13 +154,11 @@ def _unit_columns(responses: xr.DataArray, n_position: int) -> dict[str, np.ndar
     return {name: np.repeat(along[name], n_position) for name in names}
 
 
-def _noise_error(responses: xr.DataArray, measured: Measurement) -> np.ndarray:
+def _noise_error(measured: Measurement, whole: Measurement) -> np.ndarray:
     """Return the standard error that noise gives each correlation (unit, position)."""
-    if "trial" not in responses.dims:
-        return np.full((responses.sizes["unit"], responses.sizes["position"]), np.nan)
-    if not measured.has_trials:  # they were averaged, noise being taken as it is
-        measured = replace(measured, responses=responses)
-    return noise_error_of(measured)
+    if not whole.has_trials:
+        return np.full((measured.own.size, measured.responses.sizes["position"]), np.nan)
+    return noise_error_of(measured if measured.has_trials else whole)
 
 
 def _why_undefined(
@@ -174,19 +177,20 @@ class _OfTrials(NamedTuple):
     n_repeats: np.ndarray
 
 
-def _of_trials(responses: xr.DataArray, measured: Measurement) -> _OfTrials:
-    away = measured.away
-    if "trial" not in responses.dims:
-        return _OfTrials(*[np.full(responses.sizes["unit"] * len(away), np.nan)] * 2)
+def _of_trials(whole: Measurement, away: list[int]) -> _OfTrials:
+    if not whole.has_trials:
+        return _OfTrials(*[np.full(whole.own.size * len(away), np.nan)] * 2)
     return _OfTrials(
-        signal_to_noise_of(responses.values)[:, away].ravel(),
-        np.repeat(measured_covariate(responses, "n_repeats"), len(away)),
+        signal_to_noise_of(whole.cells)[:, away].ravel(),
+        np.repeat(measured_covariate(whole, "n_repeats"), len(away)),
     )
 
 
 def _n_images(measured: Measurement) -> np.ndarray:
     """Return the number of images measured at each position and at the reference."""
     as_measured = measured.as_measured()
+    if not measured.is_best:
+        return as_measured.moments.n_image[:, measured.away].astype(int)
     shown = ~np.isnan(as_measured.values)
     shown_at_reference = ~np.isnan(as_measured.at_reference()) & (measured.own >= 0)[:, None]
     return (shown & shown_at_reference[:, :, None]).sum(1)[:, measured.away]

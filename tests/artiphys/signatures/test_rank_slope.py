@@ -25,7 +25,7 @@ def scores(seed=0, relation=0.5, noise=0.3, n_unit=N_UNIT, n_image=N_IMAGE, shar
     y += scale[:, None] * noise * rng.normal(size=(n_unit, n_image))
     y += scale[:, None] * (rank - 0.5)[:, None] * shared * rng.normal(size=n_image)
     precision = 1 / (1 / 12 + noise**2 / n_image) * np.ones(n_unit)
-    of_unit = (rank, squared, rank_of_invariance, scale, precision)
+    of_unit = (rank, rank, squared, rank_of_invariance, scale, precision)
     return Scores(y, s, *(np.repeat(of[:, None], n_image, 1) for of in of_unit))
 
 
