@@ -15,7 +15,13 @@ from filelock import FileLock, Timeout
 
 from artiphys.errors import InputError
 
-__all__ = ["with_suffix", "writable_folder", "written_together", "written_whole"]
+__all__ = [
+    "why_not_written",
+    "with_suffix",
+    "writable_folder",
+    "written_together",
+    "written_whole",
+]
 
 LOCK, OLD = ".artiphys-lock", ".artiphys-old"  # beside what is written, in its hidden folder
 
@@ -79,7 +85,7 @@ def written_whole(path: str | Path) -> Iterator[Path]:
         yield partial
         _replace(partial, path, workshop / OLD)
     except OSError as error:
-        raise InputError(_why_not_written(path, error)) from error
+        raise InputError(why_not_written(path, error)) from error
     finally:
         with contextlib.suppress(OSError):  # the error that led here is the one to tell
             lock.release()  # first: some systems remove no file that is open
@@ -118,7 +124,7 @@ def written_together(folder: str | Path) -> Iterator[Path]:
                 try:
                     path.replace(folder / path.name)
                 except OSError as error:
-                    raise InputError(_why_not_written(folder / path.name, error)) from error
+                    raise InputError(why_not_written(folder / path.name, error)) from error
     finally:
         if made:
             with contextlib.suppress(OSError):
@@ -141,8 +147,26 @@ def writable_folder(path: str | Path) -> Path:
         with tempfile.TemporaryFile(dir=path):
             pass
     except OSError as error:
-        raise InputError(_why_not_written(path, error)) from error
+        raise InputError(why_not_written(path, error)) from error
     return path
+
+
+def why_not_written(path: Path, error: OSError) -> str:
+    """Return what an error of the system says of a path, and its remedy, in one line."""
+    remedies = {
+        errno.ENOSPC: "the disk is full; free some space or write elsewhere",
+        errno.EDQUOT: "the disk quota is used up; free some space or write elsewhere",
+        errno.EACCES: "no permission to write there; choose another folder",
+        errno.EPERM: "no permission to write there; choose another folder",
+        errno.EROFS: "the file system is read-only; choose another folder",
+        errno.EFBIG: "it would be larger than files may be here; write elsewhere",
+        errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+        errno.ENOTDIR: "a part of the path is a file, not a folder",
+        errno.EEXIST: "a file of that name is in the way; choose another folder",
+        errno.EISDIR: "a folder of that name is in the way; choose another name",
+    }
+    why = remedies.get(error.errno or 0, error.strerror or str(error))
+    return f"{path}: cannot be written: {why}"
 
 
 def _replace(partial: Path, path: Path, old: Path) -> None:
@@ -188,20 +212,3 @@ def _remove(path: Path) -> None:
         if not path.exists():
             return
         time.sleep(0.05)
-
-
-def _why_not_written(path: Path, error: OSError) -> str:
-    remedies = {
-        errno.ENOSPC: "the disk is full; free some space or write elsewhere",
-        errno.EDQUOT: "the disk quota is used up; free some space or write elsewhere",
-        errno.EACCES: "no permission to write there; choose another folder",
-        errno.EPERM: "no permission to write there; choose another folder",
-        errno.EROFS: "the file system is read-only; choose another folder",
-        errno.EFBIG: "it would be larger than files may be here; write elsewhere",
-        errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
-        errno.ENOTDIR: "a part of the path is a file, not a folder",
-        errno.EEXIST: "a file of that name is in the way; choose another folder",
-        errno.EISDIR: "a folder of that name is in the way; choose another name",
-    }
-    why = remedies.get(error.errno or 0, error.strerror or str(error))
-    return f"{path}: cannot be written: {why}"

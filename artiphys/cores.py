@@ -1,16 +1,17 @@
-"""All cores of the machine, and the same numbers whatever their number.
+"""All cores of the machine, or of a cluster, and the same numbers whatever their number.
 
 A task hangs on nothing but what it is given, its own seed where anything in it is random, and
 results come in the order of the tasks. The linear algebra of each runs on one thread: on several it
 adds in another order, which changes last digits, and threads of threads wait for each other.
 """
 
+import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sized
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Sized
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from contextvars import ContextVar, copy_context
-from typing import TypeVar
+from typing import Any, TypeVar
 
 __all__ = ["in_threads", "n_cores", "one_blas_thread"]
 
@@ -46,7 +47,9 @@ def in_threads(
 ) -> Iterator[Result]:
     """Yield the result of each item in turn, the work done on all cores if it is worth it.
 
-    Work that is itself done in threads stays on its own, so that there is a thread for each core.
+    If a client of ``dask.distributed`` is open, its workers do the work on a list of items; what is
+    made as it goes stays here, as it is data. Work that is itself done in threads, or by a worker,
+    stays on its own, so that there is a thread for each core.
 
     Parameters
     ----------
@@ -58,25 +61,86 @@ def in_threads(
         How many numbers a typical array of the work has.
     """
     alone = isinstance(items, Sized) and len(items) < 2  # its own work may then have the cores
-    n = 1 if alone or _IN_THREAD.get() or numbers < WORTH_THREADS else n_cores()
+    worth_it = not (alone or _IN_THREAD.get() or numbers < WORTH_THREADS)
+    client = _client() if worth_it and isinstance(items, Sized) else None
+    shipped = None if client is None else _shipped(client, work)
+    if shipped is not None:
+        yield from _by_workers(client, shipped, work, items)
+        return
+    n = n_cores() if worth_it else 1
     with one_blas_thread():
         if n == 1:
             yield from map(work, items)
             return
-        waiting: deque[Future[Result]] = deque()
         with ThreadPoolExecutor(n) as pool:
-            try:
-                for item in items:
-                    waiting.append(pool.submit(copy_context().run, _in_thread, work, item))
-                    if len(waiting) > AHEAD * n:
-                        yield waiting.popleft().result()
-                while waiting:
-                    yield waiting.popleft().result()
-            finally:
-                for future in waiting:
-                    future.cancel()
+            submitted = (
+                (item, pool.submit(copy_context().run, _in_thread, work, item)) for item in items
+            )
+            with closing(_ahead(submitted, AHEAD * n)) as waiting:
+                for _, future in waiting:
+                    yield future.result()
 
 
 def _in_thread(work: Callable[[Item], Result], item: Item) -> Result:
     _IN_THREAD.set(True)
     return work(item)
+
+
+def _ahead(
+    submitted: Iterator[tuple[Item, Any]], n: int
+) -> Generator[tuple[Item, Any], None, None]:
+    """Yield items with their futures in turn, `n` of them ahead; those left are cancelled."""
+    waiting: deque[tuple[Item, Any]] = deque()
+    try:
+        for pair in submitted:
+            waiting.append(pair)
+            if len(waiting) > n:
+                yield waiting.popleft()
+        while waiting:
+            yield waiting.popleft()
+    finally:
+        for _, future in waiting:
+            future.cancel()
+
+
+def _client() -> Any:
+    """Return the client of ``dask.distributed`` that is open, or None."""
+    distributed = sys.modules.get("distributed")
+    if distributed is None:
+        return None
+    try:
+        client = distributed.default_client()
+    except ValueError:
+        return None
+    return client if client.nthreads() else None
+
+
+def _shipped(client: Any, work: Callable[[Item], Result]) -> Any:
+    """Return the work as a future that all workers hold, with its arrays; None if none takes it."""
+    try:
+        return client.scatter(work, broadcast=True, hash=False)
+    except (OSError, TimeoutError):  # they were lost since they were counted
+        return None
+
+
+def _by_workers(
+    client: Any, shipped: Any, work: Callable[[Item], Result], items: Iterable[Item]
+) -> Iterator[Result]:
+    """Yield results as workers return them; what they lose is done here."""
+    from distributed import CancelledError, KilledWorker
+
+    submitted = ((item, client.submit(_on_worker, shipped, item, pure=False)) for item in items)
+    n = max(1, sum(client.nthreads().values()))
+    with closing(_ahead(submitted, AHEAD * n)) as waiting:
+        for item, future in waiting:
+            try:
+                result = future.result()
+            except (CancelledError, KilledWorker, OSError):
+                with one_blas_thread():
+                    result = work(item)
+            yield result
+
+
+def _on_worker(work: Callable[[Item], Result], item: Item) -> Result:
+    with one_blas_thread():
+        return copy_context().run(_in_thread, work, item)

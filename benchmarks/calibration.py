@@ -25,7 +25,7 @@ from artiphys.estimators.invariance import invariance
 from artiphys.estimators.signal_moments import cells_of, noise_error, signal_moments
 from artiphys.signatures.signature import signature
 from artiphys.simulation import simulate_responses
-from populations import POPULATIONS, Recording, draw
+from populations import POPULATIONS, Recording, draw, shown_truth
 
 ALPHA = 0.05
 RELATION = 0.38
@@ -56,12 +56,13 @@ class Outcome(NamedTuple):
 
 def experiment(name: str, relation: float, seed: int, resample: Sequence[str] | None) -> Outcome:
     """Simulate one recording and test it."""
-    recording = draw(POPULATIONS[name], relation, seed)
+    shown = _on_these_images(resample)
+    recording = draw(POPULATIONS[name], relation, seed, on_these_images=shown)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ArtiphysWarning)
         warnings.simplefilter("ignore", stats.ConstantInputWarning)
         found = signature(recording.responses, resample=resample).isel(area=0, position=0)
-        oracle = stats.spearmanr(*_truth(recording, resample))
+        oracle = stats.spearmanr(*_truth(recording, shown))
     lower, upper = found["interval"].values
     names = ("spearman_naive", "p_value_naive", "spearman")
     return Outcome(
@@ -72,21 +73,21 @@ def experiment(name: str, relation: float, seed: int, resample: Sequence[str] | 
     )  # fmt: skip
 
 
-def _truth(recording: Recording, resample: Sequence[str] | None) -> tuple[np.ndarray, np.ndarray]:
-    """Return true dynamic range and invariance (unit): of all images, or of the images shown."""
-    if resample is None or "image" in resample:
-        return recording.dynamic_range, recording.invariance
-    deviation = recording.rates - recording.rates.mean(1, keepdims=True)
-    size = np.sqrt((deviation**2).sum(1))
-    return size[:, 0], deviation.prod(-1).sum(1) / size.prod(1)
+def _on_these_images(resample: Sequence[str] | None) -> bool:
+    return resample is not None and "image" not in resample
 
 
-def row_of(
-    name: str, relation: float, outcomes: Sequence[Outcome], resample: Sequence[str] | None = None
-) -> str:
+def _truth(recording: Recording, shown: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return true dynamic range and invariance (unit): of the images shown, or of all images."""
+    return (
+        shown_truth(recording.rates) if shown else (recording.dynamic_range, recording.invariance)
+    )
+
+
+def row_of(name: str, relation: float, outcomes: Sequence[Outcome]) -> str:
     """Return one row of the table."""
     o = Outcome(*np.array(outcomes, dtype=float).T)
-    truth = float(np.nanmean(o.truth)) if relation or resample == ["unit"] else 0.0
+    truth = float(np.nanmean(o.truth)) if relation else 0.0
     known = np.isfinite(o.lower)
     covered = np.mean((o.lower[known] <= truth) & (truth <= o.upper[known]))
     size = POPULATIONS[name]
@@ -105,6 +106,7 @@ def row_of(
         f"{covered:.3f}",
         f"{1 - np.isfinite(o.p_value).mean():.2f}",
         f"{np.mean(o.caution):.2f}",
+        str(len(outcomes)),
     ]
     return "| " + " | ".join(cells) + " |"
 
@@ -124,7 +126,9 @@ def rate_interval(happened: np.ndarray, known: np.ndarray) -> str:
 
 HEADER = (
     "| population | units × images | worth | reliability | truth | naive r_s | naive | oracle "
-    "| **default** | 95 % | estimate | coverage | no answer | caution |\n" + "|---" * 14 + "|"
+    "| **default** | 95 % | estimate | coverage | no answer | caution | experiments |\n"
+    + "|---" * 15
+    + "|"
 )
 
 
@@ -187,7 +191,7 @@ def main(arguments: list[str] | None = None) -> None:
                     for seed in range(args.experiments)
                 ]
                 run = pool.imap(_task, jobs, chunksize=10) if args.jobs > 1 else map(_task, jobs)
-                print(row_of(name, relation, list(run), args.resample), flush=True)
+                print(row_of(name, relation, list(run)), flush=True)
     print(f"\nAt 4 repeats, without a relation:\n\n{bias_table(max(1, args.experiments // 10))}")
     print(f"\n{time.perf_counter() - started:.0f} s")
 

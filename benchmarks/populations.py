@@ -15,7 +15,7 @@ from scipy import stats
 from artiphys.responses.array import response_array
 from artiphys.responses.provenance import provenance
 
-__all__ = ["POPULATIONS", "Population", "Recording", "draw"]
+__all__ = ["POPULATIONS", "Population", "Recording", "draw", "shown_truth"]
 
 
 @dataclass(frozen=True)
@@ -101,13 +101,21 @@ class Recording:
     rates: np.ndarray  # (unit, image, position)
 
 
-def draw(population: Population, relation: float, seed: int) -> Recording:
-    """Return one recording; `relation` is Spearman's correlation over all units there could be."""
+def draw(
+    population: Population, relation: float, seed: int, *, on_these_images: bool = False
+) -> Recording:
+    """Return one recording; `relation` is Spearman's correlation over all units there could be.
+
+    Of dynamic range and invariance for all images there could be, or on the images shown.
+    """
     rng = np.random.default_rng(seed)
     tunings = _n_tunings(population)
     session = np.arange(tunings) % population.sessions
-    mean, tuning, rho = _units(population, relation, session, rng)
+    mean, tuning, rho = _units(population, 0.0 if on_these_images else relation, session, rng)
     rates = _rates(population, mean, tuning, rho, rng)
+    if on_these_images:
+        size = _related_to_shown(rates, relation, rng)
+        rates, mean = rates * size[:, None, None], mean * size
     copied = round(population.share_copied * tunings) if population.copies > 1 else 0
     of = np.concatenate(
         [np.repeat(np.arange(copied), population.copies), np.arange(copied, tunings)]
@@ -177,6 +185,27 @@ def _rates(
     second = share * first + rng.gamma((1 - rho) * shape, size=size)
     gain = np.exp(0.3 * rng.normal(size=(mean.size, 1)))
     return np.stack([first, gain * second], axis=-1) * (mean[:, None] / shape)[..., None]
+
+
+def _related_to_shown(rates: np.ndarray, relation: float, rng: np.random.Generator) -> np.ndarray:
+    """Return by how much to multiply each unit's rates (unit) for it to be on the images shown.
+
+    The units' dynamic ranges on these images are dealt out anew, by a Gaussian copula with their
+    invariance on them, which no multiple of a unit's rates changes.
+    """
+    dynamic_range, invariance = shown_truth(rates)
+    pearson = 2 * np.sin(np.pi * relation / 6)
+    z = stats.norm.ppf((stats.rankdata(invariance) - 0.5) / invariance.size)
+    rank = (pearson * z + np.sqrt(1 - pearson**2) * rng.normal(size=z.size)).argsort().argsort()
+    return np.sqrt(np.sort(dynamic_range)[rank] / dynamic_range)
+
+
+def shown_truth(rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the signal variance and the invariance of each unit (unit) on the images shown."""
+    deviation = rates - rates.mean(1, keepdims=True)
+    squares = (deviation**2).sum(1)
+    size = np.sqrt(squares)
+    return squares[:, 0], (deviation[..., 0] * deviation[..., 1]).sum(1) / size.prod(1)
 
 
 def _counts(population: Population, expected: np.ndarray, rng: np.random.Generator) -> np.ndarray:

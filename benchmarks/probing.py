@@ -11,14 +11,19 @@ process:
 - the same, weights and canvases with their channels last in memory, which is the fastest that torch
   does it: what no probing can do without.
 
-The values of all are compared before anything is timed, and rounds are interleaved. On a machine
-that does other things too, ask for ``--threads 1``: then processor time is what is counted.
+The values of all are compared before anything is timed, and rounds are interleaved. All passes run
+on the same cores, by default all but one. Reading the photographs and resizing them, which only
+``probe`` does, takes the core that is left, or where all of them run passes, its share of these.
+With one thread for the passes the processor time of that thread is what counts: on a machine that
+does nothing else it is the clock's.
 
     python benchmarks/probing.py [PHOTOGRAPHS] [--n-images 500] [--rounds 3] [--threads N]
+    python benchmarks/probing.py --no-frames       # without what takes the longest
 """
 
 import argparse
 import copy
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -37,11 +42,28 @@ FRAME = 224
 
 
 def main(
-    images: Any = None, n_images: int = 500, n_rounds: int = 3, n_threads: int | None = None
+    images: Any = None,
+    n_images: int = 500,
+    n_rounds: int = 3,
+    n_threads: int | None = None,
+    *,
+    with_frames: bool = True,
 ) -> tuple[float, float, float]:
-    """Print and return: times faster than whole frames, and times the time of either floor."""
-    torch.set_num_threads(n_threads or torch.get_num_threads())
-    clock = time.process_time if n_threads == 1 else time.perf_counter
+    """Print and return: times faster than whole frames, and times the time of either floor.
+
+    By the clock, or where the passes have one thread, by the processor time of that.
+    """
+    threads_before = torch.get_num_threads()
+    torch.set_num_threads(n_threads or max(1, len(os.sched_getaffinity(0)) - 1))
+    try:
+        return _compared(images, n_images, n_rounds, with_frames)
+    finally:
+        torch.set_num_threads(threads_before)
+
+
+def _compared(
+    images: Any, n_images: int, n_rounds: int, with_frames: bool
+) -> tuple[float, float, float]:
     model = load_alexnet()
     photographs = as_photographs(images, n_images=n_images)
     by_layer = {layer: _canvases(model, layer, photographs) for layer in ALEXNET_AREAS.values()}
@@ -70,24 +92,37 @@ def main(
         "bare passes": lambda: floor(torch.contiguous_format),
         "bare passes, channels last": lambda: floor(torch.channels_last),
     }
+    if not with_frames:
+        del ways["frames of 224 pixels"]
     _require_equal({name: way() for name, way in ways.items()})
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    taken: dict[str, list[np.ndarray]] = {name: [] for name in ways}
     for _ in range(n_rounds):
         for name, way in ways.items():
-            start = clock()
+            start = _clocks()
             way()
-            seconds[name].append(clock() - start)
+            taken[name].append(_clocks() - start)
     # The least of a way's rounds: what else the machine was doing makes it longer only.
-    least = {name: min(values) for name, values in seconds.items()}
+    least = {name: np.min(values, axis=0) for name, values in taken.items()}
     counts = f"{len(photographs)} photographs × {len(SHIFTS)} positions × {len(by_layer)} layers"
-    print(f"{counts} of AlexNet, threads: {torch.get_num_threads()}")
+    print(f"{counts} of AlexNet, threads of the passes: {torch.get_num_threads()}")
+    print(f"{'':28} {'seconds':>24} {'probe takes … times that':>32}")
+    heads = ("clock", "thread", "all")
+    print(f"{'':28}" + "".join(f"{head:>9}" for head in heads) * 2)
     for name, value in least.items():
-        print(f"{name:28} {value:8.2f} s  {value / least['probe']:6.2f} of probe")
+        numbers = (*value, *(least["probe"] / value))
+        print(f"{name:28}" + "".join(f"{number:9.2f}" for number in numbers))
+    print("thread: processor time of the thread that runs the network; all: of all threads")
+    which = 1 if torch.get_num_threads() == 1 else 0
+    frames_too = least.get("frames of 224 pixels", np.full(3, np.nan))
     return (
-        least["frames of 224 pixels"] / least["probe"],
-        least["probe"] / least["bare passes"],
-        least["probe"] / least["bare passes, channels last"],
+        float(frames_too[which] / least["probe"][which]),
+        float(least["probe"][which] / least["bare passes"][which]),
+        float(least["probe"][which] / least["bare passes, channels last"][which]),
     )
+
+
+def _clocks() -> np.ndarray:
+    return np.array([time.perf_counter(), time.thread_time(), time.process_time()])
 
 
 def _canvases(model: nn.Module, layer: str, photographs: Any) -> torch.Tensor:
@@ -144,5 +179,12 @@ if __name__ == "__main__":
     parser.add_argument("--n-images", type=int, default=500)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--no-frames", action="store_true")
     given = parser.parse_args()
-    main(given.photographs, given.n_images, given.rounds, given.threads)
+    main(
+        given.photographs,
+        given.n_images,
+        given.rounds,
+        given.threads,
+        with_frames=not given.no_frames,
+    )

@@ -18,22 +18,22 @@ def main(n_units: int = 384, n_resamples: int = 10_000, n_rounds: int = 5) -> fl
     y = x + rng.normal(size=n_units)
     ours_s, theirs_s = [], []
     for _ in range(n_rounds):
-        start = time.perf_counter()
+        start = time.process_time()
         theirs = stats.bootstrap(
             (x, y),
-            _spearman_along,
+            spearman_along,
             paired=True,
             vectorized=True,
             n_resamples=n_resamples,
             method="percentile",
             rng=np.random.default_rng(1),
         ).bootstrap_distribution
-        theirs_s.append(time.perf_counter() - start)
+        theirs_s.append(time.process_time() - start)
 
-        start = time.perf_counter()
+        start = time.process_time()
         indices = np.random.default_rng(1).integers(n_units, size=(n_resamples, n_units))
         ours = spearman_resamples(x, y, indices)
-        ours_s.append(time.perf_counter() - start)
+        ours_s.append(time.process_time() - start)
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
     ratio = float(np.median(theirs_s) / np.median(ours_s))
     print(
@@ -43,7 +43,7 @@ def main(n_units: int = 384, n_resamples: int = 10_000, n_rounds: int = 5) -> fl
     return ratio
 
 
-def _spearman_along(x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
+def spearman_along(x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
     """Spearman's correlation along an axis; scipy.stats.spearmanr cannot pair along one."""
     a, b = (stats.rankdata(values, axis=axis) for values in (x, y))
     a = a - a.mean(axis=axis, keepdims=True)

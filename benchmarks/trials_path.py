@@ -52,7 +52,7 @@ def main(
     masks = (rng.random((n_images, n_positions, 2 * N_SPLITS, n_trials)) < 0.5).astype(float)
     times: list[tuple[float, float, float, float]] = []
     for _ in range(n_rounds):
-        with one_blas_thread(), _one_core():
+        with one_blas_thread(), one_core():
             bare, _ = _timed(lambda: (masks @ trials, masks @ trials**2))
             here, found = _timed(lambda: halves_in_splits(values, 0))
             loop, expected = _timed(lambda: _one_after_another(values))
@@ -98,7 +98,8 @@ def _one_after_another(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 @contextmanager
-def _one_core() -> Iterator[None]:
+def one_core() -> Iterator[None]:
+    """Keep work that would take all cores to one of them within."""
     before = os.environ.get("LOKY_MAX_CPU_COUNT")
     os.environ["LOKY_MAX_CPU_COUNT"] = "1"
     try:

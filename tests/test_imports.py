@@ -15,6 +15,7 @@ GROUND = {
     "artiphys.atomic_files",
     "artiphys.progress",
     "artiphys.cores",
+    "artiphys.processes",
 }
 UNITS = GROUND | {"artiphys.responses", "artiphys.correlations", "artiphys.estimators"}
 THEORY = GROUND | {"artiphys.rectification"}
@@ -24,6 +25,7 @@ CORE = {
     "artiphys.atomic_files": {"artiphys.errors"},
     "artiphys.progress": set(),
     "artiphys.cores": set(),
+    "artiphys.processes": {"artiphys.errors", "artiphys.progress", "artiphys.cores"},
     "artiphys.responses": GROUND,
     "artiphys.correlations": GROUND,
     "artiphys.estimators": GROUND | {"artiphys.responses", "artiphys.correlations"},
@@ -53,15 +55,17 @@ ALLOWED = CORE | {
     "artiphys_nwb.layout": NWB | {"artiphys_nwb.errors"},
     "artiphys_nwb.sessions": NWB
     | {f"artiphys_nwb.{name}" for name in ("errors", "labels", "files", "layout")},
+    "artiphys_nwb.same_sessions": NWB | {f"artiphys_nwb.{name}" for name in ("errors", "sessions")},
     "artiphys_nwb.pooling": NWB
-    | {f"artiphys_nwb.{name}" for name in ("errors", "labels", "sessions")},
+    | {f"artiphys_nwb.{name}" for name in ("errors", "labels", "same_sessions", "sessions")},
     "artiphys_nwb.proposing": NWB
     | {f"artiphys_nwb.{name}" for name in ("errors", "labels", "files", "layout")},
     "artiphys_nwb.describing": NWB
     | {f"artiphys_nwb.{name}" for name in ("errors", "labels", "files", "layout", "sessions")}
     | {"artiphys_nwb.proposing"},
     "artiphys_nwb.reading": NWB
-    | {f"artiphys_nwb.{name}" for name in ("errors", "files", "layout", "sessions", "pooling")},
+    | {f"artiphys_nwb.{name}" for name in ("errors", "files", "layout", "sessions")}
+    | {"artiphys_nwb.same_sessions", "artiphys_nwb.pooling"},
     "artiphys_nwb.aligning": NWB
     | {f"artiphys_nwb.{name}" for name in ("errors", "labels", "files", "layout", "sessions")}
     | {"artiphys.tuning"},

@@ -60,7 +60,7 @@ def ingest(
     """
     from artiphys.responses.storage import save_responses
     from artiphys_cli.outputs import check_new
-    from artiphys_cli.terminal import say, say_written
+    from artiphys_cli.terminal import beside_a_bar, say, say_written
     from artiphys_nwb import load_layout, read_nwb
     from artiphys_nwb.annotating import annotate_copy, recording_to_copy
 
@@ -75,17 +75,18 @@ def ingest(
         units_where=units_where,
         trials_where=trials_where,
         join=join,
-        progress=lambda line: say(line, quiet=quiet),
+        progress=False if quiet else beside_a_bar,
     )
+    written = [out]
     if annotate and original:
         from artiphys.signatures.unit_table import unit_table
 
         annotate_copy(original, annotate, unit_table(responses), load_layout(layout))
-        say_written(annotate, quiet=quiet)
+        written.insert(0, annotate)
     save_responses(responses, out)
-    sizes = ", ".join(f"{size} {dim}s" for dim, size in responses.sizes.items())
-    say(f"{out}: {sizes}", quiet=quiet)
+    say(", ".join(f"{size} {dim}s" for dim, size in responses.sizes.items()), quiet=quiet)
     say(_reference(responses.attrs["reference"], load_layout(layout).reference), quiet=quiet)
+    say_written(*written, quiet=quiet)
 
 
 def _reference(label: object, asked: object) -> str:

@@ -146,6 +146,7 @@ def as_typed(text: str) -> str:
     def pairs(match: re.Match[str]) -> str:
         return f"--positions {match[1].replace(': ', '=').replace(', ', ' ')}"
 
+    text = text.replace("overwrite=True", "--overwrite")
     return PAIRS.sub(pairs, ARGUMENT.sub(option, text))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -25,8 +25,10 @@ def probe(
     ),
     crop: Annotated[Fraction, Parameter(show_default="3/4")] = 3 / 4,
     background: Annotated[str, Parameter(metavar="VALUE")] = "mean",
+    units: Literal["central", "all"] = "central",
     batch_size: Count | None = None,
     device: Device = "auto",
+    dtype: Annotated[str | None, Parameter(metavar="NAME")] = None,
     seed: Count = 0,
     out: Annotated[Path, Parameter(metavar="FILE")],
     overwrite: Overwrite = False,
@@ -54,23 +56,29 @@ def probe(
         side of the photograph, likewise
     background
         mean, black or a number
+    units
+        one unit of each channel, or all that see the canvas
     batch_size
         canvases in one pass
+    dtype
+        to compute with: float16, bfloat16, float32 or float64; by default the network's own, or
+        float32 for half precision
     seed
         of untrained weights and dead leaves
     out
-        the file to write: .nc or .zarr
+        the file to write: .zarr or .nc; the same command goes on from a run that was killed
 
     Examples
     --------
     $ artiphys probe --layers conv2=features.3 --n-images 20 --out alexnet.nc
-    $ artiphys probe --model nets.py:small --images photographs/ --out small.nc
+    $ artiphys probe --model nets.py:small --images photographs/ --out small.zarr
     """
     import artiphys_torch
     from artiphys_cli.outputs import check_new
     from artiphys_cli.terminal import print_table, say, say_written
 
-    check_new([out], overwrite=overwrite)
+    if not out.with_name(f"{out.name}.partial").is_dir():  # of a run that may go on
+        check_new([out], overwrite=overwrite)
     areas = None if layers is None else _by_area(layers)
     photographs = artiphys_torch.as_photographs(images, n_images=n_images, seed=seed)
     network = artiphys_torch.load_network(model, weights, seed=seed)
@@ -83,7 +91,10 @@ def probe(
         crop=crop,
         background=background,
         device=device,
+        dtype=dtype,
+        units=units,
         out=out,
+        overwrite=overwrite,
         progress=False if quiet else None,
         **batch,
     )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_VERDICTS",
+    "beside_a_bar",
     "correlation_frame",
     "correlation_text",
     "frame_with_bounds",
@@ -225,6 +226,13 @@ def say(line: str, *, quiet: bool = False) -> None:
     """Print a line that is not a result, so that results can be piped on; nothing when `quiet`."""
     if not quiet:
         print(line, file=sys.stderr)
+
+
+def beside_a_bar(line: str) -> None:
+    """Print a line as :func:`say` does, above the bar where one is shown."""
+    from tqdm import tqdm
+
+    tqdm.write(line, file=sys.stderr)
 
 
 def say_written(*paths: Path, quiet: bool = False) -> None:

@@ -11,7 +11,6 @@ from artiphys.errors import InputError, listed
 from artiphys.tuning import aligned_spikes
 from artiphys_nwb.errors import PoolingError, RecordingWarning, TableError
 from artiphys_nwb.files.opening import opened, sources
-from artiphys_nwb.files.soundness import require_sound
 from artiphys_nwb.labels import in_order, number_or_text
 from artiphys_nwb.layout import Layout, load_layout
 from artiphys_nwb.sessions.bins import is_binned
@@ -92,7 +91,6 @@ def read_spikes(
     doubts: Doubts = []
     for one in sources(source):
         with opened(one) as recording:
-            require_sound(recording.file)
             for within in layouts_in(recording, layout):
                 session = Session(recording, within, request)
                 here = _unit_names(session)

@@ -13,7 +13,6 @@ from tabulate import tabulate
 from artiphys.errors import InputError
 from artiphys_nwb.errors import RecordingError
 from artiphys_nwb.files.opening import attribute_text, opened, sources
-from artiphys_nwb.files.soundness import require_sound
 from artiphys_nwb.files.tables import Table, tables_in
 from artiphys_nwb.labels import one_label
 from artiphys_nwb.layout import LAYOUTS, Layout, columns_of
@@ -115,7 +114,6 @@ def describe_nwb(path: Any) -> Description:
         msg = f"describe_nwb takes one recording; got {len(found)}; describe them one by one"
         raise InputError(msg)
     with opened(found[0]) as recording:
-        require_sound(recording.file)
         tables = list(tables_in(recording))
         units = [table for table in tables if _holds_units(table)]
         preset, proposal = _proposed(tables, units)

@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 __all__ = [
     "MISSING",
@@ -51,9 +52,9 @@ def labelled(values: np.ndarray) -> np.ndarray:
     if values.dtype.kind in "OSU":
         different = {value: one_label(value) for value in set(values.tolist())}
         return np.array([different[value] for value in values.tolist()], dtype=object)
-    different_values, inverse = np.unique(values, return_inverse=True)
+    codes, different_values = pd.factorize(values.ravel(), use_na_sentinel=False)
     labels = np.array([one_label(value) for value in different_values], dtype=object)
-    return labels[inverse.reshape(values.shape)] if len(labels) else np.empty(0, dtype=object)
+    return labels[codes.reshape(values.shape)] if len(labels) else np.empty(0, dtype=object)
 
 
 def one_label(value: Any) -> str:
@@ -85,7 +86,15 @@ def decoded(value: Any) -> str:
 
 
 def in_order(labels: set[str]) -> list[str]:
-    """Return labels in the order of their numbers, then of their texts, part by part."""
+    """Return labels in the order of their numbers, then of their texts, part by part.
+
+    Numbers inside texts count as such.
+
+    Examples
+    --------
+    >>> in_order({"im10", "im2", "10", "2,-1", "2,-2"})
+    ['2,-2', '2,-1', '10', 'im2', 'im10']
+    """
     return sorted(labels, key=lambda label: [_key(part) for part in _parts(label)])
 
 
@@ -187,9 +196,13 @@ def _parts(label: str) -> list[str]:
     return label.replace(",", "|").split("|")
 
 
-def _key(part: str) -> tuple[int, float, str]:
+def _key(part: str) -> tuple[int, float, list[tuple[int, str]], str]:
     number = _number(part)
-    return (1, 0.0, part) if number is None else (0, number, "")
+    if number is not None:
+        return 0, number, [], part
+    # Text and digits in turn, the text first: the n-th of each is compared with the n-th.
+    runs = re.split(r"([0-9]+)", part)
+    return 1, 0.0, [(int(run), "") if run.isdecimal() else (0, run) for run in runs], part
 
 
 def _shortest(group: np.ndarray, apart: float) -> float:

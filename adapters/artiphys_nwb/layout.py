@@ -37,7 +37,8 @@ class Layout:
     image : str or sequence of str
         Column that says which image was shown; several are joined as ``"3|45"``.
     position : str, sequence of str or None
-        Column of position labels; or two, x and y; or None if all images were shown at one place.
+        Column of position labels; or two, x and y; or three, labels, x and y; or None if all images
+        were shown at one place.
     onset : str
         Column of onsets, in seconds on the clock of the spikes, or as `scale` and `offset` say.
     scale : float or None
@@ -222,10 +223,10 @@ def _faults_of_columns(layout: Layout) -> list[str]:
         if not columns or not all(isinstance(column, str) and column for column in columns):
             expected = "a column's name" + (" or several" if several else "")
             faults.append(f"{name} must be {expected}; got {value!r}")
-    if isinstance(layout.position, tuple) and len(layout.position) not in (1, 2):
+    if isinstance(layout.position, tuple) and len(layout.position) not in (1, 2, 3):
         faults.append(
-            f"position must be one column, or two, x and y; got {len(layout.position)}; join "
-            "labels in one column or put them into image"
+            "position must be one column, or two, x and y, or three, labels, x and y; got "
+            f"{len(layout.position)}; join labels in one column or put them into image"
         )
     return faults
 

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from artiphys.responses.array import response_array
@@ -16,14 +17,15 @@ from artiphys_nwb.errors import (
     RecordingWarning,
     SessionsDiffer,
 )
-from artiphys_nwb.labels import in_order, number_or_text, one_label, without_jitter
+from artiphys_nwb.labels import in_order, number_or_text, one_label, pair_in, without_jitter
+from artiphys_nwb.same_sessions import session_names
 from artiphys_nwb.sessions.counts import Counts
 from artiphys_nwb.sessions.units import UNKNOWN
 
 __all__ = [
     "Join",
-    "check_different",
     "check_one_unit_of_length",
+    "check_places",
     "check_reference",
     "grid",
     "pooled",
@@ -31,57 +33,7 @@ __all__ = [
 ]
 
 Join = Literal["exact", "outer"]
-# Two files of so many of the same presentations are one session, unless it was sorted again: then
-# the counts of a neuron correlate as those of no two neurons do.
-SAME_SHOWN, SAME_NEURON, MANY_TRIALS = 0.5, 0.9, 10
-
-
-def check_different(sessions: list[Counts]) -> list[tuple[type[RecordingWarning], str]]:
-    """Return the doubts about sessions of one name; two of the same recording are an error.
-
-    Two probes of one session, in two files, have the same presentations and other neurons: their
-    units stand side by side.
-
-    Raises
-    ------
-    PoolingError
-        If a session is there twice, by its spikes, its counts, or by its identifier and name.
-    """
-    doubts: list[tuple[type[RecordingWarning], str]] = []
-    for session, other in ((a, b) for i, a in enumerate(sessions) for b in sessions[:i]):
-        shared = len(session.trains & other.trains)
-        same_name = session.name == other.name
-        same_identifier = session.identifier and session.identifier == other.identifier
-        if not shared and _parts_of_one(session, other):
-            doubts.append(
-                (
-                    SessionsDiffer,
-                    f"{session.file}: the same presentations as in {other.file} and other units: "
-                    f"taken for two probes of the one session {session.name!r}; if its spikes were "
-                    "only sorted again, give one of the files",
-                )
-            )
-            continue
-        if shared or session.digest == other.digest or (same_name and same_identifier):
-            why = (
-                f"{shared} units have the very same spikes"
-                if shared
-                else f"both are {session.identifier or session.name!r}"
-            )
-            msg = (
-                f"{session.file}: the same session as {other.file} ({why}); its units would count "
-                "twice; give each session once"
-            )
-            raise PoolingError(msg)
-        if same_name:
-            doubts.append(
-                (
-                    SessionsDiffer,
-                    f"{session.file}: named {session.name!r} like {other.file}, with other "
-                    "spikes; unit names tell them apart by a number; see that no neuron is in both",
-                )
-            )
-    return doubts
+SAME_PLACE = 1e-3  # of a displacement, or of 1 where that is smaller
 
 
 def check_reference(
@@ -112,12 +64,27 @@ def check_one_unit_of_length(sessions: list[Counts]) -> None:
             raise PoolingError(msg)
 
 
+def check_places(sessions: list[Counts]) -> None:
+    """Raise a PoolingError if a position of one label is at other places in other sessions."""
+    places = _all_places(sessions)
+    for session in sessions:
+        for label in in_order(set(session.shown.places)):
+            place = session.shown.places[label]
+            apart = np.abs(np.subtract(place, places[label])).max()
+            if apart > SAME_PLACE * max(1.0, np.abs(place).max()):
+                msg = (
+                    f"{session.file}: position {label} is at {place}, in another session at "
+                    f"{places[label]}; map x and y alone as position, or read them apart"
+                )
+                raise PoolingError(msg)
+
+
 def without_rounding(
     sessions: list[Counts],
 ) -> tuple[list[Counts], list[tuple[type[RecordingWarning], str]]]:
     """Return sessions in which positions that differ by rounding only are one, and the doubt."""
     places = _all_places(sessions)
-    labels = [label for label, place in places.items() if np.isfinite(place).all()]
+    labels = [label for label, place in places.items() if pair_in(label) == place]
     if not labels:
         return sessions, []
     columns = [
@@ -151,9 +118,12 @@ def _renamed(session: Counts, new: dict[str, str]) -> Counts:
 
 
 def _all_places(sessions: list[Counts]) -> dict[str, tuple[float, float]]:
+    """Return where each position is, by the first session that says it."""
     places: dict[str, tuple[float, float]] = {}
     for session in sessions:
-        places |= session.shown.places
+        for label, place in session.shown.places.items():
+            if not np.isfinite(places.get(label, np.nan)).all():
+                places[label] = place
     return places
 
 
@@ -215,7 +185,7 @@ def pooled(
     blocks = [_block(session, images, positions, rate) for session in sessions]
     n_units = [len(block) for block in blocks]
     origin, x, y = _places(sessions, positions, reference)
-    names = _session_names(sessions)
+    names, sources = session_names(sessions)
     numbers = number_or_text(positions)
     coords = _unit_coords(sessions)
     return response_array(
@@ -227,7 +197,7 @@ def pooled(
         y=y.tolist(),
         displacement_units=sessions[0].shown.displacement_units,
         area=coords.pop("area").tolist(),
-        source=np.repeat(names, n_units).tolist(),
+        source=np.repeat(sources, n_units).tolist(),
         units="spikes/s" if rate else "spikes",
         reference=numbers[positions.index(origin)],
         provenance=provenance,
@@ -260,21 +230,23 @@ def _block(session: Counts, images: list[str], positions: list[str], rate: bool)
         _numbers(session.shown.position, positions),
     )
     used = (image >= 0) & (position >= 0)
+    n_cells = len(images) * len(positions)
     cell = (image * len(positions) + position)[used]
     values = session.values if used.all() else session.values[:, used]
-    trial = repeat_numbers(cell)
+    trial = repeat_numbers(cell.astype(np.min_scalar_type(n_cells)))  # small ones are sorted faster
     n_trials = int(trial.max(initial=0)) + 1
-    block = np.full((len(values), len(images) * len(positions) * n_trials), np.nan)
-    if rate:
-        values = values / np.atleast_2d(session.window[..., 1] - session.window[..., 0]).T
+    block = np.full((len(values), n_cells * n_trials), np.nan)
     block[:, cell * n_trials + trial] = values
+    if rate:
+        block /= np.atleast_2d(session.window[..., 1] - session.window[..., 0]).T
     return block.reshape(len(values), len(images), len(positions), n_trials)
 
 
 def _numbers(labels: np.ndarray, among: list[str]) -> np.ndarray:
     """Return where each label is in a list; -1 if it is not."""
     at = {label: i for i, label in enumerate(among)}
-    return np.array([at.get(label, -1) for label in labels.tolist()])
+    codes, different = pd.factorize(labels)
+    return np.array([at.get(label, -1) for label in different.tolist()])[codes]
 
 
 def _side_by_side(blocks: list[np.ndarray]) -> np.ndarray:
@@ -290,20 +262,6 @@ def _side_by_side(blocks: list[np.ndarray]) -> np.ndarray:
     return values
 
 
-def _session_names(sessions: list[Counts]) -> list[str]:
-    """Names of sessions; another one of a name gets a number, a probe more of one does not."""
-    names: list[str] = []
-    n_of_name: dict[str, int] = {}
-    for i, session in enumerate(sessions):
-        first = next((j for j in range(i) if _parts_of_one(session, sessions[j])), None)
-        if first is not None:
-            names.append(names[first])
-            continue
-        n = n_of_name[session.name] = n_of_name.get(session.name, 0) + 1
-        names.append(f"{session.name}~{n}" if n > 1 else session.name)
-    return names
-
-
 def _unit_names(names: list[str], sessions: list[Counts]) -> list[str]:
     """Names of units, ``session/id``; an id that comes again, on another probe, gets a number."""
     units = [
@@ -313,38 +271,6 @@ def _unit_names(names: list[str], sessions: list[Counts]) -> list[str]:
     ]
     again = repeat_numbers(np.array(units)).tolist()
     return [f"{unit}~{n + 1}" if n else unit for unit, n in zip(units, again, strict=True)]
-
-
-def _parts_of_one(session: Counts, other: Counts) -> bool:
-    """Return whether two files are one session: its presentations in both, other neurons."""
-    if session.name != other.name or session.file == other.file:
-        return False
-    here, there = (_moments(one) for one in (session, other))
-    return len(here & there) > SAME_SHOWN * min(len(here), len(there)) and not _same_neurons(
-        session, other
-    )
-
-
-def _moments(session: Counts) -> set[tuple[float, str, str]]:
-    shown = session.shown
-    columns = (shown.onset.tolist(), shown.image.tolist(), shown.position.tolist())
-    return set(zip(*columns, strict=True))
-
-
-def _same_neurons(session: Counts, other: Counts) -> bool:
-    """Return whether half of the units count alike in both, trial for trial: sorted again."""
-    same, at = np.intersect1d(session.shown.onset, other.shown.onset, return_indices=True)[1:]
-    one, two = _standard(session.values[:, same]), _standard(other.values[:, at])
-    if one.shape[1] < MANY_TRIALS:
-        return False
-    alike = (one @ two.T / one.shape[1] > SAME_NEURON).any(axis=int(len(one) <= len(two)))
-    return bool(alike.mean() > 0.5)
-
-
-def _standard(counts: np.ndarray) -> np.ndarray:
-    counts = np.nan_to_num(counts)
-    counts = counts - counts.mean(axis=1, keepdims=True)
-    return np.asarray(counts / np.maximum(counts.std(axis=1, keepdims=True), 1e-12))
 
 
 def _places(

@@ -1,34 +1,37 @@
 """Recordings into the response array, in one call."""
 
 import dataclasses
+import functools
 import json
 import logging
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 from tqdm import tqdm
 
+from artiphys.cores import n_cores
 from artiphys.errors import InputError
-from artiphys.progress import bar
+from artiphys.processes import in_processes
+from artiphys.progress import bars, tracked
 from artiphys.responses.provenance import provenance
 from artiphys_nwb.errors import FilesLeftOut, PoolingError, RecordingError
 from artiphys_nwb.files.opening import Source, opened, sources
-from artiphys_nwb.files.soundness import require_sound
 from artiphys_nwb.layout import Layout, load_layout
 from artiphys_nwb.pooling import (
     Join,
-    check_different,
     check_one_unit_of_length,
+    check_places,
     check_reference,
     grid,
     pooled,
     without_rounding,
 )
+from artiphys_nwb.same_sessions import check_different
 from artiphys_nwb.sessions.conditions import Condition, described
 from artiphys_nwb.sessions.counts import Counts, count_session
 from artiphys_nwb.sessions.session import Request, Window, checked_window, layouts_in
@@ -82,7 +85,8 @@ def read_nwb(
         Of many sessions, keep the images and positions common to all, or all with NaN.
     progress : bool or callable, optional
         Show a bar and a line for each session; by default on a terminal only. A callable gets
-        the lines. They also go to the logger ``artiphys_nwb``.
+        the lines. They also go to the logger ``artiphys_nwb``. Where many files take long, they
+        are read on all cores.
 
     Returns
     -------
@@ -118,13 +122,15 @@ def read_nwb(
         raise InputError(msg)
     tell = _Teller(progress)
     found = sources(source)
-    sessions, refused = _count_all(found, layout, request, tell)
+    with bars(None if callable(progress) else progress):
+        sessions, refused = _count_all(found, layout, request, tell)
     doubts = [doubt for session in sessions for doubt in session.doubts]
     if refused:
         told = f"{len(refused)} of {len(found)} files left out: {_listed(refused)}"
         doubts.append((FilesLeftOut, told))
     doubts += check_different(sessions)
     check_one_unit_of_length(sessions)
+    check_places(sessions)
     sessions, rounded = without_rounding(sessions)
     images, positions, not_common, differing = grid(sessions, join)
     doubts += [*rounded, *differing, *check_reference(sessions, positions, layout.reference)]
@@ -186,8 +192,12 @@ class _Teller:
         elif self.shown:
             tqdm.write(line, file=sys.stderr)
 
-    def bar(self, items: list[Source]) -> Iterable[Source]:
-        return bar(self.shown and len(items) > 1, iterable=items, unit="file")
+
+class _Read(NamedTuple):
+    """What was counted in a file, by which layout, and why it could not be read on."""
+
+    counted: list[tuple[Counts, Layout]]
+    refusal: RecordingError | None
 
 
 def _count_all(
@@ -201,24 +211,37 @@ def _count_all(
     read_by: list[tuple[Source, Layout]] = []
     refused: list[tuple[str, str]] = []
     error: RecordingError | None = None
-    for source in tell.bar(found):
-        try:
-            with opened(source) as recording:
-                require_sound(recording.file)
-                for one in layouts_in(recording, layout):
-                    many = len(found) > 1 or one is not layout
-                    sessions.append(count_session(recording, one, request, keep_trains=many))
-                    read_by.append((source, one))
-                    tell(sessions[-1].summary)
-        except RecordingError as refusal:
-            error = refusal
-            refused.append((source.name, str(refusal)))
+    work = functools.partial(_read, layout=layout, request=request, many=len(found) > 1)
+    # What is open is open in this process alone.
+    jobs = min(n_cores(), len(found)) if all(isinstance(s.target, str) for s in found) else 1
+    each = tracked(in_processes(work, found, jobs=jobs), total=len(found), unit="file")
+    for source, read in zip(found, each, strict=True):
+        for counts, one in read.counted:
+            sessions.append(counts)
+            read_by.append((source, one))
+            tell(counts.summary)
+        if read.refusal is not None:
+            error = read.refusal
+            refused.append((source.name, str(error)))
     if sessions or error is None:
         return _with_latencies_of_others(sessions, read_by, request), refused
     if len(found) == 1:
         raise error
     msg = f"none of {len(found)} files can be read: {_listed(refused)}"
     raise PoolingError(msg) from error
+
+
+def _read(source: Source, *, layout: Layout, request: Request, many: bool) -> _Read:
+    """Return the sessions of one file, counted, and the error that ended the reading of it."""
+    counted: list[tuple[Counts, Layout]] = []
+    try:
+        with opened(source) as recording:
+            for one in layouts_in(recording, layout):
+                keep = many or one is not layout
+                counted.append((count_session(recording, one, request, keep_trains=keep), one))
+    except RecordingError as refusal:
+        return _Read(counted, refusal)
+    return _Read(counted, None)
 
 
 def _with_latencies_of_others(

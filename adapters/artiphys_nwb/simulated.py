@@ -89,6 +89,7 @@ def write_simulated(session: xr.DataArray, path: Path, *, window: float, rng: An
         spike_trains(rng, of_each, start + LATENCY, window),
         image=session["image"].values[image],
         position=session["position"].values[position],
+        displacement=np.stack([session[axis].values[position] for axis in "xy"], axis=1),
         start=start,
         stop=start + SHOWN_FOR,
         unit=[int(number) for _, number in names],

@@ -1,6 +1,8 @@
 """Spike trains and presentations into an NWB file, written whole.
 
 pynwb makes the file, from whole columns at once: a row at a time it takes minutes for a session.
+Columns have checksums (HDF5's own, Fletcher's), and so have the headers, in the format of HDF5 1.8:
+whoever reads the file is told when a bit of it has changed. Only the letters of texts have none.
 """
 
 import dataclasses
@@ -35,6 +37,8 @@ SHOWN = {
 # Columns that are there anyway, so that nobody's own can have these names.
 OF_UNITS = ("id", "spike_times", "electrodes", "obs_intervals")
 UNKNOWN = "unknown"
+WITH_CHECKSUMS = ("v108", "v108")  # the oldest format of HDF5 whose headers have them
+CHUNK = 2**17  # values
 # What archives want to be told of a subject, where it is not known: an age of 0 days or more.
 OF_UNKNOWN_SUBJECT = {"subject_id": UNKNOWN, "sex": "U", "age": "P0D/"}
 
@@ -47,6 +51,7 @@ def write_nwb(
     start: Any,
     stop: Any,
     position: Sequence[Any] | None = None,
+    displacement: Any = None,
     displacement_units: str = "deg",
     unit: Sequence[int] | None = None,
     area: str | Sequence[str] = UNKNOWN,
@@ -77,6 +82,8 @@ def write_nwb(
     position : sequence of str or number (presentation), or of pairs (presentation, 2), optional
         Where it was shown: a label, or x and y in `displacement_units`. None if all images were
         at one place.
+    displacement : array_like of pairs (presentation, 2), optional
+        x and y too, where positions are labels.
     displacement_units : {"deg", "px"}
     unit : sequence of int, (unit), optional
         Ids of the units; by default 0, 1, ...
@@ -126,9 +133,9 @@ def write_nwb(
     path = with_suffix(Path(path), ".nwb")
     times = [_seconds(train, f"spike_times of unit {row}") for row, train in enumerate(spike_times)]
     units = _units(times, unit, area, electrode, dict(unit_columns or {}))
-    shown = _presentations(
-        image, start, stop, position, displacement_units, dict(presentation_columns or {})
-    )
+    faults = Faults()
+    given = {"image": image, **_places(position, displacement, displacement_units, faults)}
+    shown = _presentations(given, start, stop, dict(presentation_columns or {}), faults)
     if resolution is not None:
         real_number(resolution, "resolution", least=0, above=True)
     said = {
@@ -200,11 +207,11 @@ def _units(
 
 
 def _presentations(
-    image: Any, start: Any, stop: Any, position: Any, displacement_units: str, further: dict
+    given: dict, start: Any, stop: Any, further: dict, faults: Faults
 ) -> dict[str, np.ndarray]:
     """Return the columns of the table of presentations, in the order of their onsets."""
     starts, stops = _seconds(start, "start"), _seconds(stop, "stop")
-    n_shown, faults = len(starts), Faults()
+    n_shown = len(starts)
     columns: dict[str, np.ndarray] = {"start_time": starts, "stop_time": stops}
     if not n_shown:
         faults.add("start must have at least one presentation; got none")
@@ -212,7 +219,6 @@ def _presentations(
     if len(stops) == n_shown and (stops < starts).any():
         row = int(np.flatnonzero(stops < starts)[0])
         faults.add(f"stop must not come before start; it does in presentation {row}")
-    given = {"image": image, **_places(position, displacement_units, faults)}
     columns |= _columns(given, (), n_shown, "presentation", faults)
     taken = (*SHOWN, "id")
     columns |= _columns(further, taken, n_shown, "presentation", faults)
@@ -221,19 +227,23 @@ def _presentations(
     return {name: values[order] for name, values in columns.items()}
 
 
-def _places(position: Any, displacement_units: str, faults: Faults) -> dict[str, Any]:
-    """Return the columns of positions: none, one of labels, or x and y."""
+def _places(
+    position: Any, displacement: Any, displacement_units: str, faults: Faults
+) -> dict[str, Any]:
+    """Return the columns of positions: none, labels, x and y, or all three."""
     if displacement_units not in ("deg", "px"):
         faults.add(f"displacement_units must be 'deg' or 'px'; got {displacement_units!r}")
-    if position is None:
-        return {}
-    values = np.asarray(position)
-    if values.ndim != 2:
-        return {"position": position}
-    if values.shape[1] != 2 or values.dtype.kind not in "iuf":
-        faults.add(f"position must be labels, or pairs of numbers; got an array {values.shape}")
-        return {}
-    return {f"{axis}_{displacement_units}": values[:, i] for i, axis in enumerate("xy")}
+    labels = {} if position is None or np.ndim(position) == 2 else {"position": position}
+    pairs = position if displacement is None and not labels else displacement
+    if displacement is not None and not labels:
+        faults.add("displacement is that of labels; position must have them")
+    values = np.empty((0, 2)) if pairs is None else np.asarray(pairs)
+    if values.ndim != 2 or values.shape[1] != 2 or values.dtype.kind not in "iuf":
+        name = "position" if displacement is None else "displacement"
+        faults.add(f"{name} must be labels, or pairs of numbers; got an array {values.shape}")
+        return labels
+    of_axes = {f"{axis}_{displacement_units}": values[:, i] for i, axis in enumerate("xy")}
+    return labels if pairs is None else labels | of_axes
 
 
 def _columns(
@@ -285,8 +295,9 @@ def _with_zone(moment: datetime.datetime | None) -> datetime.datetime:
 
 
 def _layout(shown: Mapping[str, np.ndarray]) -> Layout:
-    x_and_y = tuple(name for name in shown if name.startswith(("x_", "y_")) and name in SHOWN)
-    position = x_and_y or ("position" if "position" in shown else None)
+    of_position = ("position", "x_deg", "y_deg", "x_px", "y_px")
+    columns = tuple(name for name in of_position if name in shown)
+    position = columns[0] if len(columns) == 1 else columns or None
     return Layout(image="image", position=position, onset="start_time")
 
 
@@ -311,7 +322,7 @@ def _write(
     electrodes = _electrodes(file, units)
     file.units = _units_table(units, electrodes, resolution)
     # In memory first: what h5py makes of a full disk goes on until Python ends.
-    with new_file() as opened:
+    with new_file(libver=WITH_CHECKSUMS) as opened:
         with pynwb.NWBHDF5IO(file=opened, mode="w") as io:
             io.write(file)
             opened.flush()
@@ -338,10 +349,10 @@ def _trials(shown: Mapping[str, np.ndarray]) -> Any:
     from pynwb.epoch import TimeIntervals
 
     columns = [
-        VectorData(name=name, description=SHOWN.get(name, name), data=_listed(values))
+        VectorData(name=name, description=SHOWN.get(name, name), data=_guarded(values))
         for name, values in shown.items()
     ]
-    ids = np.arange(len(shown["start_time"]))
+    ids = _guarded(np.arange(len(shown["start_time"])))
     return TimeIntervals(name="trials", description="presentations", id=ids, columns=columns)
 
 
@@ -367,34 +378,45 @@ def _units_table(units: _Units, electrodes: Any, resolution: float | None) -> An
     from pynwb.misc import Units
 
     ends = np.cumsum([len(train) for train in units.times])
+    one_each = np.arange(1, len(ends) + 1)
     times = VectorData(
-        name="spike_times", description="in seconds", data=np.concatenate(units.times)
+        name="spike_times", description="in seconds", data=_guarded(np.concatenate(units.times))
     )
     region = DynamicTableRegion(
         name="electrodes",
         description="the electrode that it was recorded from",
-        data=units.at,
+        data=_guarded(units.at),
         table=electrodes,
     )
     columns = [
         times,
-        VectorIndex(name="spike_times_index", data=ends, target=times),
+        VectorIndex(name="spike_times_index", data=_guarded(_unsigned(ends)), target=times),
         region,
-        VectorIndex(name="electrodes_index", data=np.arange(1, len(ends) + 1), target=region),
+        VectorIndex(name="electrodes_index", data=_guarded(_unsigned(one_each)), target=region),
         *(
-            VectorData(name=name, description=name, data=_listed(values))
+            VectorData(name=name, description=name, data=_guarded(values))
             for name, values in units.columns.items()
         ),
     ]
     return Units(
         name="units",
         description="sorted units",
-        id=units.id,
+        id=_guarded(units.id),
         columns=columns,
         resolution=resolution,
     )
 
 
-def _listed(values: np.ndarray) -> Any:
-    """Return text as a list, of which pynwb makes text of any length."""
-    return values.tolist() if values.dtype == object else values
+def _unsigned(ends: np.ndarray) -> np.ndarray:
+    """Return an index in the smallest type that holds it, as pynwb writes them."""
+    return ends.astype(np.min_scalar_type(int(ends[-1])))
+
+
+def _guarded(values: np.ndarray) -> Any:
+    """Return a column to be written with checksums; text as a list, of which HDF5 keeps none."""
+    from pynwb import H5DataIO
+
+    if values.dtype == object:
+        return values.tolist()
+    chunks = (min(len(values), CHUNK),)
+    return H5DataIO(values, fletcher32=True, chunks=chunks) if len(values) else values

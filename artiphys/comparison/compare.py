@@ -13,8 +13,9 @@ from artiphys.comparison.relations import Shown, of_area, of_layer
 from artiphys.comparison.sides import Sides, checked_sides, shared_images
 from artiphys.correlations.difference import Difference, difference_of
 from artiphys.errors import ArtiphysWarning, InputError
+from artiphys.estimators.measurement import Measurement
 from artiphys.progress import bars, tracked
-from artiphys.signatures.groups import checked_resample, groups_of, q_values
+from artiphys.signatures.groups import checked_resample, group_names, q_values
 from artiphys.signatures.request import check_sessions
 from artiphys.signatures.shortfalls import MIN_UNITS, why_no_estimate
 
@@ -144,8 +145,8 @@ def compare(
     faults.refuse()
     asked = _Request(
         sides=sides,
-        layers=groups_of(sides.model, by_model, argument="by_model"),
-        areas=groups_of(sides.brain, by_brain, argument="by_brain"),
+        layers=_groups(sides.model, by_model, "by_model"),
+        areas=_groups(sides.brain, by_brain, "by_brain"),
         resample=_checked_resample(resample, sides),
         n_passes=n_passes,
         level=level,
@@ -165,8 +166,8 @@ class _Request:
     """What is compared with what, and how; every argument checked."""
 
     sides: Sides
-    layers: dict[Any, xr.DataArray]
-    areas: dict[Any, xr.DataArray]
+    layers: dict[Any, Measurement]
+    areas: dict[Any, Measurement]
     resample: tuple[str, ...]
     n_passes: int
     level: float
@@ -182,6 +183,13 @@ class _Cell(NamedTuple):
     naive: Difference
 
 
+def _groups(measured: Measurement, by: str, argument: str) -> dict[Any, Measurement]:
+    """Return what was measured of each group, under its name."""
+    names = group_names(measured.responses, by, argument=argument)
+    values = measured.responses[by].values
+    return {name: measured.of_units(values == name) for name in names}
+
+
 def _checked_resample(resample: Sequence[str] | None, sides: Sides) -> tuple[str, ...]:
     if resample is None:
         return ("image", "unit") if sides.trials else ("unit",)
@@ -192,7 +200,7 @@ def _checked_resample(resample: Sequence[str] | None, sides: Sides) -> tuple[str
         )
         raise InputError(msg)
     if "session" in given:
-        check_sessions(sides.brain)
+        check_sessions(sides.brain.responses)
     return given
 
 
@@ -244,7 +252,7 @@ def _dataset(cells: list[list[list[_Cell]]], asked: _Request) -> xr.Dataset:
             "difference_naive": variable(lambda cell: cell.naive.difference),
             "p_value_naive": variable(lambda cell: cell.naive.p_value),
         }
-    along = {n: c for n, c in sides.brain.coords.items() if c.dims == ("position",)}
+    along = {n: c for n, c in sides.brain.responses.coords.items() if c.dims == ("position",)}
     coords = {str(name): coord[1:] for name, coord in along.items()} | {
         "layer": list(asked.layers),
         "area": list(asked.areas),
@@ -255,8 +263,8 @@ def _dataset(cells: list[list[list[_Cell]]], asked: _Request) -> xr.Dataset:
         "statistic": "difference of Spearman's rank correlations, model less brain",
         "noise": "split" if sides.trials else "as measured",
         "matched": _what_is_matched(asked),
-        "reference_model": sides.model.attrs["reference"],
-        "reference_brain": sides.brain.attrs["reference"],
+        "reference_model": sides.model.reference,
+        "reference_brain": sides.brain.reference,
         "unpaired": sides.pairs.unpaired,
         "n_passes": asked.n_passes if sides.matched else 0,
         "level": asked.level,
@@ -269,7 +277,7 @@ def _dataset(cells: list[list[list[_Cell]]], asked: _Request) -> xr.Dataset:
 def _what_is_matched(asked: _Request) -> str:
     if not asked.sides.matched:
         return "nothing: both sides as they are"
-    same = shared_images(asked.sides.model, asked.sides.brain) is not None
+    same = shared_images(asked.sides.model.responses, asked.sides.brain.responses) is not None
     images = "the recording's images" if same else "as many images as recorded, drawn anew"
     return f"{images}; repeats; noise" if asked.sides.trials else f"{images}; noise is unknown"
 

@@ -18,7 +18,7 @@ from artiphys.arguments import generator
 from artiphys.comparison.sides import checked_sides, images_drawn
 from artiphys.errors import InputError
 from artiphys.estimators.moments import moments_across_images
-from artiphys.estimators.signal_moments import cells_of, signal_moments
+from artiphys.estimators.signal_moments import Cells, signal_moments
 from artiphys.responses.provenance import provenance
 
 __all__ = ["Experiment", "experiment_of", "matched_responses", "measured_through"]
@@ -78,28 +78,29 @@ def matched_responses(
         trials=True,
     )
     drawn = generator(rng)
-    values, images = images_drawn(sides.model, sides.brain, drawn)
-    experiment = experiment_of(sides.brain.values, 0)
+    model, brain = sides.model.responses, sides.brain.responses
+    values, images = images_drawn(model, brain, drawn)
+    experiment = experiment_of(sides.brain.cells, 0)
     if experiment.mean.size == 0:
         msg = "no recorded unit has two images with trials at the reference; nothing says its noise"
         raise InputError(msg)
     trials = measured_through(values, 0, experiment, drawn)
-    along = {n: c for n, c in sides.model.coords.items() if c.dims == ("unit",)}
-    coords = along | {n: c for n, c in sides.brain.coords.items() if c.dims == ("position",)}
-    attrs = {name: sides.brain.attrs[name] for name in ("units", "schema_version")
-             if name in sides.brain.attrs}  # fmt: skip
-    attrs |= {"reference": sides.brain["position"].values[0].item()}
+    along = {n: c for n, c in model.coords.items() if c.dims == ("unit",)}
+    coords = along | {n: c for n, c in brain.coords.items() if c.dims == ("position",)}
+    known = ("units", "schema_version")
+    attrs = {name: brain.attrs[name] for name in known if name in brain.attrs}
+    attrs |= {"reference": brain["position"].values[0].item()}
     attrs["provenance"] = provenance("artiphys.matched_responses", arguments={"rng": str(rng)})
     return xr.DataArray(
         trials,
         dims=("unit", "image", "position", "trial"),
-        coords=coords | {"image": sides.model["image"].values[images]},
+        coords=coords | {"image": model["image"].values[images]},
         name="response",
         attrs=attrs,
     )
 
 
-def experiment_of(values: np.ndarray, at: int) -> Experiment:
+def experiment_of(cells: Cells, at: int) -> Experiment:
     r"""Return the experiment that recorded units went through.
 
     The variance of a trial is taken to be in proportion to the mean response, with a factor for
@@ -115,8 +116,8 @@ def experiment_of(values: np.ndarray, at: int) -> Experiment:
 
     Parameters
     ----------
-    values : numpy.ndarray, (unit, image, position, trial)
-        NaN where not measured.
+    cells : Cells
+        Of the recording.
     at : int
         Index of the reference position.
 
@@ -125,7 +126,6 @@ def experiment_of(values: np.ndarray, at: int) -> Experiment:
     Experiment
         Of the units whose signal variance at the reference is known, the narrowest first.
     """
-    cells = cells_of(values)
     moments = signal_moments(cells, at)
     known = np.flatnonzero(np.isfinite(moments.variance[:, at]))
     known = known[np.argsort(moments.variance[known, at], kind="stable")]

@@ -1,10 +1,10 @@
 """What each side of a comparison shows: an area as recorded, a layer seen through the recording."""
 
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-import xarray as xr
 
 from artiphys.comparison.experiment import experiment_of, measured_through
 from artiphys.comparison.sides import Sides, images_drawn
@@ -15,8 +15,8 @@ from artiphys.correlations.inference import (
     RankCorrelation,
     jackknife_correlation,
 )
-from artiphys.estimators.measurement import measurement_of
-from artiphys.estimators.moments import variance_and_correlation
+from artiphys.estimators.measurement import Measurement
+from artiphys.estimators.moments import Moments, correlation_of, moments_across_images
 from artiphys.estimators.signal_moments import MAX_NOISE_ERROR, Cells, cells_of
 from artiphys.progress import tracked
 from artiphys.signatures.at_large import relations_at_large, relations_over_passes
@@ -48,26 +48,25 @@ class Shown(NamedTuple):
         return self.relation.correlation or UNKNOWN
 
 
-def of_area(recorded: xr.DataArray, sides: Sides, resample: tuple[str, ...]) -> list[Shown]:
+def of_area(recorded: Measurement, sides: Sides, resample: tuple[str, ...]) -> list[Shown]:
     """Return the relation in an area at each position; the reference is the first of them."""
     if not sides.trials:
         return _as_measured(recorded)
-    measured = measurement_of(recorded, None, "split")
     if resample == ("unit",):
-        relations, _ = relations_on_these_images(measured)
+        relations, _ = relations_on_these_images(recorded)
     else:
         relations = relations_at_large(
-            measured,
-            sessions=sessions_of(recorded),
+            recorded,
+            sessions=sessions_of(recorded.responses),
             over_sessions="session" in resample,
         )
-    naive = _as_measured(recorded.mean("trial", keep_attrs=True))
+    naive = _as_measured(recorded.as_measured())
     return [Shown(of, as_it_is.naive) for of, as_it_is in zip(relations, naive, strict=True)]
 
 
 def of_layer(
-    probed: xr.DataArray,
-    recorded: xr.DataArray,
+    probed: Measurement,
+    recorded: Measurement,
     sides: Sides,
     resample: tuple[str, ...],
     n_passes: int,
@@ -79,22 +78,23 @@ def of_layer(
     if not sides.trials:
         return _on_fewer_images(probed, recorded, n_passes, rng)
     naive = _as_measured(probed)
-    experiment = experiment_of(recorded.values, 0)
+    experiment = experiment_of(recorded.cells, 0)
     if experiment.mean.size == 0:
         return [Shown(relation_from(UNKNOWN, 0), as_it_is.naive) for as_it_is in naive]
-    passes = []
-    for _ in tracked(range(n_passes), unit="pass"):
-        values, _images = images_drawn(probed, recorded, rng)
-        passes.append(measured_through(values, 0, experiment, rng))
-    positions = range(1, probed.sizes["position"])
+
+    def trials_of_passes() -> Iterator[np.ndarray]:
+        for _ in tracked(range(n_passes), unit="pass"):
+            values, _images = images_drawn(probed.responses, recorded.responses, rng)
+            yield measured_through(values, 0, experiment, rng)
+
+    at_position: Callable[[int], Relation]
     if resample == ("unit",):
-        halves = [
-            halves_in_splits(trials, 0, SPLITS_OF_A_PASS) for trials in tracked(passes, unit="pass")
-        ]
+        halves = [halves_in_splits(trials, 0, SPLITS_OF_A_PASS) for trials in trials_of_passes()]
         at_position = partial(_over_passes, halves)
     else:
-        at_position = partial(_at_large, [cells_of(trials) for trials in passes])
-    found = in_threads(at_position, positions, numbers=N_GRID * probed.sizes["unit"])
+        at_position = partial(_at_large, [cells_of(trials) for trials in trials_of_passes()])
+    positions = range(1, probed.responses.sizes["position"])
+    found = in_threads(at_position, positions, numbers=N_GRID * probed.own.size)
     relations = tracked(found, unit="position", total=len(positions))
     return [Shown(of, as_it_is.naive) for of, as_it_is in zip(relations, naive, strict=True)]
 
@@ -114,13 +114,13 @@ def _over_passes(passes: list[Halves], position: int) -> Relation:
 
 
 def _on_fewer_images(
-    probed: xr.DataArray, recorded: xr.DataArray, n_passes: int, rng: np.random.Generator
+    probed: Measurement, recorded: Measurement, n_passes: int, rng: np.random.Generator
 ) -> list[Shown]:
     """Return the layer on as many images as the recording has, the passes averaged."""
     passes = []
     for _ in range(n_passes):
-        values, images = images_drawn(probed, recorded, rng)
-        passes.append(_as_measured(probed.isel(image=images).copy(data=values)))
+        values, _images = images_drawn(probed.responses, recorded.responses, rng)
+        passes.append(_shown(moments_across_images(values, 0)))
     result = []
     for p, as_it_is in enumerate(_as_measured(probed)):
         of_passes = [shown[p] for shown in passes]
@@ -130,9 +130,13 @@ def _on_fewer_images(
     return result
 
 
-def _as_measured(averages: xr.DataArray) -> list[Shown]:
+def _as_measured(averages: Measurement) -> list[Shown]:
     """Return the relation of averages (unit, image, position), whatever noise is in them."""
-    x, correlation = variance_and_correlation(averages.values, 0)
+    return _shown(averages.moments)
+
+
+def _shown(moments: Moments) -> list[Shown]:
+    x, correlation = moments.variance[:, 0], correlation_of(moments)
     shown = []
     for y in correlation[:, 1:].T:
         known = np.isfinite(x) & np.isfinite(y)

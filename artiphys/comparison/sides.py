@@ -10,6 +10,7 @@ import xarray as xr
 
 from artiphys.comparison.pairing import PositionPairs, pair_positions
 from artiphys.errors import ArtiphysWarning, InputError
+from artiphys.estimators.measurement import Measurement, Noise
 from artiphys.responses.schema import reference_label, require
 
 __all__ = ["Sides", "checked_sides", "images_drawn", "shared_images"]
@@ -21,23 +22,24 @@ class Sides:
 
     Attributes
     ----------
-    model : xarray.DataArray, (unit, image, position)
-    brain : xarray.DataArray, (unit, image, position[, trial])
-        Averages where nothing is made of its trials.
+    model : Measurement
+        In memory if it is to be seen through the recording, whose images are drawn from its own.
+    brain : Measurement
+        Without trials where nothing is made of them.
     pairs : PositionPairs
     matched : bool
         Whether the model is to be seen through the recording.
     """
 
-    model: xr.DataArray
-    brain: xr.DataArray
+    model: Measurement
+    brain: Measurement
     pairs: PositionPairs
     matched: bool
 
     @property
     def trials(self) -> bool:
         """Whether the recording's noise is known."""
-        return "trial" in self.brain.dims
+        return self.brain.has_trials
 
 
 def checked_sides(
@@ -72,21 +74,22 @@ def checked_sides(
         raise InputError(msg)
     references = (reference_label(model, reference_model), reference_label(brain, reference_brain))
     pairs = pair_positions(model, brain, references, positions)
-    # In memory from here on, computed once if they were opened lazily.
-    model = model.sel(position=[references[0], *pairs.model]).compute()
-    brain = brain.sel(position=[references[1], *pairs.brain]).compute()
-    if matched and "trial" in brain.dims:
-        _check_trials(brain)
-    elif matched:
-        msg = "the recording has no trials: its noise is unknown, and only its images are matched"
-        warnings.warn(msg, ArtiphysWarning, stacklevel=3)
+    model = model.sel(position=[references[0], *pairs.model])
+    brain = brain.sel(position=[references[1], *pairs.brain])
+    if matched:
+        model = model.compute()
     else:
         model, brain = (
             array.mean("trial", keep_attrs=True) if "trial" in array.dims else array
             for array in (model, brain)
         )
-    model = model.assign_attrs(reference=references[0])
-    return Sides(model, brain.assign_attrs(reference=references[1]), pairs, bool(matched))
+    sides = Sides(_measured(model, references[0]), _measured(brain, references[1]), pairs, matched)
+    if sides.trials:
+        _check_trials(sides.brain)
+    elif matched:
+        msg = "the recording has no trials: its noise is unknown, and only its images are matched"
+        warnings.warn(msg, ArtiphysWarning, stacklevel=3)
+    return sides
 
 
 def images_drawn(
@@ -118,8 +121,17 @@ def shared_images(probed: xr.DataArray, recorded: xr.DataArray) -> np.ndarray | 
     return np.array([place[label] for label in wanted])
 
 
-def _check_trials(brain: xr.DataArray) -> None:
-    n_trials = brain.notnull().sum("trial")
+def _measured(responses: xr.DataArray, reference: Hashable) -> Measurement:
+    """Return one side, gone through: its groups are then parts of what was found."""
+    responses = responses.assign_attrs(reference=reference)
+    own = np.zeros(responses.sizes["unit"], dtype=int)
+    noise: Noise = "split" if "trial" in responses.dims else None
+    measured = Measurement(responses, reference, own, noise)
+    return measured.gone_through()
+
+
+def _check_trials(brain: Measurement) -> None:
+    n_trials = brain.cells.n
     if not bool((n_trials > 0).any()):
         msg = "the recording holds no measured response at these positions, only NaN"
         raise InputError(msg)

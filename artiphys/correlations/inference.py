@@ -11,6 +11,7 @@ from artiphys.correlations.ranks import rank_correlations
 __all__ = ["UNKNOWN", "BoundedCorrelation", "RankCorrelation", "jackknife_correlation"]
 
 NEARLY_PERFECT = 1 - 1e-9  # Fisher's z of a perfect relation is infinite
+MOST_ERROR = 1.0  # with it an interval holds most correlations there are, and has no middle
 
 
 class RankCorrelation(NamedTuple):
@@ -56,8 +57,8 @@ class BoundedCorrelation(NamedTuple):
 
     @property
     def estimate(self) -> float:
-        """The correlation; NaN where its size is not known."""
-        return self.slope if self.known else float("nan")
+        """The correlation; NaN where its size is not known, or its error leaves it wholly open."""
+        return self.slope if self.known and not self.error >= MOST_ERROR else float("nan")
 
     @property
     def p_value(self) -> float:
@@ -65,9 +66,11 @@ class BoundedCorrelation(NamedTuple):
         return float(2 * stats.t.sf(np.abs(self.slope) / self.error, self.freedom))
 
     def interval(self, alpha: float) -> tuple[float, float]:
-        """Return the ends of the interval of level 1 - `alpha`, cut at ±1."""
+        """Return the ends of the interval of level 1 - `alpha`, cut at ±1; NaN if not `known`."""
+        if not self.known:
+            return float("nan"), float("nan")
         reach, _ = self.reaches(alpha)
-        lower, upper = self.estimate - reach, self.estimate + reach
+        lower, upper = self.slope - reach, self.slope + reach
         if lower > 0:  # wholly beyond 1 it would have no width
             lower = min(lower, max(1 - reach, 0.0))
         if upper < 0:

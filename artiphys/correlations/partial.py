@@ -1,5 +1,6 @@
 """Spearman's rank correlation of two quantities with others held constant."""
 
+import itertools
 import math
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -13,17 +14,15 @@ from artiphys.correlations.ranks import MIN_PAIRS, RANK_TOLERANCE, partial_corre
 from artiphys.correlations.resampling import (
     bootstrap_interval,
     check_resampling,
-    drawn,
-    leave_one_out,
+    correlations_in_resamples,
+    correlations_without_each,
     over_columns,
-    spearman_resamples,
+    over_permutations,
 )
 from artiphys.correlations.spearman import aligned, labelled_correlations
 from artiphys.errors import InputError
 
 __all__ = ["partial_spearman"]
-
-BLOCK = 256
 
 
 def partial_spearman(
@@ -174,22 +173,22 @@ def _interval(
     method: str,
     rng: np.random.Generator,
 ) -> tuple[float, float]:
-    n = rows.shape[1]
-    resamples = np.concatenate(
-        [_in_resamples(rows, indices) for indices in drawn(n, n_resamples, rng)]
-    )
+    pairs = list(itertools.combinations(range(len(rows)), 2))
+    resamples = correlations_in_resamples(rows, pairs, n_resamples, rng)
+    without = correlations_without_each(rows, pairs) if method == "BCa" else None
     return bootstrap_interval(
-        r, resamples, level, method, lambda: _in_resamples(rows, leave_one_out(n))
+        r,
+        _partial(resamples, pairs, len(rows)),
+        level,
+        None if without is None else _partial(without, pairs, len(rows)),
     )
 
 
-def _in_resamples(rows: np.ndarray, indices: np.ndarray) -> np.ndarray:
-    """Return the partial correlation within each resample; NaN where nothing is left of x or y."""
-    n_row = len(rows)
-    matrix = np.ones((len(indices), n_row, n_row))
-    for i in range(n_row):
-        for j in range(i):
-            matrix[:, i, j] = matrix[:, j, i] = spearman_resamples(rows[i], rows[j], indices)
+def _partial(correlations: np.ndarray, pairs: list[tuple[int, int]], n_row: int) -> np.ndarray:
+    """Return the partial correlations, NaN where nothing is left of x or y (resample)."""
+    matrix = np.ones((correlations.shape[1], n_row, n_row))
+    for (i, j), r in zip(pairs, correlations, strict=True):
+        matrix[:, i, j] = matrix[:, j, i] = r
     return np.clip(partial_correlations(matrix, 2)[:, 0, 1], -1, 1)  # rounds beyond, if perfect
 
 
@@ -201,12 +200,12 @@ def _p_value(
     n_resamples: int,
     rng: np.random.Generator,
 ) -> float:
-    n_as_large = 0
-    for start in range(0, n_resamples, BLOCK):
-        block = np.tile(a, (min(BLOCK, n_resamples - start), 1))
-        permuted = rng.permuted(block, axis=1)
+
+    def n_as_large(orders: np.ndarray) -> int:
+        permuted = a[orders]
         # b is free of the covariates and a permuted a is not: only its length is yet to be mended
         left = 1.0 - np.sum((permuted @ basis.T) ** 2, axis=1)
-        reached = (permuted @ b) ** 2 >= r**2 * left * (1 - 1e-12)
-        n_as_large += int(np.sum(reached))
-    return (1 + n_as_large) / (1 + n_resamples)
+        return int(np.sum((permuted @ b) ** 2 >= r**2 * left * (1 - 1e-12)))
+
+    found = over_permutations(n_as_large, a.size, n_resamples, rng)
+    return (1 + sum(found)) / (1 + n_resamples)

@@ -12,11 +12,10 @@ from artiphys.correlations.ranks import rank_correlation
 from artiphys.correlations.resampling import (
     bootstrap_interval,
     check_resampling,
-    drawn,
-    leave_one_out,
+    correlations_in_resamples,
+    correlations_without_each,
     over_columns,
-    permutation_p_value,
-    spearman_resamples,
+    permutation_p_values,
 )
 from artiphys.errors import InputError
 
@@ -132,13 +131,18 @@ def spearman(
     """
     check_resampling(n_resamples, level, method)
     x, y = aligned({"x": x, "y": y}, dim)
-    columns = zip(x.values.reshape(-1, x.shape[-1]), y.values.reshape(-1, x.shape[-1]), strict=True)
+    columns = [of.values.reshape(-1, of.shape[-1]) for of in (x, y)]
     seed = int(generator(rng).integers(2**63))
 
-    def of_column(pair: tuple[np.ndarray, np.ndarray]) -> tuple[float, float, float, float, int]:
-        return _spearman_of_pairs(*pair, n_resamples, level, method, np.random.default_rng(seed))
+    def of_columns(some: list[int]) -> list[tuple[float, float, float, float, int]]:
+        pairs = columns[0][some[0]], columns[1][some]
+        return _spearman_of_pairs(*pairs, n_resamples, level, method, np.random.default_rng(seed))
 
-    found = list(over_columns(of_column, list(columns), x.shape[-1]))
+    alike = _alike(*columns)
+    found = [(math.nan, math.nan, math.nan, math.nan, 0)] * len(columns[0])
+    for some, results in zip(alike, over_columns(of_columns, alike, x.shape[-1]), strict=True):
+        for column, result in zip(some, results, strict=True):
+            found[column] = result
     attrs = {
         "interval_method": f"{method} bootstrap over {dim}",
         "level": level,
@@ -203,19 +207,41 @@ def _along(given: Any, name: str, dim: str) -> xr.DataArray:
     return array.copy(data=real_numbers(array.values, name))
 
 
+def _alike(x: np.ndarray, y: np.ndarray) -> list[list[int]]:
+    """Return columns together whose `x` (column, unit) are equal and whose pairs are complete.
+
+    Their resamples are the same, and are counted and ranked by `x` once.
+    """
+    groups: dict[tuple[bytes, bytes], list[int]] = {}
+    for column, (a, b) in enumerate(zip(x, y, strict=True)):
+        groups.setdefault((a.tobytes(), np.isnan(b).tobytes()), []).append(column)
+    return list(groups.values())
+
+
 def _spearman_of_pairs(
-    x: np.ndarray, y: np.ndarray, n_resamples: int, level: float, method: str, rng: Any
-) -> tuple[float, float, float, float, int]:
-    valid = ~(np.isnan(x) | np.isnan(y))
-    x, y = x[valid], y[valid]
+    x: np.ndarray,
+    ys: np.ndarray,
+    n_resamples: int,
+    level: float,
+    method: str,
+    rng: np.random.Generator,
+) -> list[tuple[float, float, float, float, int]]:
+    """Return estimate, bounds, p-value and n of columns (column, unit) that lack the same units."""
+    valid = ~(np.isnan(x) | np.isnan(ys[0]))
+    x, ys = x[valid], ys[:, valid]
     n = x.size
-    r = float(rank_correlation(x, y))
-    if math.isnan(r):
-        return math.nan, math.nan, math.nan, math.nan, n
-    resamples = np.concatenate(
-        [spearman_resamples(x, y, indices) for indices in drawn(n, n_resamples, rng)]
-    )
-    lower, upper = bootstrap_interval(
-        r, resamples, level, method, lambda: spearman_resamples(x, y, leave_one_out(n))
-    )
-    return r, lower, upper, permutation_p_value(r, x, y, n_resamples, rng), n
+    r = np.array([float(rank_correlation(x, y)) for y in ys])
+    known = np.flatnonzero(~np.isnan(r))
+    results = [(math.nan, math.nan, math.nan, math.nan, n)] * len(ys)
+    if not known.size:
+        return results
+    rows = np.stack([x, *ys[known]])
+    pairs = [(0, row) for row in range(1, len(rows))]
+    resamples = correlations_in_resamples(rows, pairs, n_resamples, rng)
+    without = correlations_without_each(rows, pairs) if method == "BCa" else [None] * len(pairs)
+    p_values = permutation_p_values(r[known], x, ys[known], n_resamples, rng)
+    of_each = zip(known, resamples, without, p_values, strict=True)
+    for column, in_resamples, left_out, p_value in of_each:
+        bounds = bootstrap_interval(r[column], in_resamples, level, left_out)
+        results[column] = (float(r[column]), *bounds, float(p_value), n)
+    return results

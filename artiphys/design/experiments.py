@@ -1,28 +1,19 @@
 """Many experiments, in as many processes as are worth it: the numbers do not depend on how many.
 
-Each experiment hangs on its task alone. The first are done here: what a few seconds do needs no
-other process, which takes as long to begin. Processes and not threads, as an experiment is many
-small arrays, for which threads would wait for the interpreter.
+Each experiment hangs on its task alone.
 """
 
-import signal
-import time
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
-from artiphys.cores import n_cores, one_blas_thread
-from artiphys.errors import ArtiphysWarning, InputError
+from artiphys.cores import n_cores
+from artiphys.processes import in_processes
 from artiphys.progress import bars, tracked
 
 __all__ = ["outcomes"]
 
 Task = TypeVar("Task")
 Outcome = TypeVar("Outcome")
-CHUNK = 0.5  # seconds of work handed out at once
-HERE = 2.0  # seconds of work before other processes are asked
-WORTH_PROCESSES = 10.0  # seconds of work that must be left: to begin takes two or more
 
 
 def outcomes(
@@ -53,66 +44,5 @@ def outcomes(
     """
     jobs = min(n_cores() if jobs is None else jobs, len(tasks))
     with bars(progress):
-        each = _each(experiment, tasks, jobs)
+        each = in_processes(experiment, tasks, jobs=jobs)
         return list(tracked(each, total=len(tasks), unit="experiment"))
-
-
-def _each(
-    experiment: Callable[[Task], Outcome], tasks: Sequence[Task], jobs: int
-) -> Iterator[Outcome]:
-    start = time.monotonic()
-    n_done = 0
-    with one_blas_thread():
-        for task in tasks:
-            yield _quietly(experiment, task)
-            n_done += 1
-            spent = time.monotonic() - start
-            left = spent / n_done * (len(tasks) - n_done)
-            if jobs > 1 and spent >= HERE and left >= WORTH_PROCESSES:
-                break
-    if n_done < len(tasks):
-        chunk = max(1, min(round(CHUNK * n_done / spent), len(tasks) // (4 * jobs)))
-        yield from _in_processes(experiment, tasks[n_done:], jobs, chunk)
-
-
-def _in_processes(
-    experiment: Callable[[Task], Outcome], tasks: Sequence[Task], jobs: int, chunk: int
-) -> Iterator[Outcome]:
-    # Not multiprocessing's own: it would run a script again that has no `if __name__` of its own.
-    from loky import ProcessPoolExecutor
-
-    pool = ProcessPoolExecutor(jobs, initializer=_begin, initargs=(experiment,))
-    finished = False
-    try:
-        # Not pool.map, which cancels what is left when it is interrupted: loky's thread, told to
-        # fail what was cancelled, dies with a traceback, and leaves semaphores behind.
-        parts = [pool.submit(_run, tasks[at : at + chunk]) for at in range(0, len(tasks), chunk)]
-        for part in parts:
-            yield from part.result()
-        finished = True
-    except BrokenProcessPool as error:
-        msg = f"{jobs} processes could not be started, or one was killed; take jobs=1"
-        raise InputError(msg) from error
-    finally:
-        pool.shutdown(wait=True, kill_workers=not finished)
-
-
-_EXPERIMENT: list[Callable[[Any], Any]] = []  # of this process
-
-
-def _begin(experiment: Callable[[Any], Any]) -> None:
-    from threadpoolctl import threadpool_limits
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the first process's to mind
-    threadpool_limits(1, user_api="blas")
-    _EXPERIMENT[:] = [experiment]
-
-
-def _run(tasks: Sequence[Any]) -> list[Any]:
-    return [_quietly(_EXPERIMENT[0], task) for task in tasks]
-
-
-def _quietly(experiment: Callable[[Task], Outcome], task: Task) -> Outcome:
-    with warnings.catch_warnings(), bars(False):
-        warnings.simplefilter("ignore", ArtiphysWarning)
-        return experiment(task)

@@ -5,7 +5,6 @@ from collections.abc import Hashable
 import numpy as np
 import xarray as xr
 
-from artiphys.estimators.halves import halves_of
 from artiphys.estimators.measurement import Measurement, Noise, measurement, without_dims
 from artiphys.estimators.moments import moments_across_images
 from artiphys.estimators.signal_moments import Cells, signal_moments
@@ -109,8 +108,6 @@ def _variance(measured: Measurement, at: int, members: np.ndarray) -> np.ndarray
         return measured.moments.variance[:, at]
     if measured.noise is None:
         return moments_across_images(measured.values[members][:, :, [at]], 0).variance[:, 0]
-    if measured.noise == "corrected":
-        cells = Cells(*(of[members] for of in measured.cells))
-    else:
-        cells, _ = halves_of(measured.values[members], 0)
+    corrected = measured.noise == "corrected"
+    cells = Cells(*(of[members] for of in (measured.cells if corrected else measured.halved.first)))
     return signal_moments(cells, at).variance[:, at]

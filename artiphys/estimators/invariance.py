@@ -6,7 +6,6 @@ import numpy as np
 import xarray as xr
 
 from artiphys.errors import InputError
-from artiphys.estimators.halves import halves_of
 from artiphys.estimators.measurement import Measurement, Noise, measurement, without_dims
 from artiphys.estimators.moments import correlation_of, moments_across_images
 from artiphys.estimators.ratio_bias import noise_terms, ratio_bias
@@ -68,7 +67,7 @@ def invariance(
     Corrected, the noise has no first-order effect; an estimate can lie beyond ±1 by chance, and is
     kept. NaN for units with fewer than 3 images at both positions, with constant responses at one
     of them, or, corrected, with a variance that is not positive; split, also for those whose
-    standard error by noise (from all the trials, whatever the correlation) is above 0.4.
+    standard error by noise (from all the trials, whatever the correlation) is above 0.5.
 
     References
     ----------
@@ -142,12 +141,13 @@ def _correlation(
             moments = moments_across_images(measured.values[members], at)
         correlation = correlation_of(moments)
         return correlation, np.zeros(correlation.shape, dtype=bool)
-    cells = Cells(*(of[members] for of in measured.cells))
+    split = measured.noise == "split"
+    cells = Cells(*(of[members] for of in (measured.halved.whole if split else measured.cells)))
     whole = signal_moments(cells, at)
     if measured.noise == "corrected":
         correlation = correlation_of(whole)
         return correlation, np.zeros(correlation.shape, dtype=bool)
-    half = halves_of(measured.values[members], 0)[1]
+    half = Cells(*(of[members] for of in measured.halved.second))
     bias = ratio_bias(noise_terms(cells, whole, at), half.n, at, whole.n_image)
     correlation = correlation_of(signal_moments(half, at)) / (1 + bias)
     too_noisy = noise_error(cells, whole, at) > MAX_NOISE_ERROR

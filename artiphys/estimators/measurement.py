@@ -12,10 +12,17 @@ import numpy as np
 import xarray as xr
 
 from artiphys.errors import InputError
-from artiphys.estimators.moments import Moments, moments_across_images
-from artiphys.estimators.pieces import cells_in_pieces, in_memory, moments_in_pieces
+from artiphys.estimators.moments import Moments
+from artiphys.estimators.pieces import (
+    Averages,
+    HalvedCells,
+    averages_of,
+    cells_of_trials,
+    halved_cells,
+    in_memory,
+)
 from artiphys.estimators.reference import best_positions, is_best
-from artiphys.estimators.signal_moments import Cells, cells_of
+from artiphys.estimators.signal_moments import Cells
 from artiphys.responses.schema import reference_label, require
 
 __all__ = [
@@ -60,17 +67,24 @@ class Measurement:
     @cached_property
     def cells(self) -> Cells:
         """The cells of all the trials."""
-        if in_memory(self.responses):
-            return cells_of(self.values)
-        return cells_in_pieces(self.responses)
+        if "halved" in vars(self):
+            return self.halved.whole
+        return cells_of_trials(self.responses)
 
     @cached_property
-    def moments(self) -> Moments:
+    def halved(self) -> HalvedCells:
+        """The cells, and those of the two halves of the trials that ``noise="split"`` takes."""
+        return halved_cells(self.responses)
+
+    @cached_property
+    def averages(self) -> Averages:
         """The moments of the responses as they are, where all units share a reference."""
-        at = int(self.own[0])
-        if in_memory(self.responses):
-            return moments_across_images(self.values, at)
-        return moments_in_pieces(self.responses, at)
+        return averages_of(self.responses, int(self.own[0]))
+
+    @property
+    def moments(self) -> Moments:
+        """The moments of the averages."""
+        return self.averages.moments
 
     @property
     def has_trials(self) -> bool:
@@ -102,27 +116,27 @@ class Measurement:
 
     def as_measured(self) -> "Measurement":
         """Return the record of the mean responses, whatever noise is in them."""
-        responses = self.responses
-        if self.has_trials and in_memory(responses):
-            responses = responses.mean("trial", keep_attrs=True)
-        elif self.has_trials:  # they were read for the cells, or will be
-            responses = responses.isel(trial=0, drop=True).copy(data=self.cells.mean)
-        return replace(self, responses=responses, noise=None)
+        if not self.has_trials:
+            return self
+        averages = self.responses.isel(trial=0, drop=True).copy(data=self.cells.mean)
+        return replace(self, responses=averages, noise=None)
+
+    def gone_through(self) -> "Measurement":
+        """Return the record once its cells are known, or the moments of its averages."""
+        _ = self.cells if self.has_trials else self.averages
+        return self
 
     def of_units(self, members: np.ndarray) -> "Measurement":
-        """Return the record of some units (bool), with their cells if these are known."""
+        """Return the record of some units (bool), with what is known of them."""
         part = replace(
             self, responses=self.responses.isel(unit=np.flatnonzero(members)), own=self.own[members]
         )
-        if "cells" not in vars(self):  # where a cached property is kept
-            return part
-        return part.with_cells(Cells(*(of[members] for of in self.cells)))
-
-    def with_cells(self, cells: Cells) -> "Measurement":
-        """Return the record with its cells, which are known."""
-        same = replace(self)
-        vars(same)["cells"] = cells
-        return same
+        if {"cells", "halved"} & set(vars(self)):  # where a cached property is kept
+            vars(part)["cells"] = Cells(*(of[members] for of in self.cells))
+        if "averages" in vars(self):
+            moments = Moments(*(of[members] for of in self.moments))
+            vars(part)["averages"] = Averages(moments, self.averages.mean[members])
+        return part
 
 
 def measurement(
@@ -145,23 +159,27 @@ def measurement(
 
 
 def measurement_of(
-    responses: xr.DataArray, reference: Hashable | None, noise: Noise, *, whole: bool = True
+    responses: xr.DataArray, reference: Hashable | None, noise: Noise, *, halves: bool = True
 ) -> Measurement:
     """Return :func:`measurement` of an array that was checked by ``require`` already.
 
-    What was opened lazily stays so unless it takes the `whole` of it, and single trials of it: to
-    halve them, or to set some apart by which a reference is chosen.
+    What was opened lazily stays so, unless a reference is chosen on some of its trials. Single
+    trials are then gone through once: for their cells, and those of their `halves` if it takes
+    these.
     """
     _check_noise(noise)
     labels = responses["position"].values.tolist() if "position" in responses.coords else []
     best = is_best(reference, labels)
     label: Hashable = "best" if best else reference_label(responses, reference)
-    of_trials = "trial" in responses.dims and noise is not None
-    if best or (of_trials and whole and noise != "corrected"):
+    if best:
         responses = responses.compute()
-    cells = None
-    if of_trials and not in_memory(responses):
-        cells = cells_in_pieces(responses)  # which say too how often what was shown
+    known: dict[str, Any] = {}
+    if "trial" in responses.dims and noise is not None and not in_memory(responses):
+        halved = halves and noise != "corrected"
+        known["halved" if halved else "cells"] = (halved_cells if halved else cells_of_trials)(
+            responses
+        )
+    cells = known["halved"].whole if "halved" in known else known.get("cells")
     noise = resolved_noise(responses, noise, None if cells is None else cells.n)
     if best:
         if "trial" not in responses.dims:
@@ -175,7 +193,8 @@ def measurement_of(
     if noise is None and "trial" in responses.dims:
         responses = responses.mean("trial", keep_attrs=True)
     measured = Measurement(responses, label, own, noise)
-    return measured if cells is None else measured.with_cells(cells)
+    vars(measured).update(known)
+    return measured
 
 
 def resolved_noise(

@@ -1,4 +1,4 @@
-"""Moments across images: of responses as they are, and as resamples of the images drew them.
+"""Moments across images, of responses as they are.
 
 All estimates of a unit are made of these: the variance of its responses at each position and at the
 reference position, and the covariance of the two, over the images measured at both.
@@ -8,13 +8,18 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from artiphys.estimators.blocks import in_blocks
+
 __all__ = [
+    "AboutMeans",
     "ImageSums",
     "Moments",
+    "about_means",
     "centred",
     "correlation_of",
     "image_sums",
     "moments_across_images",
+    "moments_of_squares",
     "moments_of_sums",
     "variance_and_correlation",
 ]
@@ -22,7 +27,6 @@ __all__ = [
 MIN_IMAGES_VARIANCE = 2
 MIN_IMAGES_CORRELATION = 3
 CONSTANT = 1e-13  # spread below this share of the largest is rounding, as in scipy.stats.pearsonr
-RESAMPLED_CONSTANT = 1e-13  # of the sum of squares about another mean: below it there is none left
 PERFECT = 1e-12  # a correlation this close to ±1 is ±1, so that units of equal columns tie in rank
 
 
@@ -51,7 +55,7 @@ class _HasMoments(Protocol):
     def n_image(self) -> np.ndarray: ...
 
 
-def moments_across_images(values: np.ndarray, at: int, counts: np.ndarray | None = None) -> Moments:
+def moments_across_images(values: np.ndarray, at: int) -> Moments:
     """Return the moments at every position and at the reference.
 
     Parameters
@@ -60,8 +64,6 @@ def moments_across_images(values: np.ndarray, at: int, counts: np.ndarray | None
         NaN where not measured.
     at : int
         Index of the reference position.
-    counts : numpy.ndarray, (resample, image), optional
-        How often each resample drew each image: the moments then have the dim ``resample`` first.
 
     Returns
     -------
@@ -69,12 +71,7 @@ def moments_across_images(values: np.ndarray, at: int, counts: np.ndarray | None
         At the reference itself over all the images measured there. A variance that is 0 but for
         rounding is 0.
     """
-    if counts is None:
-        return moments_of_sums(image_sums(values, at), at)
-    of = _about_means(values, at)
-    resampled = _resampled(of.first, of.second, of.weight, counts.astype(float))
-    n, (squares_reference, squares), products = resampled
-    return _moments(n, squares_reference, squares, products, of.largest, at)
+    return moments_of_sums(image_sums(values, at), at)
 
 
 class ImageSums(NamedTuple):
@@ -116,7 +113,11 @@ class ImageSums(NamedTuple):
 
 def image_sums(values: np.ndarray, at: int) -> ImageSums:
     """Return the sums over images; the arguments are those of :func:`moments_across_images`."""
-    of = _about_means(values, at)
+    return ImageSums(*in_blocks(_image_sums, values, at=at))
+
+
+def _image_sums(values: np.ndarray, at: int) -> ImageSums:
+    of = about_means(values, at)
     parts = (
         of.mean_reference,
         of.mean,
@@ -130,10 +131,10 @@ def image_sums(values: np.ndarray, at: int) -> ImageSums:
 def moments_of_sums(sums: ImageSums, at: int) -> Moments:
     """Return the moments of which the sums over images are known."""
     of_first, of_second = sums.squares_reference, sums.squares
-    return _moments(sums.n, of_first, of_second, sums.products, sums.largest, at)
+    return moments_of_squares(sums.n, of_first, of_second, sums.products, sums.largest, at)
 
 
-def _moments(
+def moments_of_squares(
     n: np.ndarray,
     squares_reference: np.ndarray,
     squares: np.ndarray,
@@ -151,14 +152,12 @@ def _moments(
         return Moments(variance, reference, products / freedom, n)
 
 
-def variance_and_correlation(
-    values: np.ndarray, at: int, counts: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the variance at the reference (..., unit) and the correlations (..., unit, position).
+def variance_and_correlation(values: np.ndarray, at: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the variance at the reference (unit) and the correlations (unit, position).
 
     The arguments are those of :func:`moments_across_images`.
     """
-    moments = moments_across_images(values, at, counts)
+    moments = moments_across_images(values, at)
     return moments.variance[..., at], correlation_of(moments)
 
 
@@ -196,7 +195,7 @@ def _centred(
     return known, mean
 
 
-class _AboutMeans(NamedTuple):
+class AboutMeans(NamedTuple):
     """Responses less their mean over the images measured at a position and at the reference."""
 
     first: np.ndarray  # (unit, image, position or 1), at the reference
@@ -208,7 +207,8 @@ class _AboutMeans(NamedTuple):
     largest: np.ndarray  # (unit, position), response in size
 
 
-def _about_means(values: np.ndarray, at: int) -> _AboutMeans:
+def about_means(values: np.ndarray, at: int) -> AboutMeans:
+    """Return responses less their means; arguments are those of :func:`moments_across_images`."""
     values = values.astype(float, copy=False)
     shown = ~np.isnan(values)
     shown &= shown[:, :, [at]]
@@ -216,37 +216,7 @@ def _about_means(values: np.ndarray, at: int) -> _AboutMeans:
     n = np.einsum("uip->up", weight)  # einsum sums short axes several times faster than .sum
     second, mean = _centred(values, weight, n)
     first, mean_reference = _centred(values[:, :, [at]], weight, n)
-    return _AboutMeans(first, second, mean_reference, mean, weight, n, _largest(values, shown))
-
-
-def _resampled(
-    first: np.ndarray, second: np.ndarray, weight: np.ndarray, counts: np.ndarray
-) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:
-    """Return the numbers of images, both sums of squares and that of products in each resample.
-
-    Sums about the mean over all images lose no digits, and are exact shifts for any resample.
-    """
-    n_unit, n_image, n_position = weight.shape
-
-    def total(terms: np.ndarray) -> np.ndarray:
-        columns = terms.transpose(1, 0, 2).reshape(n_image, -1)
-        return (counts @ columns).reshape(-1, n_unit, n_position)
-
-    if weight.all():
-        n = np.broadcast_to(counts.sum(1)[:, None, None], (len(counts), n_unit, n_position))
-    else:
-        n = total(weight)
-    first = np.broadcast_to(first, second.shape)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        sum1, sum2 = total(first), total(second)
-        squares = [_scatter(total(first**2), sum1, n), _scatter(total(second**2), sum2, n)]
-        return n, squares, total(first * second) - sum1 * sum2 / n
-
-
-def _scatter(squares: np.ndarray, total: np.ndarray, n: np.ndarray) -> np.ndarray:
-    """Return the sum of squares about the mean; 0 for a resample of equal responses."""
-    scatter = squares - total**2 / n
-    return np.where(scatter <= RESAMPLED_CONSTANT * squares, 0.0, scatter)
+    return AboutMeans(first, second, mean_reference, mean, weight, n, _largest(values, shown))
 
 
 def _largest(values: np.ndarray, shown: np.ndarray) -> np.ndarray:

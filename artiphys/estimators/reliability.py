@@ -6,7 +6,8 @@ import xarray as xr
 from artiphys.errors import InputError
 from artiphys.estimators.halves import first_half
 from artiphys.estimators.moments import variance_and_correlation
-from artiphys.estimators.signal_moments import cells_of, signal_moments
+from artiphys.estimators.pieces import cells_of_trials
+from artiphys.estimators.signal_moments import Cells, cells_of, signal_moments
 from artiphys.responses.schema import require
 
 __all__ = ["signal_to_noise", "signal_to_noise_of", "split_half_reliability", "square_root"]
@@ -57,15 +58,15 @@ def signal_to_noise(responses: xr.DataArray) -> xr.DataArray:
     3.5
     """
     responses = require(responses, trial=True)
-    ratio = signal_to_noise_of(responses.values)
+    ratio = signal_to_noise_of(cells_of_trials(responses))
     formula = "signal variance across images over the variance between trials"
     return _labelled(responses, ratio, "signal_to_noise", formula)
 
 
-def signal_to_noise_of(values: np.ndarray) -> np.ndarray:
-    """Return :func:`signal_to_noise` of values (unit, image, position, trial), as numbers."""
-    cells = cells_of(values)
-    ratio = np.full((values.shape[0], values.shape[2]), np.nan)
+def signal_to_noise_of(cells: Cells) -> np.ndarray:
+    """Return :func:`signal_to_noise` of cells, as numbers."""
+    n_unit, _, n_position = cells.n.shape
+    ratio = np.full((n_unit, n_position), np.nan)
     one_trial = cells._replace(noise=cells.noise * cells.n)
     for at in range(ratio.shape[1]):
         noise = signal_moments(one_trial, at).noise[:, at]
@@ -165,6 +166,8 @@ def square_root(responses: xr.DataArray) -> xr.DataArray:
         msg = f"responses must not be negative for a square root; {n_negative} are"
         raise InputError(msg)
     changed = {"units": "a.u.", "transform": "square root"}
+    if responses.dtype.kind != "f":
+        responses = responses.astype(float)
     return xr.apply_ufunc(np.sqrt, responses, dask="allowed").assign_attrs(
         responses.attrs | changed
     )

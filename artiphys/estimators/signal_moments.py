@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from artiphys.estimators.blocks import in_blocks
 from artiphys.estimators.moments import centred, moments_across_images
 
 __all__ = [
@@ -24,7 +25,7 @@ __all__ = [
     "trial_sums",
 ]
 
-MAX_NOISE_ERROR = 0.4  # of a correlation; beyond it a ratio of noisy variances is too skewed
+MAX_NOISE_ERROR = 0.5  # of a correlation; beyond it a ratio of noisy variances is too skewed
 
 
 class Cells(NamedTuple):
@@ -72,6 +73,10 @@ class TrialSums(NamedTuple):
 
 def trial_sums(values: np.ndarray, where: np.ndarray | None = None) -> TrialSums:
     """Return the sums of trials; the arguments are those of :func:`cells_of`."""
+    return TrialSums(*in_blocks(_trial_sums, values, *([] if where is None else [where])))
+
+
+def _trial_sums(values: np.ndarray, where: np.ndarray | None = None) -> TrialSums:
     taken = ~np.isnan(values) if where is None else where & ~np.isnan(values)
     weight = taken.astype(float)
     n = np.einsum("uipt->uip", weight)  # einsum sums short axes several times faster than .sum

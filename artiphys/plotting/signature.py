@@ -261,10 +261,11 @@ def _estimate(cell: xr.Dataset) -> str:
     n = int(cell["n_units"]) if "n_units" in cell else None
     of = "" if n is None else f", {n} unit" if n == 1 else f", {n} units"
     r = float(cell["spearman"])
-    if np.isnan(r):
-        return f"no estimate{of}"
     lower, upper = np.clip(cell["interval"].values, -1, 1)
-    return true_minus(f"{correlation_text(r)} [{lower:.2f}, {upper:.2f}]{of}")
+    if np.isnan(lower):
+        return f"no estimate{of}"
+    estimate = "open" if np.isnan(r) else correlation_text(r)
+    return true_minus(f"{estimate} [{lower:.2f}, {upper:.2f}]{of}")
 
 
 def scatter_units(

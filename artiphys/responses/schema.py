@@ -210,8 +210,9 @@ def _faults_of_dims(responses: xr.DataArray) -> list[str]:
 
 
 def _faults_of_values(responses: xr.DataArray) -> list[str]:
-    if responses.dtype not in (np.float32, np.float64):
-        return [f"values must be float32 or float64 (NaN: not measured); got {responses.dtype}"]
+    if responses.dtype not in (np.float32, np.float64) and responses.dtype.kind not in "iu":
+        rule = "float32 or float64 (NaN: not measured), or integers, of which none is missing"
+        return [f"values must be {rule}; got {responses.dtype}"]
     if isinstance(responses.variable._data, np.ndarray):
         n_infinite = int(np.isinf(responses.values).sum())
         if n_infinite:

@@ -48,9 +48,8 @@ def relations_at_large(
     image_groups : numpy.ndarray of int, (image), optional
         Images that are alike.
     """
-    cells = _scaled(measured.cells)
-    once = of_one_repeat(cells.n, measured.own)
-    reasons = too_few_images(cells, measured.own, once)
+    cells, own = _scaled(measured.cells), measured.own  # all that a worker is sent
+    reasons = too_few_images(cells, own, of_one_repeat(cells.n, own))
 
     def at_position(position: int) -> Relation:
         usable, counts = used_and_counted(reasons[:, position], covariates, REASONS)
@@ -62,7 +61,7 @@ def relations_at_large(
         if not (over_sessions and (n_sessions or 0) < MIN_SESSIONS):
             found, shared = _slope(
                 _of_units(cells, usable),
-                measured.own[usable],
+                own[usable],
                 position,
                 constant=None if covariates is None else covariates[usable],
                 sessions=of_session,
@@ -79,7 +78,7 @@ def relations_at_large(
             **counts,
         )
 
-    found = in_threads(at_position, measured.away, numbers=N_GRID * measured.own.size)
+    found = in_threads(at_position, measured.away, numbers=N_GRID * own.size)
     return list(tracked(found, unit="position", total=len(measured.away)))
 
 

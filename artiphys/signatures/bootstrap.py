@@ -6,16 +6,17 @@ import numpy as np
 
 from artiphys.cores import in_threads
 from artiphys.correlations.counted_ranks import spearman_of_counts
-from artiphys.correlations.ranks import rank_correlation
+from artiphys.correlations.drawn_ranks import spearman_of_drawn
 from artiphys.correlations.resampling import bootstrap_interval
-from artiphys.estimators.moments import variance_and_correlation
+from artiphys.estimators.resampled_images import ResampledImages
 from artiphys.progress import tracked
 from artiphys.signatures.shortfalls import MIN_SESSIONS
 
 __all__ = ["interval_over_images", "interval_over_sessions"]
 
 LARGEST = 1 - 1e-9  # a correlation whose Fisher z is finite
-BLOCK = 64  # image resamples at a time; a few hundred units' moments then fit in memory with ease
+BLOCK = 64  # image resamples of one task
+AT_ONCE = 2**19  # correlations of all units at all positions, in some of these
 
 
 def interval_over_images(
@@ -45,15 +46,24 @@ def interval_over_images(
     others = [p for p in range(values.shape[2]) if p != at]
     n_unit, n_image = values.shape[:2]
     starts = range(0, n_resamples, BLOCK)
+    images = ResampledImages(values, at)
+
+    step = max(1, AT_ONCE // (n_unit * values.shape[2]))
+
+    def of_some(counts: np.ndarray, units: np.ndarray) -> np.ndarray:
+        dynamic_range, invariance = images.variance_and_correlation(counts)
+        return spearman_of_drawn(dynamic_range, np.moveaxis(invariance, 2, 0)[others], units)
 
     def of_block(start: int, rng: np.random.Generator) -> np.ndarray:
         size = min(BLOCK, n_resamples - start)
         counts = rng.multinomial(n_image, np.full(n_image, 1 / n_image), size=size)
-        dynamic_range, invariance = variance_and_correlation(values, at, counts)
         units = rng.integers(n_unit, size=(size, n_unit))
-        x = np.take_along_axis(dynamic_range, units, axis=1)
-        rows = (np.take_along_axis(invariance[:, :, p], units, axis=1) for p in others)
-        return np.stack([rank_correlation(x, y) for y in rows], axis=1)
+        return np.concatenate(
+            [
+                of_some(counts[first : first + step], units[first : first + step])
+                for first in range(0, size, step)
+            ]
+        )
 
     generators = np.random.default_rng(seed).spawn(len(starts))
     blocks = in_threads(

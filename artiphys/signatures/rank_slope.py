@@ -18,7 +18,6 @@ __all__ = ["NO_SLOPE", "RankSlope", "mean_slope", "rank_slope"]
 
 SPREAD_PRIOR = 0.5 * RANK_VARIANCE  # SD of the variance of scored ranks about that of true ranks
 LEAST_SPREAD = 0.05 * RANK_VARIANCE  # units that surely differ by less have no ranks
-MOST_ERROR = 1.0  # an interval that holds all correlations has no middle
 MOST_EXPLAINED = 0.8  # of a rank by what is held constant, for what is left to have a size
 MOST_LEVERAGE = 0.5
 MOST_OF_SESSION = 0.8
@@ -120,7 +119,7 @@ def rank_slope(
         if both > 0:
             freedom = both**2 / (variance**2 / freedom + by_images**2 / (n_groups - 1))
         error = float(np.sqrt(both))
-        return BoundedCorrelation(estimate, error, float(freedom), known and error < MOST_ERROR)
+        return BoundedCorrelation(estimate, error, float(freedom), known)
 
     return RankSlope(
         with_error(over.variance, over.freedom),

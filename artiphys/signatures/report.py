@@ -203,6 +203,8 @@ def _estimate(cell: xr.Dataset) -> str:
     if np.isfinite(r):
         found = f"Spearman's r_s is {correlation_text(r)}, {_interval(cell)}"
         return f"{found}, in {_of_all(cell)}."
+    if np.isfinite(cell["interval"].values).all():
+        return f"What {_of_all(cell)} say leaves r_s open: {_interval(cell)}."
     if np.isfinite(float(cell["p_value"])):
         return f"The {_units(n)} do not measurably differ, so that r_s has no estimate."
     return ""

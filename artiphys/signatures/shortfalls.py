@@ -113,7 +113,14 @@ def warn_of_too_little(
         if str(group) in small:
             continue
         untested = [one for one in relations if np.isnan(one.p_value)]
-        n_unknown = sum(np.isnan(one.spearman) for one in relations) - len(untested)
+        n_open = sum(np.isnan(one.spearman) and np.isfinite(one.lower) for one in relations)
+        n_unknown = sum(np.isnan(one.spearman) for one in relations) - len(untested) - n_open
+        if n_open:
+            _warn(
+                f"{group}: at {n_open} of {len(relations)} positions the error leaves r_s open; "
+                "there is a p-value and an interval but no estimate; record more images, repeats "
+                "or units"
+            )
         if untested:
             where = f"{group}: at {len(untested)} of {len(relations)} positions"
             _warn(f"{where} {_too_little(untested, min_units + n_covariates)}")

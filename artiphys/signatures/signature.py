@@ -115,7 +115,7 @@ def signature(
 
     *On these images.* Dynamic range and invariance are from halves of the trials, averaged over 32
     ways to halve them and divided by the reliability of each. A unit counts if noise gives its
-    correlation a standard error of at most 0.4. NaN for fewer than 10 such units; where a
+    correlation a standard error of at most 0.5. NaN for fewer than 10 such units; where a
     reliability is below 0.1 there is a p-value but no estimate. With fewer than 4 repeats in the
     typical cell, or at one of two positions, the halves are of images. See the page *Calibration*
     for the measured error rates.

@@ -23,6 +23,9 @@ def calls(model, brain):
         (lambda: artiphys.translation_invariance(brain), 1),
         (lambda: artiphys.signal_to_noise(brain), 1),
         (lambda: artiphys.unit_table(brain), 1),
+        (lambda: artiphys.unit_table(brain, noise=None), 1),
+        (lambda: artiphys.unit_table(model), 1),
+        (lambda: artiphys.signature(brain, noise="split", n_resamples=9, rng=0), 1),
         (lambda: artiphys.signature(brain), 1),
         (lambda: artiphys.signature(brain, covariates=["signal_to_noise", "n_repeats"]), 1),
         (lambda: artiphys.signature(brain, noise="corrected", n_resamples=9, rng=0), 1),
@@ -61,6 +64,48 @@ def in_counted_chunks(responses, n_reads):
     return chunked.copy(data=chunked.data.map_blocks(counting, dtype=float, meta=np.empty(0)))
 
 
+LEAN = {  # and how many dims sums have: averages leave no images, and trials no trials
+    "dynamic range": (3, lambda model, brain: artiphys.dynamic_range(brain)),
+    "invariance": (3, lambda model, brain: artiphys.invariance(brain)),
+    "signal to noise": (3, lambda model, brain: artiphys.signal_to_noise(brain)),
+    "table of averages": (2, lambda model, brain: artiphys.unit_table(model)),
+    "table of trials": (3, lambda model, brain: artiphys.unit_table(brain)),
+    "averages": (2, lambda model, brain: artiphys.signature(
+        model, covariates="mean_response", n_resamples=9, rng=0
+    )),
+    "trials": (3, lambda model, brain: artiphys.signature(brain, covariates="signal_to_noise")),
+    "split": (3, lambda model, brain: artiphys.signature(
+        brain, noise="split", n_resamples=9, rng=0
+    )),
+    "as they are": (2, lambda model, brain: artiphys.compare(model, brain, matched=False)),
+    "matched": (3, lambda model, brain: artiphys.compare(AVERAGES, brain, n_passes=1, rng=0)),
+    "a pass": (3, lambda model, brain: artiphys.matched_responses(AVERAGES, brain, rng=0)),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:.*units left out")
+@pytest.mark.parametrize(("n_dim", "call"), LEAN.values(), ids=LEAN)
+def test_nothing_but_sums_leaves_the_chunks(n_dim, call):
+    try:
+        import dask
+    except ImportError:
+        missing("the extra 'dask'")
+    computes, left = [], []
+
+    def noting(graph, keys, **how):
+        found = dask.get(graph, keys, **how)
+        computes.append(len(keys))
+        left.extend(np.ndim(sums) for result in found for sums in result)
+        return found
+
+    sizes = {"unit": 7, "image": 9}
+    lazy = [array.copy(data=array.chunk(sizes).data) for array in (AVERAGES, TRIALS)]
+    with dask.config.set(scheduler=noting):
+        call(*lazy)
+    assert 0 < len(computes) <= sum(computes) <= 2 * 15  # a chunk is a task, for each array
+    assert max(left) <= n_dim
+
+
 @pytest.mark.filterwarnings("ignore:.*units left out")
 @pytest.mark.parametrize("number", NUMBERS)
 def test_each_chunk_of_a_lazy_array_is_read_once(number):
@@ -80,3 +125,16 @@ def test_each_chunk_of_a_lazy_array_is_read_once(number):
         pd.testing.assert_frame_equal(found, eager(), rtol=1e-10)
     else:
         xr.testing.assert_allclose(found, eager(), rtol=1e-10)
+
+
+@pytest.mark.filterwarnings("ignore:.*units left out")
+def test_chunks_are_read_twice_to_be_halved_on_these_images():
+    try:
+        import dask
+    except ImportError:
+        missing("the extra 'dask'")
+    n_reads = Counter()
+    with dask.config.set(scheduler="synchronous"):
+        found = artiphys.signature(in_counted_chunks(TRIALS, n_reads), resample="unit")
+    assert set(n_reads.values()) == {2}
+    xr.testing.assert_allclose(found, artiphys.signature(TRIALS, resample="unit"), rtol=1e-10)

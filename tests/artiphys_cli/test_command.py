@@ -20,7 +20,7 @@ from artiphys.simulation import simulate_responses
 from artiphys_cli import signature as signature_command
 from artiphys_cli.main import main
 from artiphys_cli.terminal import p_text, wrapped
-from environment import heed_interrupts
+from environment import heed_interrupts, missing
 
 
 @pytest.fixture
@@ -72,6 +72,23 @@ def test_a_large_file_is_read_in_chunks_to_the_same_end(file, monkeypatch, capsy
     assert main(["signature", str(file), "--n-resamples", "99"]) == 0
     assert capsys.readouterr().out == whole
     assert opened == [{"chunks": "auto"}]
+
+
+def test_a_damaged_chunk_of_a_large_file_is_one_line(file, tmp_path, monkeypatch, capsys):
+    try:
+        import dask  # noqa: F401
+        import zarr  # noqa: F401
+    except ImportError:
+        missing("the extras 'dask' and 'zarr'")
+    monkeypatch.setattr(signature_command, "LARGE", 0)
+    monkeypatch.setattr(signature_command, "WORTH_A_LOOK", 0)
+    store = tmp_path / "r.zarr"
+    save_responses(open_responses(file).chunk({"unit": 10}), store)
+    chunk = store / "response" / "1.0.0"
+    chunk.write_bytes(chunk.read_bytes()[:20])
+    told = refused(capsys, "signature", store, "--n-resamples", "9", "--out", tmp_path / "out")
+    assert "r.zarr: response: units 0 to 29 cannot be read or computed" in told
+    assert not (tmp_path / "out").exists()
 
 
 def test_quiet_prints_nothing(file, capsys):

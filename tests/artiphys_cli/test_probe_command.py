@@ -6,6 +6,8 @@ from PIL import Image
 
 from artiphys.responses.storage import open_responses
 from artiphys_cli.main import main
+from artiphys_torch.probing import extent
+from artiphys_torch.probing.partial_results import PartialResults
 from torch_networks import photographs
 
 
@@ -43,6 +45,38 @@ def test_writes_a_file_and_prints_a_table(tmp_path, folder, capsys):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["photographs", "r.nc"]
 
 
+def test_all_units_go_on_after_a_stop_and_are_replaced_on_purpose(
+    tmp_path, folder, capsys, monkeypatch
+):
+    out = tmp_path / "r.zarr"
+    given = [*SMALL, "--images", str(folder), "--units", "all", "--out", str(out)]
+    with monkeypatch.context() as patched:
+        patched.setattr(extent, "CHUNK", 1)
+
+        def stopped(*_):
+            raise KeyboardInterrupt
+
+        patched.setattr(PartialResults, "finish", stopped)
+        assert main(given) == 2
+        told = capsys.readouterr().err
+        assert "interrupted; the same call goes on from what is in" in told
+        assert main([*given, "--crop", "0.5"]) == 2
+        told = capsys.readouterr().err
+        assert "r.zarr.partial is of another run, which differs in crop; ask for the same" in told
+    monkeypatch.setattr(extent, "CHUNK", 1)
+    assert main(given) == 0
+    responses = open_responses(out)
+    assert {"row", "column", "rf_x", "rf_y"} <= set(responses.coords)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["photographs", "r.zarr"]
+    capsys.readouterr()
+    assert main(given) == 2
+    told = capsys.readouterr().err
+    assert "r.zarr is there already; add --overwrite, or write elsewhere" in told
+    assert main([*given, "--overwrite", "--n-images", "2", "--dtype", "float64"]) == 0
+    replaced = open_responses(out)
+    assert (replaced.sizes["image"], replaced.dtype) == (2, np.float64)
+
+
 def test_dead_leaves_and_quiet(tmp_path, capsys):
     out = tmp_path / "r.zarr"
     assert main([*SMALL, "--n-images", "2", "--out", str(out), "--quiet"]) == 0
@@ -61,6 +95,8 @@ def test_dead_leaves_and_quiet(tmp_path, capsys):
         (["--shifts", "0", "1/2"], "the photograph leaves the canvas"),
         (["--shifts", "0", "x"], "must be a number, as 0.125 or 1/8; got 'x'"),
         (["--device", "tpu"], "no device 'tpu'"),
+        (["--dtype", "int8"], "dtype must be one of float16"),
+        (["--units", "some"], "invalid choice: 'some' (choose from central, all)"),
         (["--out", "r.csv"], "the name must end in .nc"),
         (["--background", "1e300"], "a number, within single precision; got '1e300'"),
         (["--device", "meta"], "no device 'meta' here"),

@@ -9,6 +9,7 @@ import pytest
 
 from artiphys.responses.storage import save_responses
 from artiphys.simulation import simulate_responses
+from artiphys_cli.main import main
 
 if sys.platform == "win32":
     pytest.skip("Windows has no terminals to be made up", allow_module_level=True)
@@ -26,6 +27,7 @@ COMMANDS = {
     "averages": ("signature", "net.nc", "--n-resamples", "200"),
     "compare": ("compare", "net.nc", "v4.nc", "--n-passes", "2"),
     "control": ("control", "v4.nc", "--n-experiments", "2"),
+    "ingest": ("ingest", *"s_0.nwb s_1.nwb --layout lab.toml --out s.nc --overwrite".split()),
     "power": ("power", "--relations", "0.5", "--factors", "1", "--n-experiments", "2"),
 }
 
@@ -37,6 +39,10 @@ def folder(tmp_path_factory):
     save_responses(simulate_responses(**sizes, area="V4", rng=1).responses, path / "v4.nc")
     rates = simulate_responses(**sizes, area="conv", rng=2).truth["rate"]
     save_responses(rates.rename("response"), path / "net.nc")
+    few = ("--n-units", "4", "--n-images", "6", "--n-sessions", "2")
+    assert main(["simulate", "--out", str(path / "s.nwb"), *few, "--quiet"]) == 0
+    layout = 'image = "image"\nposition = "position"\nonset = "start_time"\n'
+    (path / "lab.toml").write_text(layout)
     return path
 
 

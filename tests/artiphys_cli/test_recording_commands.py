@@ -48,8 +48,9 @@ def test_the_layout_described_can_be_ingested(path, tmp_path, capsys):
     assert got.out == ""
     assert got.err.splitlines() == [
         "m_s1: 48 of 48 rows, 3 units; nothing left out",
-        f"{out}: 3 units, 4 images, 3 positions, 4 trials",
+        "3 units, 4 images, 3 positions, 4 trials",
         "reference position: 0 (set reference in the layout for another)",
+        f"wrote {out}",
     ]
     np.testing.assert_array_equal(open_responses(out), read_nwb(path, LAYOUT, window=(0, 0.1)))
 

@@ -290,3 +290,48 @@ def test_an_interval_series_counts_beginnings(tmp_path):
     layout = Layout(table="/acquisition/shown", image="data", onset="timestamps")
     plain = read_nwb(path, Layout(image="stim", onset="start_time"), rate=False)
     np.testing.assert_array_equal(read_nwb(path, layout, rate=False), plain)
+
+
+def odd(folder, **columns):
+    """A recording whose columns have names of no convention; functions of start, image, place."""
+    trials, spikes = recording(n_images=8)
+    start = trials["start_time"]
+    shown = {"start_time": start - 0.1, "stop_time": trials["stop_time"]}
+    shown |= {n: f(start, trials["stim"], trials["position"]) for n, f in columns.items()}
+    return describe_nwb(write_nwb(folder / "odd.nwb", shown, spikes))
+
+
+def test_an_image_without_a_name_is_known_by_its_values(tmp_path):
+    about = odd(
+        tmp_path, face_id=lambda t, s, p: s, stim_x=lambda t, s, p: p, stim_y=lambda t, s, p: p
+    )
+    assert (about.layout.image, about.layout.position) == ("face_id", ("stim_x", "stim_y"))
+    assert any("face_id is taken for the image by its values alone" in one for one in about.doubts)
+
+
+def test_what_may_be_onset_or_position_is_asked(tmp_path):
+    about = odd(tmp_path, bild=lambda t, s, p: s, b=lambda t, s, p: p, Reizbeginn=lambda t, s, p: t)
+    told = "; ".join(about.doubts)
+    assert "Reizbeginn rises from row to row as well: is it the onset of images?" in told
+    assert "images come again at each b: is it the position?" in told
+    assert '# or onset = "Reizbeginn"' in about.toml
+    assert '# position = "b"' in about.toml
+
+
+def test_an_onset_that_does_not_rise_is_asked_about(tmp_path):
+    about = odd(tmp_path, cnd=lambda t, s, p: s, stimOnMs=lambda t, s, p: 100 + 0 * t)
+    assert about.layout.onset == "start_time"
+    assert any("stimOnMs is named like an onset and does not rise" in one for one in about.doubts)
+
+
+def test_labels_with_x_and_y_are_proposed_together(tmp_path):
+    about = odd(
+        tmp_path,
+        image=lambda t, s, p: s,
+        position=lambda t, s, p: np.array(["left", "middle", "right"], dtype=object)[p.astype(int)],
+        x_deg=lambda t, s, p: 2.0 * (p - 1),
+        y_deg=lambda t, s, p: 0 * p,
+    )
+    assert about.layout.position == ("position", "x_deg", "y_deg")
+    assert about.layout.reference == "middle"
+    assert read_nwb(about.file, about.layout)["x"].values.tolist() == [-2.0, 0.0, 2.0]

@@ -573,7 +573,7 @@ def test_a_layout_goes_to_toml_and_back(tmp_path):
         ({"offset": ["a"]}, "offset must be a column's name; got"),
         ({"image": ()}, "image must be a column's name or several"),
         ({"onset": ["a", "b"]}, "onset must be a column's name; got"),
-        ({"position": ("a", "b", "c")}, "position must be one column, or two, x and y; got 3"),
+        ({"position": tuple("abcd")}, "or two, x and y, or three, labels, x and y; got 4"),
         ({"table": ""}, "table must be a path inside the file"),
         ({"pattern": "(?P<image>"}, "pattern must be a regular expression"),
         ({"pattern": "x"}, "must have a group .*image"),

@@ -22,11 +22,19 @@ def test_the_benchmark_of_streaming_runs(capsys):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 def test_the_benchmark_of_damage_runs(capsys):
-    found = benchmark("nwb_damage").main(n_seeds=8, n_flips=(1, 64))
-    for outcomes in found.values():
-        assert sum(outcomes.values()) == 8
-        assert outcomes["crashed"] == 0
-        assert outcomes["silent"] <= 1  # a spike moved between its neighbours
-    assert found[64]["refused"] > 0
-    assert found[1]["the same"] > 0
+    by_kind = benchmark("nwb_damage").main(n_seeds=8, n_flips=(1, 64))
+    assert len(by_kind) == 3
+    for kind, found in by_kind.items():
+        for outcomes in found.values():
+            assert sum(outcomes.values()) == 8
+            assert outcomes["crashed"] == outcomes["silent"] == 0
+            assert kind.endswith("any time") or outcomes["a time moved"] == 0
+        assert found[64]["refused"] > 0
+        assert found[1]["the same"] > 0
     assert "bits flipped" in capsys.readouterr().out
+
+
+def test_the_benchmark_of_sessions_runs(capsys):
+    ratios = benchmark("nwb_sessions").main(sets={"few": (3, 2, 4, 2, 10.0)}, n_rounds=1)
+    assert ratios["few"] > 0
+    assert "few: one process" in capsys.readouterr().out

@@ -1,6 +1,7 @@
-"""Recordings in Zarr as hdmf-zarr 0.13 writes them, made from files of HDF5 without it.
+"""Recordings in Zarr as hdmf-zarr writes them, made from files of HDF5 without it.
 
-hdmf-zarr needs Zarr before version 3, where files of responses need 3: no one environment has both.
+Up to 0.13 (format 2) it needs Zarr before version 3, where files of responses need 3; from 0.14 on
+(format 3) Python 3.12: no one environment has both.
 """
 
 import json
@@ -12,7 +13,7 @@ import h5py
 import numcodecs
 import numpy as np
 
-__all__ = ["SHUFFLED", "write_zarr"]
+__all__ = ["SHUFFLED", "write_zarr", "write_zarr_3"]
 
 SHUFFLED = {"id": "blosc", "cname": "lz4", "clevel": 5, "shuffle": 1, "blocksize": 0}
 CHUNK = 1000
@@ -119,4 +120,54 @@ def _attrs(node):
             said[name] = value.tolist()
         else:
             said[name] = value.item() if isinstance(value, np.generic) else value
+    return said
+
+
+def write_zarr_3(hdf5, folder):
+    """Write an HDF5 file as a Zarr store of format 3, by the convention of hdmf-zarr 0.14."""
+    import zarr
+
+    with h5py.File(hdf5, "r") as file:
+        _write_group_3(file, zarr.open_group(folder, mode="w", zarr_format=3))
+    return folder
+
+
+def _write_group_3(group, there):
+    links = []
+    for name in group:
+        link, node = group.get(name, getlink=True), group[name]
+        if isinstance(link, h5py.SoftLink):
+            links.append({"name": name, "path": link.path, "source": "."})
+        elif isinstance(node, h5py.Group):
+            _write_group_3(node, there.create_group(name))
+        else:
+            _write_array_3(node, there)
+    there.attrs.update(_attrs_3(group) | ({"_LINKS": links} if links else {}))
+
+
+def _write_array_3(dataset, there):
+    values, kind, texts = np.asarray(dataset[()]), str(dataset.dtype), None
+    if h5py.check_ref_dtype(dataset.dtype):
+        texts, kind = [dataset.file[one].name for one in values.ravel()], "object_reference"
+    elif h5py.check_string_dtype(dataset.dtype):
+        texts = [one.decode() if isinstance(one, bytes) else one for one in values.ravel().tolist()]
+    if texts is not None:
+        values = np.array(texts, dtype=np.dtypes.StringDType()).reshape(values.shape)
+    array = there.create_array(
+        dataset.name.rsplit("/", 1)[-1],
+        shape=values.shape,
+        dtype=values.dtype,
+        chunks=tuple(min(size, CHUNK) or 1 for size in values.shape),
+    )
+    array[...] = values
+    array.attrs.update(_attrs_3(dataset) | {"_DTYPE": kind})
+
+
+def _attrs_3(node):
+    said = _attrs(node)
+    for name, value in said.items():
+        if isinstance(value, dict):
+            said[name] = {"_REFERENCE": {key: value["value"][key] for key in ("source", "path")}}
+    if isinstance(node, h5py.File) and "specifications" in node:
+        said[".specloc"] = {"_REFERENCE": {"source": ".", "path": "/specifications"}}
     return said

@@ -6,10 +6,10 @@ from typing import Any
 
 import h5py
 
-__all__ = ["is_needed", "new_file"]
+__all__ = ["EVENTS", "is_needed", "new_file"]
 
 SMALL = 2**20  # bytes: below it nothing is worth asking
-# Series that can be read as tables of presentations or of counts.
+# Series whose samples are events or counts of them, so that they can be read as tables.
 EVENTS = {
     "IndexSeries",
     "BinnedAlignedSpikes",
@@ -19,9 +19,9 @@ EVENTS = {
 }
 
 
-def new_file() -> h5py.File:
+def new_file(libver: tuple[str, str] | None = None) -> h5py.File:
     """Return a new file in memory; by its name HDF5 would take two for one that is open twice."""
-    return h5py.File(uuid.uuid4().hex, "w", driver="core", backing_store=False)
+    return h5py.File(uuid.uuid4().hex, "w", driver="core", backing_store=False, libver=libver)
 
 
 def is_needed(n_bytes: float, attrs_of_group: Mapping[str, Any]) -> bool:

@@ -21,6 +21,7 @@ import numpy as np
 from artiphys.errors import InputError
 from artiphys_nwb.errors import FileError, RecordingError
 from artiphys_nwb.files import dandi_archive, in_memory, zarr_stores
+from artiphys_nwb.files.soundness import require_sound
 from artiphys_nwb.files.streaming import SCHEMES, store_at, streamed
 from artiphys_nwb.labels import decoded
 
@@ -103,11 +104,13 @@ def opened(source: Source) -> Iterator[Recording]:
     Raises
     ------
     FileError
-        If it cannot be opened, or is not an NWB file of version 2.
+        If it cannot be opened, is so damaged that HDF5 ends the process or never ends, or is not
+        an NWB file of version 2.
     """
     with contextlib.ExitStack() as stack:
         try:
             recording = _open(source, stack)
+            require_sound(recording.file)  # before anything is read
             _require_nwb(recording.file)
             yield recording
         except RecordingError as error:  # wherever in the reading: said of this file

@@ -1,9 +1,10 @@
-"""Files that HDF5's own library crashes on, found out where a crash does no harm.
+"""Files that HDF5's own library crashes on, or never ends on, found out where it does no harm.
 
-A damaged header can end the whole process (a segmentation fault, no exception). A copy of the
-process, made by ``fork``, therefore goes through the headers first; where it dies, the file is
-refused. Not so for large files, of which headers are a small part, nor for those that are not on a
-disk here, nor on Windows, which has no ``fork``.
+A damaged header can end the whole process (a segmentation fault, no exception), or send it round in
+a circle. A copy of the process, made by ``fork``, therefore goes through the headers first; where
+it dies, or takes far longer than any sound file, the file is refused. Not so for large files, of
+which headers are a small part, nor for those that are not on a disk here, nor on Windows, which has
+no ``fork``.
 """
 
 import contextlib
@@ -21,11 +22,12 @@ __all__ = ["require_sound"]
 LARGE = 32 * 2**20  # bytes
 # Texts and references beyond so many are not read twice.
 MOST_ELEMENTS = 10_000
-LONGEST = 60  # seconds; a file so slow is read without
+LONGEST = 60  # seconds; a disk so slow is read without
+MOST_WORK = 5.0  # seconds of the processor's own; a tenth of that is much
 
 
 def require_sound(file: h5py.File) -> None:
-    """Raise a FileError if going through the headers of a file ends the process that does it."""
+    """Raise a FileError if going through the headers of a file ends its process, or never ends."""
     if not hasattr(os, "fork") or file.driver != "sec2" or file.id.get_filesize() > LARGE:
         return
     with warnings.catch_warnings():
@@ -36,7 +38,8 @@ def require_sound(file: h5py.File) -> None:
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) != signal.SIGALRM:
         name = signal.Signals(os.WTERMSIG(status)).name
-        msg = f"so damaged that HDF5's library crashes on it ({name}); fetch it again"
+        how = "never ends" if name == "SIGPROF" else f"crashes ({name})"
+        msg = f"so damaged that HDF5's library {how} on it; fetch it again"
         raise FileError(msg)
 
 
@@ -44,8 +47,10 @@ def _go_through(file: h5py.File) -> None:
     """Read all headers, and what lies in heaps, and end this process."""
     faulthandler.disable()
     with contextlib.suppress(BaseException):
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        for number in (signal.SIGALRM, signal.SIGPROF):
+            signal.signal(number, signal.SIG_DFL)
         signal.alarm(LONGEST)
+        signal.setitimer(signal.ITIMER_PROF, MOST_WORK)
         _read(file, set())
     os._exit(0)
 

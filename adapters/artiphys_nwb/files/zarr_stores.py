@@ -1,9 +1,10 @@
 """A Zarr store as an HDF5 file in memory, to be read and checked as every other file is.
 
-hdmf-zarr writes these stores: Zarr format 2, with links, references and scalars told in attributes.
-It is not what reads them here. It needs Zarr before version 3, where files of responses need 3; and
-it takes columns of objects out of pickle, which runs whatever a stranger has put there. numcodecs
-decodes the chunks instead. Voltages, movies and the like stay where they are.
+hdmf-zarr writes these stores, with links, references and scalars told in attributes. It is not what
+reads them here: up to 0.13 it needs Zarr before version 3, where files of responses need 3; from
+0.14 on it needs Python 3.12 and Zarr 3.4, of which this package needs neither; and it takes columns
+of objects in format 2 out of pickle, which runs whatever a stranger has put there. numcodecs
+decodes the chunks instead, in format 3 zarr. Voltages, movies and the like stay where they are.
 """
 
 import contextlib
@@ -19,12 +20,13 @@ import numpy as np
 
 from artiphys.errors import to_install
 from artiphys_nwb.errors import FileError
+from artiphys_nwb.files import zarr_format_3
 from artiphys_nwb.files.memory import is_needed, new_file
 from artiphys_nwb.labels import decoded
 
 __all__ = ["as_hdf5", "is_zarr"]
 
-MARKS = (".zgroup", "zarr.json")
+MARKS = (".zgroup", zarr_format_3.MARK)
 CONSOLIDATED = ".zmetadata"
 # Attributes in which the store says what HDF5 says in other ways.
 OF_THE_STORE = {"zarr_dtype", "zarr_link", "_ARRAY_DIMENSIONS", ".specloc"}
@@ -60,9 +62,9 @@ def as_hdf5(path: str, store: Store | None = None) -> h5py.File:
     Raises
     ------
     FileError
-        If it is not of format 2, damaged, or lacks some of its chunks.
+        If it is damaged, or lacks some of its chunks; or of format 3 and not a folder here.
     ImportError
-        Without numcodecs.
+        Without numcodecs, or, in format 3, zarr.
     """
     try:
         import numcodecs  # noqa: F401
@@ -75,7 +77,7 @@ def as_hdf5(path: str, store: Store | None = None) -> h5py.File:
         said = _said(store)
         store.fetch(said.chunks())
         _fill(file, store, said)
-    except FileError:
+    except (FileError, ImportError):
         file.close()
         raise
     except Exception as error:  # what JSON, codecs and NumPy make of damaged bytes
@@ -90,7 +92,7 @@ class _Folder:
     """The files in a folder, by their paths in it."""
 
     def __init__(self, path: str) -> None:
-        self._folder = Path(path)
+        self.path, self._folder = path, Path(path)
 
     def fetch(self, keys: Iterable[str]) -> None:
         """Do nothing: they are here."""
@@ -103,8 +105,11 @@ class _Folder:
 
     def metadata(self) -> dict[str, Any]:
         """Return what the files say themselves: what was consolidated may be older."""
-        found = (path.relative_to(self._folder) for path in sorted(self._folder.rglob(".z*")))
-        return {path.as_posix(): _parsed(self[path.as_posix()]) for path in found}
+        is_3 = (self._folder / zarr_format_3.MARK).exists()
+        pattern = zarr_format_3.MARK if is_3 else ".z*"
+        found = (path.relative_to(self._folder) for path in sorted(self._folder.rglob(pattern)))
+        said = {path.as_posix(): _parsed(self[path.as_posix()]) for path in found}
+        return zarr_format_3.in_words_of_format_2(said) if is_3 else said
 
 
 class _Said(NamedTuple):
@@ -137,10 +142,13 @@ def _said(store: Store) -> _Said:
         try:
             found = json.loads(store[CONSOLIDATED])["metadata"]
         except KeyError as error:
-            msg = "a Zarr store without .zmetadata cannot be listed over the network; download it"
+            msg = (
+                "a Zarr store without .zmetadata cannot be listed over the network (and none of "
+                "format 3 has it); download it"
+            )
             raise FileError(msg) from error
     if ".zgroup" not in found:
-        msg = "no Zarr store of format 2, as hdmf-zarr writes them; export it to HDF5 first"
+        msg = "its first group is damaged; copy the store again"
         raise FileError(msg)
     parts: dict[str, dict[str, Any]] = {".zgroup": {}, ".zarray": {}, ".zattrs": {}}
     for key, one in found.items():
@@ -237,7 +245,10 @@ def _write_array(
 ) -> Callable[[], Any]:
     """Write an array, and return what writes it once everything it may refer to is there."""
     path, kind = "/" + place.rstrip("/"), said["zarr_dtype"]
-    values = _read(store, place, array)
+    if array["zarr_format"] == 3 and isinstance(store, _Folder):
+        values = zarr_format_3.read_array(store.path, place)
+    else:
+        values = _read(store, place, array)
     if values.dtype.names:  # of numbers, or with references inside, which nothing here asks for
         return lambda: None
     is_scalar = kind == "scalar"
@@ -245,6 +256,8 @@ def _write_array(
         file[path] = values.ravel()[0] if is_scalar else values
         return lambda: None
     flat = values.ravel().tolist()
+    if kind == zarr_format_3.REFERENCE:
+        flat = [{"path": path} for path in flat]
     if flat and all(isinstance(one, dict) for one in flat):
         references = file.create_dataset(path, values.shape, dtype=h5py.ref_dtype)
 

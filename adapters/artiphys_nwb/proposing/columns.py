@@ -6,6 +6,7 @@ import dataclasses
 import numpy as np
 
 from artiphys_nwb.errors import RecordingError
+from artiphys_nwb.files.pointers import read_names
 from artiphys_nwb.files.tables import Table
 from artiphys_nwb.labels import MISSING, in_order, labelled
 from artiphys_nwb.proposing.names import PAIRS, words_of
@@ -54,7 +55,7 @@ def facts_of(table: Table) -> dict[str, Facts]:
     facts = {}
     for name in table.columns:
         with contextlib.suppress(RecordingError):
-            column = table.read_names(name)
+            column = read_names(table, name)
             values, bounds = column.values, column.bounds
             if values.ndim == 2 and values.shape[1] == 2:
                 values = np.array([f"{x},{y}" for x, y in values.tolist()], dtype=object)

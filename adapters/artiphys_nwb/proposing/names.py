@@ -41,7 +41,7 @@ IMAGES = (
     (rf"({SHOWN})_?(id|index|idx|number|num|nr|no|name|file|file_?name|label|key|code)s?", 4.0),
     (rf"({SHOWN})s?", 3.0),
     (rf"(.*_)?({SHOWN})s?(_.*)?", 2.0),
-    (r"(condition|cond|category|class|label|identity|exemplar|item|texture)s?(_.*)?", 1.5),
+    (r"(condition|cond|cnd|category|class|label|identity|exemplar|item|texture)s?(_.*)?", 1.5),
     (r"(orientation|ori|direction|target.*)", 1.5),
 )
 PLACE = r"position|pos|location|loc|place|where|site|quadrant|eccentricity|ecc|hemifield|shift"
@@ -60,7 +60,7 @@ EYES = r"(.*_)?(eye|gaze|pupil|fix|fixation|cursor|mouse|hand)(_.*)?"
 DIODES = r"(.*_)?(pd|photo_?diode|diode)(_?(on|off).*)?"
 ENDS = r"(.*_)?(off|offset|end|ends|stop|duration|dur|length|iti|isi)(_.*)?"
 TIMES = r"(.*_)?(on|onset|off|offset|time|times|ts|timestamps?|start|stop|end|duration|dur)(_.*)?"
-BOOKKEEPING = r"(.*_)?(trial|block|session|ses|sub|subject|date|pen|run|row|id)(_.*)?"
+BOOKKEEPING = r"(.*_)?(trial|block|session|ses|sub|subject|date|pen|run|row)(_.*)?|id"
 AREAS = r"(brain_)?(area|region|structure|location)s?"
 CENTRES = r"cent(er|re)|middle|mid|fovea|foveal|fix|fixation|origin|zero"
 BLANKS = r"blank|gr[ae]y|null|none|empty|background|catch|no_?stim(ulus)?|fixation"

@@ -12,7 +12,15 @@ from artiphys_nwb.layout import Layout, columns_of
 from artiphys_nwb.proposing.clocks import other_units, relative_to_trial
 from artiphys_nwb.proposing.columns import Facts, facts_of, holds_truths
 from artiphys_nwb.proposing.doubts import doubts_about
-from artiphys_nwb.proposing.names import AREAS, BLANKS, CENTRES, VALIDS, words_of
+from artiphys_nwb.proposing.names import (
+    AREAS,
+    BLANKS,
+    CENTRES,
+    ONSETS,
+    VALIDS,
+    weight_of,
+    words_of,
+)
 from artiphys_nwb.proposing.scores import (
     Place,
     Scored,
@@ -21,6 +29,7 @@ from artiphys_nwb.proposing.scores import (
     onset_score,
     place_scores,
     ranked,
+    with_displacement,
 )
 
 __all__ = [
@@ -31,6 +40,8 @@ __all__ = [
 MOST_NAMED = 6  # rivals in a comment
 NOT_PRESENTATIONS = ("invalid_times", "epochs", "electrodes")
 LEAST_IMAGE, LEAST_ONSET, LEAST_POSITION = 1.2, 0.9, 2.4
+SURE_ONSET = 3.5  # of a name alone
+LEAST_UNNAMED = 0.3  # of an image that is known by its values alone
 SCORE_OF_SERIES = 8.0  # an IndexSeries says onsets and images by its type, and no positions
 
 
@@ -106,10 +117,12 @@ def _of_table(table: Table, units: Table) -> tuple[float, Proposal]:
     if table.kind == "IndexSeries":
         return _of_index_series(table, units)
     columns = facts_of(table)
-    onsets = _best(((c, onset_score(c, columns)) for c in columns.values()), LEAST_ONSET)
-    images = _best(
-        ((c, image_score(c) + _one_for_each(c, onsets)) for c in columns.values()), LEAST_IMAGE
-    )
+    times = [(c, onset_score(c, columns)) for c in columns.values()]
+    onsets = _best(times, LEAST_ONSET)
+    values = [(c, image_score(c) + _one_for_each(c, onsets)) for c in columns.values()]
+    images = _best(values, LEAST_IMAGE)
+    by_name = bool(images)
+    images = images or _best(values, LEAST_UNNAMED)
     missing = [
         f"{table.path}: no column of {what}"
         for what, found in (
@@ -122,6 +135,7 @@ def _of_table(table: Table, units: Table) -> tuple[float, Proposal]:
         return 0.0, Proposal(None, {}, {}, (), tuple(missing))
     (onset, _), (image, _) = onsets[0], images[0]
     places = _best(place_scores(columns, image, onset), LEAST_POSITION)
+    places = with_displacement(places) if places else []
     position = places[0][0] if places else None
     layout, doubts = _layout(table, units, columns, (image, position, onset))
     rivals = {
@@ -130,9 +144,27 @@ def _of_table(table: Table, units: Table) -> tuple[float, Proposal]:
         "onset": [f'"{c.name}"' for c, _ in onsets[1:]],
         "area": [f'"{name}"' for name in units.columns if re.fullmatch(AREAS, words_of(name))],
     }
+    if not by_name:
+        doubts.append(
+            f"{image.name} is taken for the image by its values alone; its name does not say it"
+        )
+    rising = [
+        c.name for c, score in times if score == 0 and c.name not in (layout.onset, layout.offset)
+    ]
+    if rising:
+        rivals["onset"] += [f'"{name}"' for name in rising]
+        doubts.append(f"{rising[0]} rises from row to row as well: is it the onset of images?")
+    doubts += [
+        f"{c.name} is named like an onset and does not rise from row to row: if it counts from the "
+        'start of the trial, set onset to it, offset to "start_time", and scale to 0.001 for ms'
+        for c, score in times
+        if score == -math.inf and c.numbers is not None and weight_of(c.words, ONSETS) >= SURE_ONSET
+    ]
     if position is None:
         crossed = [c.name for c in columns.values() if may_be_position(c, image, onset)]
         rivals["position"] = [f'"{name}"' for name in crossed]
+        if crossed:
+            doubts.append(f"images come again at each {crossed[0]}: is it the position?")
     if layout.valid is None:
         taken = {*columns_of(layout.image), *columns_of(layout.position)}  # positions 0 and 1, say
         rivals["valid"] = [
@@ -192,13 +224,12 @@ def _layout(
 def _said(image: Facts, position: Place | None, onset: Facts) -> dict[str, str]:
     """Return what a person should know of each field."""
     numbers = onset.numbers
+    labels = _columns_in(position)
     return {
         "image": f"{image}, {len(image.known) / len(image.different):.3g} times each",
         "position": "all images at one place, as far as columns say"
         if position is None
-        else str(position)
-        if isinstance(position, Facts)
-        else "x and y",
+        else ("x and y" if len(labels) == 2 else str(labels[0])),
         "onset": "" if numbers is None else f"{numbers[0]:.6g} to {numbers[-1]:.6g}",
         "valid": "rows in which it is false are left out; which rows count is for you to say",
         "reference": "the position that shifts are measured from",
@@ -215,19 +246,25 @@ def _blanks(image: Facts) -> tuple[object, ...] | None:
 
 
 def _centre(position: Place | None) -> str | None:
-    if not isinstance(position, Facts):
+    labels = _columns_in(position)
+    if len(labels) not in (1, 3):
         return None
-    centres = [one for one in in_order(position.different) if re.fullmatch(CENTRES, one.lower())]
+    centres = [one for one in in_order(labels[0].different) if re.fullmatch(CENTRES, one.lower())]
     return centres[0] if len(centres) == 1 else None
 
 
-def _named(position: Place) -> str | tuple[str, str]:
+def _columns_in(position: Place | None) -> tuple[Facts, ...]:
+    if position is None:
+        return ()
+    return (position,) if isinstance(position, Facts) else position
+
+
+def _named(position: Place) -> str | tuple[str, ...]:
     if isinstance(position, Facts):
         return position.name
-    x, y = position
-    return x.name, y.name
+    return tuple(column.name for column in position)
 
 
-def _quoted(name: str | tuple[str, str]) -> str:
+def _quoted(name: str | tuple[str, ...]) -> str:
     names = [f'"{one}"' for one in columns_of(name)]
     return names[0] if isinstance(name, str) else f"[{', '.join(names)}]"

@@ -31,10 +31,11 @@ __all__ = [
     "onset_score",
     "place_scores",
     "ranked",
+    "with_displacement",
 ]
 
 Scored = TypeVar("Scored")
-Place = Facts | tuple[Facts, Facts]  # a column of labels, or x and y
+Place = Facts | tuple[Facts, ...]  # a column of labels, or x and y, or all three
 
 
 def ranked(scored: Iterable[tuple[Scored, float]]) -> list[tuple[Scored, float]]:
@@ -106,6 +107,23 @@ def place_scores(
         )
         if 2 <= len(set(labels.tolist())) <= max(len(labels) / 2, 2):
             yield (column, other), 4.0 + crossing(labels, image)
+
+
+def with_displacement(places: list[tuple[Place, float]]) -> list[tuple[Place, float]]:
+    """Return places ranked, the best with x and y before it where it is of labels that have them.
+
+    Each label has then one x and y, and each x and y one label.
+    """
+    best, score = places[0]
+    if not isinstance(best, Facts) or any(pair_in(label) for label in best.different):
+        return places
+    for pair, _ in places:
+        if not isinstance(pair, Facts):
+            at = zip(*(column.labels.tolist() for column in pair), strict=True)
+            both = set(zip(best.labels.tolist(), at, strict=True))
+            if len({label for label, _ in both}) == len({xy for _, xy in both}) == len(both):
+                return [((best, *pair), score), *places]
+    return places
 
 
 def may_be_position(column: Facts, image: Facts, onset: Facts) -> bool:

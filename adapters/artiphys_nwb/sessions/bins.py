@@ -7,7 +7,8 @@ import h5py
 import numpy as np
 
 from artiphys_nwb.errors import ClockError, TableError
-from artiphys_nwb.files.tables import Table, read_dataset
+from artiphys_nwb.files.datasets import read_dataset
+from artiphys_nwb.files.tables import Table
 from artiphys_nwb.labels import labelled
 from artiphys_nwb.sessions.session import Session
 from artiphys_nwb.sessions.units import UNKNOWN, Units, read_units

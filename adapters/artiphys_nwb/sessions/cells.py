@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from artiphys_nwb.errors import TableError
-from artiphys_nwb.files.tables import Column
+from artiphys_nwb.files.datasets import Column
+from artiphys_nwb.files.pointers import read_names
 from artiphys_nwb.labels import MISSING, in_order, labelled
 from artiphys_nwb.layout import Layout, columns_of
 from artiphys_nwb.sessions.checks.presentations import check_every_value_has_a_row
@@ -86,12 +87,13 @@ def _cells_of(session: Session, layout: Layout) -> Cells:
     """Return the presentations in a layout's columns; a row holds several if onsets are ragged."""
     table, pair = session.shown_table, columns_of(layout.position)
     columns: dict[str, Column] = {}
-    names = (*columns_of(layout.image), *pair[:1]) if len(pair) < 2 else columns_of(layout.image)
+    # x and y are numbers of themselves, and stand for nothing.
+    names = columns_of(layout.image) if len(pair) == 2 else (*columns_of(layout.image), *pair[:1])
     others = (*pair, layout.onset, *columns_of(layout.offset), *columns_of(layout.valid))
     for name in (*names, *others):
         if name in columns:
             continue
-        read = table.read_names(name) if name in names else table.read(name)
+        read = read_names(table, name) if name in names else table.read(name)
         columns[name] = _ragged(read, may_be_pair=pair == (name,))
         table.require_rows(name, columns[name])
         check_every_value_has_a_row(f"{table.path}/{name}", columns[name])

@@ -9,6 +9,7 @@ import pandas as pd
 
 from artiphys.errors import InputError
 from artiphys_nwb.errors import LayoutError, RecordingError, TableError
+from artiphys_nwb.files.pointers import INDEXED_IMAGES, read_names
 from artiphys_nwb.files.tables import Table
 from artiphys_nwb.labels import MISSING, labelled, one_label
 
@@ -112,7 +113,8 @@ def described(condition: Condition | None) -> Any:
 
 def _values(table: Table, name: str, known: Mapping[str, np.ndarray], argument: str) -> np.ndarray:
     if name in table.columns:
-        return table.read_plain(name)
+        of_images = name == INDEXED_IMAGES
+        return read_names(table, name).values if of_images else table.read_plain(name)
     if name in known:
         return known[name]
     there = ", ".join([*table.columns, *(key for key in known if key not in table.columns)])

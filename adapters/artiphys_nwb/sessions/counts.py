@@ -12,14 +12,19 @@ from artiphys_nwb.files.opening import Recording
 from artiphys_nwb.layout import Layout
 from artiphys_nwb.sessions.bins import is_binned, read_binned
 from artiphys_nwb.sessions.checks.clocks import require_one_clock
+from artiphys_nwb.sessions.checks.names import check_names_undamaged
 from artiphys_nwb.sessions.checks.observation import check_not_silent, check_observed
-from artiphys_nwb.sessions.checks.presentations import check_one_session
+from artiphys_nwb.sessions.checks.presentations import (
+    check_labels_spelt_alike,
+    check_one_session,
+)
 from artiphys_nwb.sessions.checks.repeats import (
     check_filled,
     check_labels_alike,
     check_none_exchanged,
     check_repeats,
     check_repeats_alike,
+    first_of_each,
 )
 from artiphys_nwb.sessions.latency import WIDTH, latencies, trials_for_latency
 from artiphys_nwb.sessions.observation import Observation
@@ -38,7 +43,8 @@ __all__ = ["Counts", "count_session"]
 class Counts:
     """Counts (unit, presentation), NaN where a unit was not observed, and what they belong to.
 
-    `window` is (start, stop) or, one row a unit, where latencies were looked for, and `found` the
+    `began` is the moment that the recording's clock counts from, as the file says it. `window` is
+    (start, stop) or, one row a unit, where latencies were looked for, and `found` the
     latencies then of the units that show one; `trains` holds a digest of each unit's spikes, to
     recognise a session under another name.
     """
@@ -46,6 +52,8 @@ class Counts:
     file: str
     name: str
     identifier: str
+    subject: str
+    began: str
     values: np.ndarray
     shown: Presentations
     units: Units
@@ -78,6 +86,7 @@ def count_session(
         If the file does not hold what the layout says, or contradicts itself.
     """
     session = Session(recording, layout, request)
+    check_names_undamaged(session)
     shown = read_presentations(session)
     check_one_session(session, shown.row)
     n_shown = len(shown.onset)
@@ -94,12 +103,13 @@ def count_session(
     check_observed(session, values)
     seconds = float(np.mean(window[..., 1] - window[..., 0]))
     check_not_silent(session, values, seconds, len(spikes.times))
-    check_repeats(session, repeat_numbers(shown.cells))
     _check_grid(session, shown, len(values))
     return Counts(
         file=recording.name,
         name=session.name,
         identifier=header_text(recording, "identifier"),
+        subject=header_text(recording, "general/subject/subject_id"),
+        began=header_text(recording, "session_start_time"),
         values=values,
         shown=shown,
         units=units,
@@ -134,7 +144,7 @@ def _counted(
         units = dataclasses.replace(units, coords=units.coords | coords)
         found = answers.latency[answers.found]
     starts, stops = (shown.onset + window[..., [i]] for i in (0, 1))
-    values = spikes.counts(starts, stops).astype(np.float64)
+    values = _as_floats(spikes.counts(starts, stops))
     seen = observation.of(starts, stops)
     _forget(values, seen)
     by_any = slice(None) if seen is None else seen.any(axis=0)
@@ -143,13 +153,24 @@ def _counted(
     return shown, units, values, window, found
 
 
+def _as_floats(counts: np.ndarray) -> np.ndarray:
+    """Return int64 as float64 in their own memory, which may be most of what there is."""
+    values = counts.view(np.float64)
+    for whole, real in zip(counts, values, strict=True):
+        real[:] = whole
+    return values
+
+
 def _check_grid(session: Session, shown: Presentations, n_units: int) -> None:
     """Check how often each image was shown at each position."""
-    first, repeats = np.unique(shown.cells, return_index=True)[1], np.bincount(shown.cells)
+    first, repeats = first_of_each(shown.cells), np.bincount(shown.cells)
+    check_repeats(session, repeats)
     check_repeats_alike(session, repeats, shown.image[first], shown.position[first])
     check_none_exchanged(session, repeats, shown.image[first], shown.position[first])
     for what, code in zip(("image", "position"), shown.codes, strict=True):
-        check_labels_alike(session, what, getattr(shown, what), code)
+        labels = getattr(shown, what)
+        check_labels_alike(session, what, labels, code)
+        check_labels_spelt_alike(session, what, labels[first_of_each(code)].tolist())
     n_grid = int(np.prod([code.max() + 1 for code in shown.codes]))
     check_filled(session, repeats, n_grid, n_units)
 

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 
 import numpy as np
+import pandas as pd
 
 from artiphys_nwb.errors import RecordingError, TableError
 from artiphys_nwb.labels import MISSING, is_held_out, labelled, one_label
@@ -58,18 +59,15 @@ class Presentations:
     @functools.cached_property
     def codes(self) -> tuple[np.ndarray, np.ndarray]:
         """A number for each image and for each position."""
-        image, position = (
-            np.unique(labels.astype(str), return_inverse=True)[1].astype(np.int32)
-            for labels in (self.image, self.position)
-        )
-        return image, position
+        image, position = (pd.factorize(labels)[0] for labels in (self.image, self.position))
+        return image.astype(np.int32), position.astype(np.int32)
 
     @functools.cached_property
     def cells(self) -> np.ndarray:
         """A number for each pair of image and position that was shown."""
         image, position = self.codes
         pair = image.astype(np.int64) * (position.max(initial=0) + 1) + position
-        return np.unique(pair, return_inverse=True)[1].astype(np.int32)
+        return pd.factorize(pair)[0].astype(np.int32)
 
 
 def read_presentations(session: Session) -> Presentations:

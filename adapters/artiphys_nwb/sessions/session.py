@@ -14,8 +14,9 @@ import numpy as np
 from artiphys.errors import InputError
 from artiphys.responses.provenance import dropped
 from artiphys_nwb.errors import RecordingWarning, TableError
+from artiphys_nwb.files.datasets import Column, find, read_dataset
 from artiphys_nwb.files.opening import Recording
-from artiphys_nwb.files.tables import Column, Table, find, open_table, read_dataset
+from artiphys_nwb.files.tables import Table, open_table
 from artiphys_nwb.labels import one_label
 from artiphys_nwb.layout import Layout
 from artiphys_nwb.sessions.conditions import Condition

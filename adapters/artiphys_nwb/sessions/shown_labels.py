@@ -33,7 +33,10 @@ def images_and_positions(
     if not cells.position:
         position = np.full(len(image), ONE_POSITION, dtype=object)
         return image, position, {ONE_POSITION: (0.0, 0.0)}, unmatched
-    position, xy = _position_values(session, cells)
+    if len(cells.position) == 3:
+        position, places = _labels_with_places(session, cells)
+        return image, position, places, unmatched
+    position, xy = _position_values(session, cells.position)
     if xy is None:
         return image, position, {}, unmatched
     # By the label's own digits: float32 and float64 files then give the same place.
@@ -52,11 +55,31 @@ def _image_values(session: Session, cells: Cells) -> list[np.ndarray]:
     return columns
 
 
+def _labels_with_places(session: Session, cells: Cells) -> tuple[np.ndarray, Places]:
+    """Return labels of positions, and the one place of each."""
+    labels = labelled(cells.position[0])
+    places: Places = {}
+    at, _ = _position_values(session, cells.position[1:])
+    at[labels == MISSING] = MISSING
+    for label, place in sorted(set(zip(labels.tolist(), at.tolist(), strict=True))):
+        if place == MISSING:
+            continue
+        x_and_y = _place(place)
+        if label in places:
+            msg = (
+                f"{session.shown_table.path}: position {label} is at {places[label]} and at "
+                f"{x_and_y}; a position has one place; map x and y alone, or mend the labels"
+            )
+            raise TableError(msg)
+        places[label] = x_and_y
+    labels[at == MISSING] = MISSING
+    return labels, places
+
+
 def _position_values(
-    session: Session, cells: Cells
+    session: Session, columns: list[np.ndarray]
 ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray] | None]:
     """Return labels of positions, and their x and y where they are known."""
-    columns = cells.position
     if len(columns) == 1:
         labels = labelled(columns[0])
         pairs = {label: pair_in(label) for label in set(labels.tolist()) - {MISSING}}
@@ -141,7 +164,7 @@ def _parsed(pattern: re.Pattern[str], text: str) -> tuple[str, str] | None:
 
 def displacement_units(session: Session) -> str:
     """Positions are in degrees unless their columns' names, or what is said of them, say pixels."""
-    for name in columns_of(session.layout.position):
+    for name in columns_of(session.layout.position)[-2:]:  # of x and y
         if re.search(r"pix|px", name.lower()):
             return "px"
         dataset = session.shown_table.dataset(name)

@@ -12,15 +12,18 @@ import itertools
 import numpy as np
 
 from artiphys_nwb.errors import TableError
-from artiphys_nwb.files.tables import Column
+from artiphys_nwb.files.datasets import Column
 from artiphys_nwb.sessions.checks.times import (
     check_index_of_ends,
     check_precision,
     check_spikes_finite,
     check_spikes_in_order,
+    check_spikes_not_twice,
     check_spikes_not_whole,
     check_spikes_of_units,
+    check_spikes_on_clock,
 )
+from artiphys_nwb.sessions.checks.units import check_units_different
 from artiphys_nwb.sessions.session import Session
 
 __all__ = ["Spikes", "count_spikes", "mended", "read_spikes"]
@@ -63,6 +66,7 @@ def read_spikes(session: Session, rows: np.ndarray) -> Spikes:
     times, bounds = _flat_spike_times(session)
     check_precision(session, times)
     check_spikes_not_whole(session, times)
+    check_spikes_on_clock(session, times)
     check_index_of_ends(session, times, bounds)
     times = times.astype(np.float64, copy=False)
     if session.layout.spike_scale is not None:
@@ -70,6 +74,8 @@ def read_spikes(session: Session, rows: np.ndarray) -> Spikes:
     check_spikes_of_units(session, len(times), int(bounds[-1]))
     times, bounds, unordered, n_missing = mended(times[: bounds[-1]], bounds)
     check_spikes_in_order(session, len(unordered))
+    check_spikes_not_twice(session, times)
+    check_units_different(session, times, bounds)
     check_spikes_finite(session, n_missing)
     if len(rows) == len(bounds) - 1:
         return Spikes(times, bounds)

@@ -13,8 +13,9 @@ import h5py
 import numpy as np
 
 from artiphys_nwb.errors import FileError, LayoutError, RecordingError, TableError, UnitsDoubtful
+from artiphys_nwb.files.datasets import DAMAGE, Column, read_dataset
 from artiphys_nwb.files.opening import attribute_text
-from artiphys_nwb.files.tables import DAMAGE, Column, Table, read_dataset
+from artiphys_nwb.files.tables import Table
 from artiphys_nwb.labels import labelled
 from artiphys_nwb.sessions.checks.units import (
     check_different_ids,

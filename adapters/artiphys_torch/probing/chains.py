@@ -109,11 +109,12 @@ class ChainPass:
         self._at = {len(chain.steps): chain.layer for chain in members}
         self._steps = [_prepared(step, device) for step in longest.steps]
         self._dtype = dtype_of(*self._steps)
+        self._reads_only = isinstance(longest.steps[0], WINDOWS)
 
     def __call__(self, canvases: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return the responses to some canvases, {layer: (canvas, channel)}."""
         outputs = {}
-        values = at_least_two(canvases.to(self._dtype))
+        values = self._entering(canvases)
         for n_steps, step in enumerate(self._steps, start=1):
             values = step(values)
             if n_steps in self._at:
@@ -122,7 +123,7 @@ class ChainPass:
 
     def inputs(self, canvases: torch.Tensor) -> torch.Tensor:
         """Return what enters the last layer, a convolution, (canvas, channel, row, column)."""
-        values = at_least_two(canvases.to(self._dtype))
+        values = self._entering(canvases)
         for step in self._steps[:-1]:
             values = step(values)
         down, right = self._steps[-1].dilation
@@ -131,6 +132,11 @@ class ChainPass:
     def describe(self) -> dict[str, Any]:
         """Return how the layers are run, for the provenance."""
         return {"layers": list(self.layers), "method": self.method, "rf_size": self.size}
+
+    def _entering(self, canvases: torch.Tensor) -> torch.Tensor:
+        """Return what enters the first step, which may work in place on none but its own."""
+        values = at_least_two(canvases.to(self._dtype))
+        return values if self._reads_only else values.clone()
 
 
 def _true(model: nn.Module, found: Sequence[Chain]) -> list[Chain]:

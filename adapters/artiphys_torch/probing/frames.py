@@ -1,12 +1,14 @@
 """Frames: for networks of any shape, the unit nearest the centre of a frame of background.
 
 The canvas is laid exactly on that unit's receptive field, which lies wholly inside the frame, so
-that neither padding nor the background around the canvas reaches the unit.
+that neither padding nor the background around the canvas reaches the unit. The units around it, if
+they are asked for, answer to the same frame, each from its own place.
 """
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -17,15 +19,33 @@ from artiphys_torch.probing.precision import at_least_two
 from artiphys_torch.receptive_fields.connections import Connections
 from artiphys_torch.receptive_fields.fields import (
     LARGEST,
+    ONE_SIZE,
     ReceptiveField,
     Where,
     answers_beyond,
     placed,
+    units_inside,
 )
 from artiphys_torch.receptive_fields.light_copy import padding
 from artiphys_torch.receptive_fields.running import Reached, until_reached
 
-__all__ = ["FramePass", "WholePass", "frame_passes"]
+__all__ = ["FramePass", "Map", "WholePass", "frame_passes"]
+
+
+class Map(NamedTuple):
+    """The units of a layer that are read: a part of its map."""
+
+    rows: range
+    columns: range
+    middle: tuple[int, int]
+    """Row and column of the unit that the canvas is laid on."""
+    stride: tuple[float, float] = (np.nan, np.nan)
+    """Of the units' fields, in pixels; NaN where they have none of their own."""
+
+    @property
+    def n_places(self) -> int:
+        """Of units of one channel."""
+        return len(self.rows) * len(self.columns)
 
 
 class FramePass:
@@ -36,7 +56,7 @@ class FramePass:
     def __init__(
         self,
         model: nn.Module,
-        where: dict[str, tuple[int, int]],
+        maps: dict[str, Map],
         corner: tuple[int, int],
         size: int,
         frame: int,
@@ -44,18 +64,23 @@ class FramePass:
         channels_last: Collection[str] = (),
     ) -> None:
         self.size = size
-        self.layers = tuple(where)
-        self._model, self._where, self._corner, self._frame = model, where, corner, frame
+        self.maps = maps
+        self.layers = tuple(maps)
+        self._model, self._corner, self._frame = model, corner, frame
         self._background, self._channels_last = background, channels_last
         self._dtype = dtype_of(model)
 
     def __call__(self, canvases: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Return the responses to some canvases, {layer: (canvas, channel)}."""
+        """Return the responses to some canvases, {layer: (canvas, unit)}.
+
+        Units are in the order of channel, row, column.
+        """
         outputs: dict[str, torch.Tensor] = {}
 
         def keep(layer: str, output: torch.Tensor) -> None:
             # Cloned: the next module may work in place.
-            outputs[layer] = self._unit(layer, output)[: len(canvases)].clone()
+            units = self._units(layer, output)[: len(canvases)]
+            outputs[layer] = units.clone(memory_format=torch.contiguous_format).flatten(1)
             if len(outputs) == len(self.layers):
                 raise Reached
 
@@ -78,7 +103,7 @@ class FramePass:
             # Only now is it sure what the forward pass has made of stride and padding.
             left, _, above, _ = padding(convolution)
             windows = []
-            for axis, index in enumerate(self._where[layer]):
+            for axis, index in enumerate(self.maps[layer].middle):
                 stride, dilation = convolution.stride[axis], convolution.dilation[axis]
                 start = index * stride - (above, left)[axis]
                 stop = start + dilation * (convolution.kernel_size[axis] - 1) + 1
@@ -97,15 +122,28 @@ class FramePass:
             "rf_size": self.size,
             "frame": self._frame,
             "corner": list(self._corner),
-            "unit": [list(self._where[layer]) for layer in self.layers],
+            "unit": [list(each.middle) for each in self.maps.values()],
+            **self._parts(),
         }
 
-    def _unit(self, layer: str, output: Any) -> torch.Tensor:
-        """Return the answers of the layer's one unit, (image, channel)."""
-        row, column = self._where[layer]
+    def _parts(self) -> dict[str, Any]:
+        """Return which units are read, where they are more than one of a channel."""
+        if all(each.n_places == 1 for each in self.maps.values()):
+            return {}
+        return {
+            along: [[part.start, part.stop] for part in parts]
+            for along, parts in (
+                ("rows", [each.rows for each in self.maps.values()]),
+                ("columns", [each.columns for each in self.maps.values()]),
+            )
+        }
+
+    def _units(self, layer: str, output: Any) -> torch.Tensor:
+        """Return the answers of the layer's units, (image, channel, row, column)."""
+        rows, columns = self.maps[layer][:2]
         if layer in self._channels_last:
             output = output.permute(0, 3, 1, 2)
-        return output[:, :, row, column]
+        return output[:, :, rows.start : rows.stop, columns.start : columns.stop]
 
     def _module(self, layer: str) -> nn.Module:
         return self._model.get_submodule(layer)
@@ -132,27 +170,42 @@ class FramePass:
 class WholePass(FramePass):
     """Runs layers on canvases that are the whole frame: another quantity, of the whole image.
 
-    Of a map the unit nearest its centre is taken, of tokens the first; padding has its part.
+    Of a map the unit nearest its centre is taken, of tokens the first, or all; padding has its
+    part. Tokens are a map of one row.
     """
 
     method = "whole image"
 
     def __init__(
-        self, model: nn.Module, layers: Sequence[str], frame: int, background: torch.Tensor
+        self,
+        model: nn.Module,
+        layers: Sequence[str],
+        frame: int,
+        background: torch.Tensor,
+        *,
+        whole_map: bool = False,
     ) -> None:
-        super().__init__(model, dict.fromkeys(layers, (0, 0)), (0, 0), frame, frame, background)
+        first = Map(range(1), range(1), (0, 0))  # until the layer has been run
+        super().__init__(model, dict.fromkeys(layers, first), (0, 0), frame, frame, background)
+        self._whole_map = whole_map
 
-    def _unit(self, layer: str, output: Any) -> torch.Tensor:
+    def _units(self, layer: str, output: Any) -> torch.Tensor:
         if not isinstance(output, torch.Tensor) or not 2 <= output.ndim <= 4:
             msg = (
                 f"layer {layer!r} must give (image, channel), (image, token, channel) or a map of"
                 f" units; it gives {getattr(output, 'shape', type(output).__name__)}"
             )
             raise InputError(msg)
-        if output.ndim < 4:
-            return output if output.ndim == 2 else output[:, 0]
-        self._where[layer] = (output.shape[2] // 2, output.shape[3] // 2)
-        return output[:, :, output.shape[2] // 2, output.shape[3] // 2]
+        if output.ndim == 2:
+            output = output[:, :, None, None]
+        middle = (output.shape[2] // 2, output.shape[3] // 2) if output.ndim == 4 else (0, 0)
+        if output.ndim == 3:
+            output = output.permute(0, 2, 1)[:, :, None]
+        rows, columns = (range(n) for n in output.shape[2:])
+        if not self._whole_map:
+            rows, columns = (range(index, index + 1) for index in middle)
+        self.maps[layer] = Map(rows, columns, middle)
+        return super()._units(layer, output)
 
 
 def frame_passes(
@@ -162,6 +215,8 @@ def frame_passes(
     background: torch.Tensor,
     device: torch.device,
     tick: Callable[[int], Any] = lambda n_layers: None,
+    *,
+    reached: Callable[[int], tuple[range, range]] | None = None,
 ) -> tuple[list[FramePass], dict[str, str]]:
     """Return the passes for layers whose fields are known, and why the others have none.
 
@@ -178,40 +233,52 @@ def frame_passes(
     device : torch.device
     tick : callable, optional
         Called with the number of layers whenever some are done.
+    reached : callable, optional
+        Returns rows and columns of a canvas of some size. All units are read whose fields reach
+        into them and lie in the frame; by default the one that the canvas is laid on.
     """
-    groups, refused = _by_place(connections, found)
-    for where, units in groups.items():
-        beyond = answers_beyond(connections, units, where)
-        tick(len(units))
+    groups, refused = _by_place(connections, found, reached)
+    for where, maps in groups.items():
+        beyond = _answering_beyond(connections, maps, where)
+        tick(len(maps))
         refused |= beyond
         for layer in beyond:
-            del units[layer]
+            del maps[layer]
     if not any(groups.values()):
         return [], refused
     model.to(device)
     return [
-        FramePass(model, units, corner, size, frame, background, connections.channels_last)
-        for (frame, corner, size), units in groups.items()
-        if units
+        FramePass(model, maps, corner, size, frame, background, connections.channels_last)
+        for (frame, corner, size), maps in groups.items()
+        if maps
     ], refused
 
 
 def _by_place(
-    connections: Connections, found: dict[str, tuple[ReceptiveField, ReceptiveField]]
-) -> tuple[dict[Where, dict[str, tuple[int, int]]], dict[str, str]]:
-    """Return the layers' units by where their fields are, and why the others have none."""
+    connections: Connections,
+    found: dict[str, tuple[ReceptiveField, ReceptiveField]],
+    reached: Callable[[int], tuple[range, range]] | None,
+) -> tuple[dict[Where, dict[str, Map]], dict[str, str]]:
+    """Return the layers' units by where the canvas is laid, and why the others have none."""
     refused: dict[str, str] = {}
-    groups: dict[Where, dict[str, tuple[int, int]]] = {}
-    for layer, (vertical, horizontal) in found.items():
-        size = vertical.size
-        if size != horizontal.size:
+    groups: dict[Where, dict[str, Map]] = {}
+    for layer, field in found.items():
+        size = field[0].size
+        if size != field[1].size:
             refused[layer] = (
                 f"layer {layer!r}: the receptive field must be square, as the canvas is;"
-                f" got {size} × {horizontal.size} pixels"
+                f" got {size} × {field[1].size} pixels"
             )
             continue
-        place = placed(connections, layer, (vertical, horizontal))
-        if place is None:
+        place = placed(connections, layer, field, ONE_SIZE if reached else 0)
+        if place and reached:
+            inside = units_inside(connections, layer, field, place, reached(size))
+        elif place:
+            inside = (
+                range(place.unit[0], place.unit[0] + 1),
+                range(place.unit[1], place.unit[1] + 1),
+            )
+        if place is None or inside is None:
             why = (
                 f"does not fit in a frame of {LARGEST} pixels"
                 if size > LARGEST
@@ -220,5 +287,23 @@ def _by_place(
             )
             refused[layer] = f"layer {layer!r}: its receptive field of {size} × {size} pixels {why}"
             continue
-        groups.setdefault((place.frame, place.corner, size), {})[layer] = place.unit
+        units = Map(*inside, place.unit, (field[0].stride, field[1].stride))
+        groups.setdefault((place.frame, place.corner, size), {})[layer] = units
     return groups, refused
+
+
+def _answering_beyond(
+    connections: Connections, maps: dict[str, Map], where: Where
+) -> dict[str, str]:
+    """Return what is wrong with layers of which a unit answers beyond its field.
+
+    Of those that are read, the one in the middle, the first and the last are tried.
+    """
+    frame, corner, size = where
+    refused = answers_beyond(connections, {n: each.middle for n, each in maps.items()}, where)
+    for layer, each in maps.items():
+        for unit in sorted({(each.rows[i], each.columns[i]) for i in (0, -1)} - {each.middle}):
+            steps = zip(corner, unit, each.middle, each.stride, strict=True)
+            top, left = (at + int(stride) * (u - m) for at, u, m, stride in steps)
+            refused |= answers_beyond(connections, {layer: unit}, (frame, (top, left), size))
+    return refused

@@ -19,8 +19,9 @@ from artiphys_torch.networks.copies import copied, sharing_weights
 from artiphys_torch.networks.layers import check_layers
 from artiphys_torch.networks.origins import normalisation_of
 from artiphys_torch.probing.graphs import traced
+from artiphys_torch.probing.labels import labelled_responses
 from artiphys_torch.probing.plan import BATCH_SIZE, Plan, Run, probe_plan, records
-from artiphys_torch.probing.probe import labelled_responses, require_finite
+from artiphys_torch.probing.stream import Canvases, portions, require_finite
 from artiphys_torch.stimuli.canvas import CROP, SHIFTS, Normalisation, Stimulus
 from artiphys_torch.stimuli.photographs import as_photographs, cached
 
@@ -202,10 +203,11 @@ def _inputs(plan: Plan) -> xr.DataArray:
     (each,) = plan.passes
     parts = []
     with plan.run.computing(), plan.bar() as bar:
-        for chunk, patches in plan.patches():
-            values = torch.cat([each.inputs(batch) for batch in plan.batches(each, patches, bar)])
+        lay = Canvases(plan, bar)
+        for portion in portions(plan, [range(len(plan.photographs))]):
+            values = torch.cat([each.inputs(batch) for batch in lay(each, portion)])
             values = values.to("cpu", torch.promote_types(values.dtype, torch.float32))
-            parts.append(values.unflatten(0, (len(chunk), -1)).numpy())
+            parts.append(values.unflatten(0, (len(portion.images), -1)).numpy())
     return xr.DataArray(
         np.concatenate(parts),
         dims=("image", "position", "channel", "kh", "kw"),

@@ -1,65 +1,70 @@
-"""Results on disk while a long run is under way, so that a killed run goes on where it stopped.
+"""Results on disk as they are found, so that a run that is killed goes on where it stopped.
 
-Beside ``responses.nc`` lies a folder ``responses.nc.partial`` of finished chunks of images and the
-key of the run: a digest of all that its values depend on. The digest is in the chunks' names too,
-so that chunks of another key are never used, whoever put them there. The folder is locked by the
-operating system, which gives the lock back when a run is killed.
+Beside ``responses.zarr`` lies a folder ``responses.zarr.partial`` with the key of the run, a digest
+of all that its values depend on, and a Zarr group that lacks nothing but the chunks of images that
+are yet to come. Each is written whole and with a checksum. When the last is there, the group, or
+the netCDF4 file made of it, takes its place at ``out`` by one renaming. The folder is locked by the
+operating system, which gives the lock back when a run is killed; whenever that is, what lies in the
+folder says how far the run had come:
+
+======================  ====================================================
+group, no key           it had begun: nothing of it is used
+group and key           the chunks that are there, and sound, are used
+``finished`` and key    it has to be renamed
+key alone               ``out`` is this run's
+======================  ====================================================
 """
 
 import contextlib
 import hashlib
-import io
 import json
-import os
 import shutil
-import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from filelock import FileLock, Timeout
+import xarray as xr
 
-from artiphys.atomic_files import writable_folder, written_whole
-from artiphys.errors import ArtiphysWarning, InputError
-from artiphys.responses.storage import with_known_suffix
+from artiphys.atomic_files import why_not_written, writable_folder, written_whole
+from artiphys.errors import InputError
+from artiphys.responses.storage import WHOLE, open_responses, save_responses
+from artiphys_torch.probing.partial_folders import (
+    GROUP,
+    KEY_FILE,
+    LOCK_FILE,
+    left_record,
+    locked,
+    partial_folder,
+    there_already,
+)
 
-__all__ = ["NotWrittenError", "PartialResults", "partial_folder", "partial_results"]
+__all__ = ["PartialResults", "partial_results"]
 
-KEY_FILE = "key.json"
-LOCK_FILE = "run.lock"
-N_DIGITS = 16  # of a key's digest in the names of its chunks
-
-
-class NotWrittenError(InputError):
-    """There was no room, or no permission, to write what has been found."""
+FINISHED, REPLACED = "finished", "replaced"
 
 
 @contextlib.contextmanager
-def partial_results(out: str | Path, key: Mapping[str, Any]) -> Iterator["PartialResults"]:
+def partial_results(
+    out: str | Path, key: Mapping[str, Any], *, overwrite: bool = False
+) -> Iterator["PartialResults"]:
     """Give a run its partial results; they go when it ends well, and stay if it can go on.
 
     Raises
     ------
     InputError
-        As :func:`partial_folder` and :class:`PartialResults`.
+        As :func:`partial_folder` and :class:`PartialResults`; of the run's, with how to go on.
     KeyboardInterrupt
         Of the run's, with how to go on.
     """
-    kept = PartialResults(partial_folder(out), key)
+    kept = PartialResults(out, key, overwrite=overwrite)
     try:
         yield kept
-    except KeyboardInterrupt as interrupt:
+    except (KeyboardInterrupt, InputError) as error:
         if not kept.how_to_go_on():
             raise
-        msg = f"interrupted; {kept.how_to_go_on()}"
-        raise KeyboardInterrupt(msg) from interrupt
-    except (NotWrittenError, MemoryError, torch.OutOfMemoryError):
-        raise  # with more room, or smaller batches, the same call goes on
-    except Exception:
-        kept.remove()  # what is wrong has to be mended first, and then the key is another
-        raise
+        msg = f"{str(error) or 'interrupted'}; {kept.how_to_go_on()}"
+        raise type(error)(msg) from error
     else:
         kept.remove()
     finally:
@@ -71,54 +76,87 @@ class PartialResults:
 
     Parameters
     ----------
-    folder : Path
-        Made if it is not there. Chunks in it that another run left are removed, with a warning.
+    out : path
+        Where the whole is to be, ``.nc`` or ``.zarr``.
     key : mapping
         All that the values depend on, as JSON takes it.
+    overwrite : bool
+        Whether what is at `out` may be replaced.
+
+    Attributes
+    ----------
+    finished : bool
+        Whether `out` is this run's, and whole.
 
     Raises
     ------
     InputError
-        If another run is writing there, or nothing can be written.
+        If another run is writing there, or has left chunks of another key; if `out` is there
+        already; if nothing can be written.
     """
 
-    def __init__(self, folder: Path, key: Mapping[str, Any]) -> None:
-        self.folder = folder
+    def __init__(self, out: str | Path, key: Mapping[str, Any], *, overwrite: bool = False) -> None:
+        self.folder = partial_folder(out, overwrite=overwrite)
+        self._out = Path(out)
+        self._group = self.folder / GROUP
+        self._ready = self.folder / f"{FINISHED}{self._out.suffix.lower()}"
         text = json.dumps(key, sort_keys=True, default=str)
-        self._digest = hashlib.sha256(text.encode()).hexdigest()
-        self._lock = _locked(writable_folder(folder))
+        self._record = {
+            "sha256": hashlib.sha256(text.encode()).hexdigest(),
+            "key": json.loads(text),
+        }
+        self._array: Any = None
+        self._lock = locked(writable_folder(self.folder))
         try:
-            self._begin({"sha256": self._digest, "key": json.loads(text)})
+            self.finished = self._found(overwrite)
         except BaseException:
             self.close()
             raise
 
-    def load(self, first: int, shape: tuple[int, ...]) -> np.ndarray | None:
-        """Return the chunk that begins at image `first`, or None if it is not there yet."""
-        path = self._path(first)
-        if not path.is_file():
-            return None
-        try:
-            values = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError):
-            return None
-        return values if values.shape == shape else None
+    def begin(self, responses: xr.DataArray, n_together: int) -> None:
+        """Make ready for the chunks of a response array, all of which may be there already.
 
-    def save(self, first: int, values: np.ndarray) -> None:
-        """Write the chunk that begins at image `first`; all of it or nothing."""
-        buffer = io.BytesIO()  # numpy, writing to a file itself, loses the reason of a failure
-        np.save(buffer, values)
-        with self.writing(), written_whole(self._path(first)) as path:
-            path.write_bytes(buffer.getbuffer())
+        Parameters
+        ----------
+        responses : xarray.DataArray, (unit, image, position)
+            With lazy values that are nowhere used.
+        n_together : int
+            Images in a chunk.
+        """
+        import zarr
 
-    @contextlib.contextmanager
-    def writing(self) -> Iterator[None]:
-        """Say of a failure to write that what is finished is kept."""
+        if not self._group.exists():
+            with written_whole(self._group) as path:
+                _write_group(responses, path, n_together)
+            with written_whole(self.folder / KEY_FILE) as path:
+                path.write_text(json.dumps(self._record, indent=1))
+        for path in (self._group / "response").glob("*.partial"):
+            path.unlink()  # of a chunk at which a run was killed
+        self._array = zarr.open_group(str(self._group), mode="r+")["response"]
+
+    def has(self, images: range) -> bool:
+        """Say whether a chunk is there and sound."""
         try:
-            yield
-        except InputError as error:
-            msg = "; ".join(filter(None, (str(error), self.how_to_go_on())))
-            raise NotWrittenError(msg) from error
+            values = self._array[:, images.start : images.stop]
+        except Exception:  # zarr and its codecs raise of many kinds at what is damaged
+            return False
+        return bool(np.isfinite(values).all())  # what is not there is NaN, which no response is
+
+    def save(self, images: range, values: np.ndarray) -> None:
+        """Write a chunk, (unit, image, position); all of it or nothing."""
+        try:
+            self._array[:, images.start : images.stop] = values
+        except OSError as error:
+            raise InputError(why_not_written(self._out, error)) from error
+
+    def finish(self) -> None:
+        """Put the whole in its place."""
+        if self._ready.suffix == ".zarr":
+            self._group.rename(self._ready)
+        else:
+            save_responses(open_responses(self._group, chunks={}), self._ready)
+            shutil.rmtree(self._group)
+        self._move()
 
     def how_to_go_on(self) -> str:
         """Return how to go on, in words; nothing without a finished chunk."""
@@ -141,87 +179,84 @@ class PartialResults:
             self.remove()
         self._lock.release()
 
-    def _begin(self, record: dict[str, Any]) -> None:
-        """Remove what another key left, and write this one's."""
-        left = _left_record(self.folder)
-        if left is not None and left != record:
-            differs = [k for k in record["key"] if left.get("key", {}).get(k) != record["key"][k]]
+    def _found(self, overwrite: bool) -> bool:
+        """Look at what a run before has left, and say whether it was finished."""
+        left = left_record(self.folder)
+        if left is not None and left != self._record:
+            key = self._record["key"]
+            differ = [name for name in key if left.get("key", {}).get(name) != key[name]]
+            # How the layers are run follows from the others, unless a network does as it likes.
+            causes = [name for name in differ if name != "passes"] or differ
             msg = (
-                f"{self.folder.name} is of another run (its {', '.join(differs) or 'key'} differ):"
-                " not used; starting anew"
+                f"{self.folder} is of another run, which differs in {', '.join(causes) or 'all'};"
+                " ask for the same again, remove that folder, or choose another out"
             )
-            warnings.warn(msg, ArtiphysWarning, stacklevel=6)
+            raise InputError(msg)
+        is_whole = self._ready.exists()
+        if left is not None and not is_whole and not self._group.exists() and self._out.exists():
+            return True
+        if self._out.exists() and not overwrite:
+            raise there_already(self._out)
+        if left is not None and is_whole:
+            self._move()
+            return True
+        if left is None or not self._group.exists():
             self._empty()
-        with written_whole(self.folder / KEY_FILE) as path:
-            path.write_text(json.dumps(record, indent=1))
+        return False
+
+    def _move(self) -> None:
+        """Move what is finished to `out`; what was there before goes with the folder."""
+        old = self.folder / REPLACED
+        if not self._out.exists():
+            self._ready.rename(self._out)
+            return
+        _removed(old)
+        self._out.rename(old)
+        try:
+            self._ready.rename(self._out)
+        except BaseException:  # Ctrl-C between the two would leave nothing at all
+            if not self._out.exists():
+                old.rename(self._out)
+            raise
 
     def _empty(self) -> None:
         for path in self.folder.glob("*"):
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            elif path.name != LOCK_FILE:  # the last to go: until then nobody else begins
-                path.unlink(missing_ok=True)
+            if path.name != LOCK_FILE:  # the last to go: until then nobody else begins
+                _removed(path)
 
     def _has_chunks(self) -> bool:
-        return any(self.folder.glob(f"*-{self._digest[:N_DIGITS]}.npy"))
-
-    def _path(self, first: int) -> Path:
-        return self.folder / f"{first:08}-{self._digest[:N_DIGITS]}.npy"
-
-
-def partial_folder(out: str | Path) -> Path:
-    """Return the folder of partial results beside `out`; whatever would stop the end stops here.
-
-    Raises
-    ------
-    InputError
-        If `out` is no path, or has another suffix than a response array's, or is a folder where a
-        file is to be, or its folder is missing, or what lies at the partial results' place is none,
-        or is being written by another run.
-    """
-    if not isinstance(out, str | os.PathLike):
-        msg = f"out must be the path of a file to write; got {out!r}"
-        raise InputError(msg)
-    out = with_known_suffix(out)
-    if not out.parent.is_dir():
-        msg = f"{out}: the folder {out.parent} does not exist; make it first"
-        raise InputError(msg)
-    if out.suffix.lower() == ".nc" and out.is_dir():
-        msg = f"{out}: is a folder; expected a file to be written or replaced; choose another name"
-        raise InputError(msg)
-    folder = out.with_name(f"{out.name}.partial")
-    if folder.exists() and (not folder.is_dir() or _is_another_s(folder)):
-        msg = f"{folder}: is in the way and holds no partial results; move it away"
-        raise InputError(msg)
-    if (folder / LOCK_FILE).exists():
-        _locked(folder).release()
-    return folder
+        if self._ready.exists():
+            return True
+        files = (self._group / "response").glob("[0-9]*")
+        return left_record(self.folder) is not None and any(f.suffix != ".partial" for f in files)
 
 
-def _is_another_s(folder: Path) -> bool:
-    """Say whether a folder holds what no run left there: a run may die before its key is whole."""
-    names = [path.name for path in folder.iterdir() if path.name != LOCK_FILE]
-    unfinished = [name for name in names if name.startswith(f".{KEY_FILE}.")]
-    return len(names) > len(unfinished) and _left_record(folder) is None
+def _write_group(responses: xr.DataArray, path: Path, n_together: int) -> None:
+    """Write all of a response array but its values, in Zarr's format 2, as save_responses does."""
+    import zarr
+    from numcodecs import Zstd
+
+    n_units, _, n_positions = responses.shape
+    codec = Zstd(level=1, checksum=True)
+    old = int(zarr.__version__.partition(".")[0]) < 3
+    encoding = {
+        "chunks": (n_units, n_together, n_positions),
+        **({"compressor": codec} if old else {"compressors": (codec,)}),
+    }
+    dataset = responses.to_dataset()
+    dataset.attrs[WHOLE] = 1
+    dataset.to_zarr(
+        path,
+        mode="w",
+        zarr_format=2,
+        compute=False,
+        write_empty_chunks=True,
+        encoding={"response": encoding},
+    )
 
 
-def _left_record(folder: Path) -> dict[str, Any] | None:
-    try:
-        record = json.loads((folder / KEY_FILE).read_text())
-    except (OSError, ValueError):
-        return None
-    return record if isinstance(record, dict) else None
-
-
-def _locked(folder: Path) -> FileLock:
-    """Return the lock of a folder, taken; or raise InputError that another run has it."""
-    lock = FileLock(folder / LOCK_FILE, timeout=0, thread_local=False)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        msg = f"{folder}: another run is writing there; wait until it ends, or choose another out"
-        raise InputError(msg) from error
-    except OSError as error:
-        msg = f"{folder / LOCK_FILE}: cannot be written: {error.strerror or error}"
-        raise InputError(msg) from error
-    return lock
+def _removed(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,18 +1,15 @@
 """The plan of a probing: what is run on what, with everything checked and nothing run yet."""
 
 import dataclasses
-import math
-import os
+import functools
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -26,12 +23,12 @@ from artiphys_torch.networks.origins import Origin, normalisation_of, origin_of
 from artiphys_torch.networks.weights import one_line
 from artiphys_torch.probing.chains import ChainPass, chain_passes
 from artiphys_torch.probing.frames import FramePass, WholePass, frame_passes
-from artiphys_torch.probing.partial_results import partial_folder
+from artiphys_torch.probing.partial_folders import partial_folder
 from artiphys_torch.probing.precision import exact_arithmetic, resolved_device, resolved_dtype
 from artiphys_torch.receptive_fields.connections import Connections
 from artiphys_torch.receptive_fields.fields import fields
 from artiphys_torch.receptive_fields.steadiness import steadiness
-from artiphys_torch.stimuli.canvas import Stimulus, patch
+from artiphys_torch.stimuli.canvas import Stimulus
 from artiphys_torch.stimuli.photographs import Photographs, as_photographs
 
 if TYPE_CHECKING:
@@ -40,9 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["BATCH_SIZE", "Plan", "Run", "probe_plan", "records"]
 
 BATCH_SIZE = 48  # canvases in one forward pass; their activations stay in the cache's reach
-CHUNK = 64  # photographs written at once, and read ahead
-MOST_READERS = 16  # threads
-LARGE = 2**31  # bytes of a result worth a word
+UNITS = ("central", "all")
 
 
 @dataclass(frozen=True)
@@ -65,6 +60,10 @@ class Run:
         Of the numbers to compute with; by default the network's own, single precision for half.
     frame : int, optional
         Side in pixels of the whole images to probe with, in place of receptive fields.
+    units : {"central", "all"}
+        One unit of each channel, or all of its map.
+    overwrite : bool
+        Whether what is at `out` may be replaced.
 
     Raises
     ------
@@ -79,10 +78,15 @@ class Run:
     progress: bool | None = None
     dtype: Any = None
     frame: int | None = None
+    units: str = "central"
+    overwrite: bool = False
 
     def __post_init__(self) -> None:
         if self.out is not None:
-            partial_folder(self.out)
+            partial_folder(self.out, overwrite=self.overwrite)
+        if self.units not in UNITS:
+            msg = f"units must be one of {', '.join(map(repr, UNITS))}; got {self.units!r}"
+            raise InputError(msg)
         batch_size = whole_number(self.batch_size, "batch_size", 1)
         if self.source is not None and (not isinstance(self.source, str) or not self.source):
             msg = f"source must be a name, the network and its weights; got {self.source!r}"
@@ -147,70 +151,6 @@ class Plan:
         black = torch.zeros(1, side, side, 3, dtype=torch.uint8)
         return self.stimulus.canvases(black.to(self.run.device), size)
 
-    def chunks(self) -> list[range]:
-        """Return the images in the portions that are read, and kept, together."""
-        n = len(self.photographs)
-        return [range(i, min(i + CHUNK, n)) for i in range(0, n, CHUNK)]
-
-    def patches(
-        self, wanted: Callable[[range], bool] = lambda chunk: True
-    ) -> Iterator[tuple[range, dict[int, torch.Tensor]]]:
-        """Yield chunks of images and their patches by receptive field.
-
-        Each photograph is read once for all layers, and what is kept of it is small. The next chunk
-        is read beside the passes over the one before, where these leave a core free for it.
-        """
-        chunks = [chunk for chunk in self.chunks() if wanted(chunk)]
-        sizes = {each.size: self.stimulus.geometry(each.size).patch for each in self.passes}
-
-        def cut(index: int) -> list[np.ndarray]:
-            picture = self.photographs[index].read()
-            return [patch(picture, side) for side in sizes.values()]
-
-        def submitted(chunk: range) -> list[Future[list[np.ndarray]]]:
-            return [pool.submit(cut, index) for index in chunk]
-
-        n_readers, beside = self._readers()
-        pool = ThreadPoolExecutor(n_readers)
-        try:
-            ahead = submitted(chunks[0]) if chunks else []
-            for number, chunk in enumerate(chunks):
-                cuts = [future.result() for future in ahead or submitted(chunk)]
-                following = chunks[number + 1 : number + 2]
-                ahead = submitted(following[0]) if following and beside else []
-                columns = zip(*cuts, strict=True)
-                yield (
-                    chunk,
-                    {
-                        size: torch.from_numpy(np.stack(column))
-                        for size, column in zip(sizes, columns, strict=True)
-                    },
-                )
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-    def _readers(self) -> tuple[int, bool]:
-        """Return how many threads read photographs, and whether they do so beside the passes.
-
-        Passes on all the cores are not read beside: they would wait for the very cores that the
-        reading takes from them, one for another.
-        """
-        n_cores = _n_cores()
-        taken = torch.get_num_threads() if self.run.device.type == "cpu" else 1
-        beside = taken < n_cores
-        return min(MOST_READERS, n_cores - taken if beside else n_cores), beside
-
-    def batches(
-        self, each: ChainPass | FramePass, patches: dict[int, torch.Tensor], bar: Any
-    ) -> Iterator[torch.Tensor]:
-        """Yield the canvases of a chunk for one pass, at most `batch_size` at once."""
-        n_photographs = max(1, self.run.batch_size // len(self.stimulus.shifts))
-        for few in patches[each.size].split(n_photographs):
-            laid = self.stimulus.canvases(few.to(self.run.device), each.size)
-            for batch in laid.split(self.run.batch_size):
-                yield batch
-                bar.update(len(batch))
-
     def bar(self, n_done: int = 0) -> "tqdm":
         """Return a progress bar, `n_done` images of it done already."""
         per_image = len(self.stimulus.shifts) * len(self.passes)
@@ -231,29 +171,24 @@ class Plan:
             )
         return "are the network's weights finite?"
 
-    def say_if_large(self, n_units: int) -> None:
-        """Warn of responses that take much memory."""
-        shape = (n_units, len(self.photographs), len(self.stimulus.shifts))
-        n_bytes = math.prod(shape) * 4
-        if n_bytes > LARGE:
-            msg = (
-                f"the responses of {shape[0]} units to {shape[1]} images at {shape[2]} positions"
-                f" take {n_bytes / 1e9:.1f} GB of memory; ask for fewer layers to make it less"
-            )
-            warnings.warn(msg, ArtiphysWarning, stacklevel=3)
+    @functools.cached_property
+    def digest_of_photographs(self) -> str:
+        """SHA-256 of all names and pictures, which takes reading all the files."""
+        return self.photographs.digest()
 
     def key(self) -> dict[str, Any]:
         """Return everything that the responses depend on."""
         return {
             "weights": self.origin.digest,
             "architecture": self.architecture,
-            "images": self.photographs.digest(),
+            "images": self.digest_of_photographs,
             "layers": self.areas,
+            "units": self.run.units,
+            "source": self.run.source,
             "passes": [each.describe() for each in self.passes],
             **dataclasses.asdict(self.stimulus),
             "device": self.run.device.type,
             "dtype": self.dtype,
-            "chunk": CHUNK,
             "versions": {name: version(name) for name in ("artiphys", "torch", "pillow", "numpy")},
         }
 
@@ -326,13 +261,15 @@ def _passes(
     model: nn.Module, layers: Sequence[str], stimulus: Stimulus, run: Run
 ) -> tuple[list[ChainPass | FramePass], dict[str, str]]:
     """Return the passes that the layers need, and why some layers have none."""
+    whole_map = run.units == "all"
     if run.frame is not None:
         refused = _unsteady(model, layers, run.frame)
         if refused:
             return [], refused
         network = model.to(run.device)
-        return [WholePass(network, layers, run.frame, stimulus.background_value())], {}
-    in_chains = chain_passes(model, layers, run.device)
+        background = stimulus.background_value()
+        return [WholePass(network, layers, run.frame, background, whole_map=whole_map)], {}
+    in_chains = [] if whole_map else chain_passes(model, layers, run.device)
     rest = [layer for layer in layers if not any(layer in each.layers for each in in_chains)]
     if not rest:
         return [*in_chains], {}
@@ -341,7 +278,13 @@ def _passes(
         connections = Connections(model, rest)
         found, refused = fields(connections, bar.update)
         in_frames, too_large = frame_passes(
-            model, connections, found, stimulus.background_value(), run.device, bar.update
+            model,
+            connections,
+            found,
+            stimulus.background_value(),
+            run.device,
+            bar.update,
+            reached=stimulus.photograph_at_reference if whole_map else None,
         )
     problems = {**refused, **too_large}
     return [*in_chains, *in_frames], {layer: problems[layer] for layer in rest if layer in problems}
@@ -362,13 +305,6 @@ def _unsteady(model: nn.Module, layers: Sequence[str], frame: int) -> dict[str, 
         **refused,
         **{layer: f"layer {layer!r} gives no tensor in a forward pass" for layer in idle},
     }
-
-
-def _n_cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _named(dtype: torch.dtype) -> str:

@@ -1,24 +1,24 @@
 """Probing: what the units of a network answer to photographs at some places of their fields."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 import xarray as xr
 from torch import nn
 
-from artiphys.errors import InputError
-from artiphys.responses.array import response_array
-from artiphys.responses.provenance import provenance
-from artiphys.responses.storage import save_responses
+from artiphys.responses.storage import open_responses
 from artiphys_torch.networks.origins import normalisation_of
-from artiphys_torch.probing.partial_results import PartialResults, partial_results
+from artiphys_torch.probing.extent import Extent, extent, say_if_long
+from artiphys_torch.probing.labels import labelled_responses
+from artiphys_torch.probing.partial_results import partial_results
 from artiphys_torch.probing.plan import BATCH_SIZE, Plan, Run, probe_plan
+from artiphys_torch.probing.stream import answers
 from artiphys_torch.stimuli.canvas import CROP, SHIFTS, Normalisation, Stimulus
 
-__all__ = ["labelled_responses", "probe", "require_finite"]
+__all__ = ["probe"]
 
 
 def probe(
@@ -37,6 +37,8 @@ def probe(
     normalisation: Normalisation | None = None,
     dtype: str | torch.dtype | None = None,
     frame: int | None = None,
+    units: Literal["central", "all"] = "central",
+    overwrite: bool = False,
 ) -> xr.DataArray:
     """Return the responses of a network's units to photographs shifted within their fields.
 
@@ -69,8 +71,9 @@ def probe(
         Name of the network and its weights; units are called ``source/area/channel``. By default
         what a loader of this package noted, with units called ``alexnet/conv3/17``.
     out : path, optional
-        Also save the array there (``.nc`` or ``.zarr``). Finished chunks of images are kept beside
-        it while the run lasts; a run that was killed goes on from them to the identical result.
+        Write the responses there (``.zarr`` or ``.nc``) as they are found, in memory that does not
+        hang on the number of images. A run that was killed, at any moment, goes on from its
+        finished chunks, which lie beside `out` until the end, to the identical result.
     progress : bool, optional
         A progress bar; by default only on a terminal.
     normalisation : Normalisation, optional
@@ -83,20 +86,37 @@ def probe(
         global pooling or attention do not have. That is another quantity: `crop` and `shifts` are
         shares of the frame, ``rf_size`` is the frame, padding has its part in the responses, and of
         a map of units the one nearest its centre is taken, of tokens the first.
+    units : {"central", "all"}
+        One unit of each channel, on whose field the canvas is laid; or with it all those of the
+        channel's map whose fields reach into the photograph, not shifted, and lie wholly in a frame
+        of 224 pixels (more, where a field needs more). They answer to the same stimuli, each from
+        its own place, as neurons with fields side by side do. With `frame` all of the map, or all
+        tokens.
+    overwrite : bool
+        Replace what is at `out`; without it that is an error.
 
     Returns
     -------
     xarray.DataArray, (unit, image, position)
         A valid response array in ``a.u.``; positions are labelled by their shifts. Along ``unit``:
         area, source, layer, channel, rf_size. ``x`` is in pixels where all layers share one field,
-        NaN where they do not.
+        NaN where they do not. With ``units="all"`` also row and column in the map, and ``rf_x``
+        and ``rf_y``, how far a unit's field lies from the canvas in pixels (NaN with `frame`), and
+        units are called ``source/area/channel/row/column``. With `out` the array in the file, of
+        Zarr opened lazily, of netCDF4 read into memory.
 
     Raises
     ------
     InputError
         For an unknown layer (the valid ones are listed), a layer whose field does not fit (with its
         size), photographs that cannot be read, shifts that leave the canvas, responses that are not
-        finite.
+        finite. With `out`, if it is there already, another run is writing there, it cannot be
+        written, or a run with other weights, photographs, shifts, layers or types was killed there.
+
+    Warns
+    -----
+    ArtiphysWarning
+        Before a run of minutes, or of gigabytes, of the bytes and the time that it takes.
 
     Notes
     -----
@@ -117,121 +137,39 @@ def probe(
     (2, ['small/2/0', 'small/2/1'])
     """
     stimulus = Stimulus(shifts, crop, background, normalisation or normalisation_of(model))
-    run = Run(batch_size, device, source, out, progress, dtype, frame)
+    run = Run(batch_size, device, source, out, progress, dtype, frame, units, overwrite)
     plan = probe_plan(model, images, layers, stimulus, run)
     with run.computing():
-        n_channels = {
-            layer: values.shape[1]
-            for each in plan.passes
-            for layer, values in each(plan.blank(each.size)).items()
-        }
-        plan.say_if_large(sum(n_channels.values()))
-        if out is None:
-            return labelled_responses(plan, _responses(plan, n_channels, None), n_channels)
-        with partial_results(out, plan.key()) as kept:
-            responses = labelled_responses(plan, _responses(plan, n_channels, kept), n_channels)
-            with kept.writing():
-                save_responses(responses, out)
-            return responses
+        size = extent(plan)
+        say_if_long(plan, size)
+        if out is not None:
+            _streamed(plan, size, out)
+            # Of netCDF4 a whole copy: HDF5 crashes where one file is open here and closed there.
+            return open_responses(out, chunks={} if Path(out).suffix.lower() == ".zarr" else None)
+        values = np.empty(size.shape, size.dtype)
+        for chunk, found in _answers(plan, size, size.chunks):
+            values[:, chunk.start : chunk.stop] = found
+        return labelled_responses(plan, values, size.n_units)
 
 
-def require_finite(plan: Plan, values: np.ndarray, chunk: range) -> None:
-    """Raise if a response, (unit, image, position), to a chunk of images is none."""
-    bad = ~np.isfinite(values)
-    if bad.any():
-        image = plan.photographs[chunk[int(bad.any(axis=(0, 2)).argmax())]].name
-        msg = (
-            f"{int(bad.any(axis=(1, 2)).sum())} of {len(values)} units answer NaN or infinity,"
-            f" first to {image}: {plan.why_not_finite()}"
-        )
-        raise InputError(msg)
+def _streamed(plan: Plan, size: Extent, out: str | Path) -> None:
+    """Write the responses to `out`, chunk by chunk of images; those that are there stay."""
+    import dask.array
+
+    with partial_results(out, plan.key(), overwrite=plan.run.overwrite) as kept:
+        if kept.finished:
+            return
+        each = len(size.chunks[0])
+        lazy = dask.array.full(size.shape, np.nan, dtype=size.dtype, chunks=(-1, each, -1))
+        kept.begin(labelled_responses(plan, lazy, size.n_units), each)
+        missing = [chunk for chunk in size.chunks if not kept.has(chunk)]
+        for chunk, values in _answers(plan, size, missing):
+            kept.save(chunk, values)
+        kept.finish()
 
 
-def labelled_responses(plan: Plan, values: np.ndarray, n_channels: dict[str, int]) -> xr.DataArray:
-    """Return the responses, (unit, image, position), units in the order of the plan's layers."""
-    shifts = list(plan.stimulus.shifts)
-    sizes = {layer: each.size for each in plan.passes for layer in each.layers}
-    prefix = plan.run.source or plan.origin.network
-    labels = [
-        (layer, area, channel)
-        for layer, area in plan.areas.items()
-        for channel in range(n_channels[layer])
-    ]
-    lefts = np.array([plan.stimulus.geometry(each.size).left for each in plan.passes])
-    shared = (lefts == lefts[0]).all(axis=0)
-    return response_array(
-        values,
-        unit=[f"{prefix}/{area}/{channel}" for _, area, channel in labels],
-        image=plan.photographs.names,
-        position=shifts,
-        x=np.where(shared, lefts[0], np.nan).tolist(),
-        y=[0.0] * len(shifts),
-        displacement_units="px",
-        shift=shifts,
-        area=[area for _, area, _ in labels],
-        source=plan.source,
-        units="a.u.",
-        reference=0.0,
-        unit_coords={
-            "layer": [layer for layer, _, _ in labels],
-            "channel": [channel for _, _, channel in labels],
-            "rf_size": [sizes[layer] for layer, _, _ in labels],
-        },
-        provenance=provenance(
-            "artiphys_torch.probe",
-            arguments={
-                "layers": {area: layer for layer, area in plan.areas.items()},
-                **vars(plan.stimulus),
-                "normalisation": plan.stimulus.normalisation._asdict(),
-                "normalisation_from": plan.normalisation_from,
-                "batch_size": plan.run.batch_size,
-                "device": plan.run.device.type,
-                "dtype": plan.dtype,
-                "weights_dtype": plan.own_dtype,
-                **({"frame": plan.run.frame} if plan.run.frame else {}),
-            },
-            inputs=[
-                {"name": plan.origin.source, "sha256": plan.origin.digest},
-                {
-                    "name": plan.photographs.origin,
-                    "sha256": plan.photographs.digest(),
-                    "count": len(plan.photographs),
-                },
-            ],
-            dropped=plan.dropped,
-            packages=("torch", "torchvision", "pillow"),
-            passes=[each.describe() for each in plan.passes],
-        ),
-    )
-
-
-def _responses(plan: Plan, n_channels: dict[str, int], kept: PartialResults | None) -> np.ndarray:
-    """Return the responses, (unit, image, position), chunk by chunk of images."""
-    n_units, n_positions = sum(n_channels.values()), len(plan.stimulus.shifts)
-    done: dict[int, np.ndarray] = {}
-    if kept:
-        for chunk in plan.chunks():
-            values = kept.load(chunk.start, (n_units, len(chunk), n_positions))
-            if values is not None:
-                done[chunk.start] = values
-    with plan.bar(sum(chunk.shape[1] for chunk in done.values())) as bar:
-        for chunk, patches in plan.patches(lambda chunk: chunk.start not in done):
-            values = _chunk_responses(plan, patches, bar)
-            require_finite(plan, values, chunk)
-            done[chunk.start] = values
-            if kept:
-                kept.save(chunk.start, values)
-    return np.concatenate([done[first] for first in sorted(done)], axis=1)
-
-
-def _chunk_responses(plan: Plan, patches: dict[int, torch.Tensor], bar: Any) -> np.ndarray:
-    """Return the responses to a chunk of images, units in the order of the layers."""
-    by_layer: dict[str, list[torch.Tensor]] = {layer: [] for layer in plan.areas}
-    for each in plan.passes:
-        for batch in plan.batches(each, patches, bar):
-            for layer, values in each(batch).items():
-                by_layer[layer].append(values)
-    columns = torch.cat([torch.cat(parts) for parts in by_layer.values()], dim=1)
-    columns = columns.to("cpu", torch.promote_types(columns.dtype, torch.float32))
-    values = columns.unflatten(0, (-1, len(plan.stimulus.shifts))).permute(2, 0, 1)
-    return np.ascontiguousarray(values.numpy())
+def _answers(
+    plan: Plan, size: Extent, chunks: Sequence[range]
+) -> Iterator[tuple[range, np.ndarray]]:
+    with plan.bar(len(plan.photographs) - sum(map(len, chunks))) as bar:
+        yield from answers(plan, chunks, size.shape[0], bar)

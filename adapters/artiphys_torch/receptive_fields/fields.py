@@ -27,6 +27,7 @@ __all__ = [
     "fields",
     "placed",
     "receptive_field",
+    "units_inside",
 ]
 
 WHOLE_FRAME = 1024
@@ -145,14 +146,17 @@ def fields(
 
 
 def placed(
-    connections: Connections, layer: str, field: tuple[ReceptiveField, ReceptiveField]
+    connections: Connections,
+    layer: str,
+    field: tuple[ReceptiveField, ReceptiveField],
+    least: int = 0,
 ) -> Place | None:
     """Return a frame, the unit nearest its centre, and where the unit's square field begins.
 
-    None if no frame holds the field.
+    None if no frame of `least` pixels or more holds the field.
     """
     size = field[0].size
-    needed = size + 2 * max(axis.stride for axis in field)
+    needed = max(least, size + 2 * max(axis.stride for axis in field))
     first = -(-needed // STEP) * STEP
     # Eight frames; as many of the largest fields too, which no frame of their own size centres.
     frames = [*range(first, first + 8 * STEP, STEP)] if size <= LARGEST else []
@@ -168,6 +172,33 @@ def placed(
             if all(_lies_at(connections, layer, axis, frame, u, f) for axis, u, f in along):
                 return Place(frame, unit, corner)
     return None
+
+
+def units_inside(
+    connections: Connections,
+    layer: str,
+    field: tuple[ReceptiveField, ReceptiveField],
+    place: Place,
+    reached: tuple[range, range],
+) -> tuple[range, range] | None:
+    """Return the rows and columns of units whose fields lie wholly inside a frame.
+
+    Of these, the ones whose fields reach into some rows and columns of pixels of the field of the
+    unit at `place`. None if the outermost of them see other pixels than their strides say.
+    """
+    found = []
+    for axis, along, corner, pixels in zip(
+        ("row", "column"), field, place.corner, reached, strict=True
+    ):
+        begin, end = (corner + pixel - along.start(0) for pixel in (pixels.start, pixels.stop))
+        first = max(0, -(along.start(0) // along.stride), (begin - along.size) // along.stride + 1)
+        most = (place.frame - along.size - along.start(0)) // along.stride
+        last = min(most, -(-end // along.stride) - 1)
+        edges = (_lies_at(connections, layer, axis, place.frame, u, along) for u in (first, last))
+        if not all(edges):
+            return None
+        found.append(range(first, last + 1))
+    return found[0], found[1]
 
 
 def answers_beyond(

@@ -116,6 +116,11 @@ class Stimulus:
         left = tuple(min(round(shift * size), size - side) for shift in self.shifts)
         return Geometry(size, side, (size - side) // 2, left)
 
+    def photograph_at_reference(self, size: int) -> tuple[range, range]:
+        """Return the rows and columns that a photograph takes where it is not shifted."""
+        where = self.geometry(size)
+        return range(where.top, where.top + where.patch), range(where.patch)
+
     def background_value(self) -> torch.Tensor:
         """Return the background's value after normalisation, (channel)."""
         if self.background == "mean":
@@ -135,7 +140,9 @@ class Stimulus:
             raise InputError(msg)
         return torch.full((3,), value)
 
-    def canvases(self, patches: torch.Tensor, size: int) -> torch.Tensor:
+    def canvases(
+        self, patches: torch.Tensor, size: int, *, over: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Return the canvases of some patches at every position, as a network takes them.
 
         Parameters
@@ -144,6 +151,9 @@ class Stimulus:
             As wide as :meth:`geometry` says, on the device that the canvases are wanted on.
         size : int
             Receptive field in pixels.
+        over : torch.Tensor, optional
+            Canvases of as many patches or more that this returned before, and that nothing has
+            changed: the new ones take their memory, of which the background is laid already.
 
         Returns
         -------
@@ -160,8 +170,12 @@ class Stimulus:
         )
         pixels = patches.reshape(n, side, side * 3).to(torch.float32).div_(255)
         pixels.sub_(mean.repeat(side)).div_(std.repeat(side))
-        laid = torch.empty((n, len(where.left), size, size * 3), dtype=torch.float32, device=device)
-        laid.copy_(empty.repeat(size))
+        shape = (n, len(where.left), size, size * 3)
+        if over is None:
+            laid = torch.empty(shape, dtype=torch.float32, device=device)
+            laid.copy_(empty.repeat(size))
+        else:
+            laid = over[: n * len(where.left)].permute(0, 2, 3, 1).view(shape)
         for position, left in enumerate(where.left):
             columns = slice(3 * left, 3 * (left + side))
             laid[:, position, where.top : where.top + side, columns] = pixels

@@ -29,7 +29,9 @@ def quiet(experiment):
 
 
 def test_without_noise_ranks_of_dynamic_range_and_invariances_are_the_models():
-    experiment = quiet(experiment_of(recording(n_positions=3, rate=200.0).responses.values, 0))
+    experiment = quiet(
+        experiment_of(cells_of(recording(n_positions=3, rate=200.0).responses.values), 0)
+    )
     assert (experiment.variance > 0).all()
     values = network()
     seen = np.nanmean(measured_through(values, 0, experiment, np.random.default_rng(0)), axis=-1)
@@ -39,7 +41,7 @@ def test_without_noise_ranks_of_dynamic_range_and_invariances_are_the_models():
 
 
 def test_the_model_takes_on_the_recordings_distributions():
-    experiment = experiment_of(recording(rate=100.0).responses.values, 0)
+    experiment = experiment_of(cells_of(recording(rate=100.0).responses.values), 0)
     n_unit = len(experiment.mean)
     seen = measured_through(
         network(n_unit=n_unit)[..., :2], 0, experiment, np.random.default_rng(0)
@@ -57,17 +59,17 @@ def test_the_model_takes_on_the_recordings_distributions():
 def test_the_fano_factor_is_recovered():
     for fano in (1.0, 3.0):
         responses = recording(repeats=8, fano=fano).responses
-        experiment = experiment_of(responses.values, 0)
+        experiment = experiment_of(cells_of(responses.values), 0)
         factor = np.median(experiment.noise / experiment.mean)
         assert factor == pytest.approx(fano / 0.2, rel=0.05)  # per window of 0.2 s
 
 
 def test_noise_goes_with_the_mean_unless_means_are_negative():
     values = recording().responses.values
-    assert experiment_of(values, 0).proportional.all()
+    assert experiment_of(cells_of(values), 0).proportional.all()
     centred = values - np.nanmean(values, axis=(1, 2, 3), keepdims=True)
-    assert not experiment_of(centred, 0).proportional.any()
-    experiment = experiment_of(values, 0)._replace(mean=np.full((60, 2), 50.0))
+    assert not experiment_of(cells_of(centred), 0).proportional.any()
+    experiment = experiment_of(cells_of(values), 0)._replace(mean=np.full((60, 2), 50.0))
     experiment = experiment._replace(variance=np.full((60, 2), 100.0), n=np.full((60, 80, 2), 40))
     seen = measured_through(network()[..., :2], 0, experiment, np.random.default_rng(0))
     level, noise = seen.mean(-1), seen.var(-1, ddof=1)
@@ -77,10 +79,10 @@ def test_noise_goes_with_the_mean_unless_means_are_negative():
 
 def test_the_noise_is_that_of_the_recording_whatever_the_tuning():
     truth = recording(n_units=200, repeats=6, rate=40.0)
-    experiment = experiment_of(truth.responses.values, 0)
+    experiment = experiment_of(cells_of(truth.responses.values), 0)
     for values in (network(n_unit=200)[..., :2], truth.truth["rate"].values):
         seen = measured_through(values, 0, experiment, np.random.default_rng(0))
-        again = experiment_of(seen, 0)
+        again = experiment_of(cells_of(seen), 0)
         ratio = again.at_signal[:, 0] / experiment.at_signal[:, 0]
         assert np.nanmedian(ratio) == pytest.approx(1, abs=0.12)
 
@@ -89,7 +91,7 @@ def test_a_constant_unit_is_not_measured_and_nan_stays_nan():
     values = network(n_unit=20)[..., :2]
     values[3] = 1.0
     values[5, 7] = np.nan
-    experiment = experiment_of(recording().responses.values, 0)
+    experiment = experiment_of(cells_of(recording().responses.values), 0)
     seen = measured_through(values, 0, experiment, np.random.default_rng(0))
     assert np.isnan(seen[3]).all()
     assert np.isnan(seen[5, 7]).all()
@@ -99,5 +101,5 @@ def test_a_constant_unit_is_not_measured_and_nan_stays_nan():
 def test_units_never_recorded_at_the_reference_are_nobodys_example():
     values = recording().responses.values
     values[10, :, 0] = np.nan
-    assert len(experiment_of(values, 0).mean) == 59
-    assert len(experiment_of(np.full((3, 10, 2, 4), np.nan), 0).mean) == 0
+    assert len(experiment_of(cells_of(values), 0).mean) == 59
+    assert len(experiment_of(cells_of(np.full((3, 10, 2, 4), np.nan)), 0).mean) == 0

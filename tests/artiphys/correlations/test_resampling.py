@@ -2,14 +2,18 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from artiphys.correlations import resampling
 from artiphys.correlations.resampling import (
     bootstrap_interval,
-    permutation_p_value,
-    spearman_of_counts,
+    correlations_in_resamples,
+    correlations_without_each,
+    drawn,
+    permutation_p_values,
     spearman_resamples,
 )
 from artiphys.correlations.spearman import spearman
@@ -42,11 +46,10 @@ def test_the_bca_interval_is_scipys_for_the_same_resamples():
     indices = np.random.default_rng(0).integers(30, size=(999, 30), dtype=np.int32)
     r = stats.spearmanr(x, y).statistic
 
-    def leave_one_out():
-        keep = np.array([np.delete(np.arange(30), i) for i in range(30)])
-        return spearman_resamples(x, y, keep)
-
-    ours = bootstrap_interval(r, spearman_resamples(x, y, indices), 0.9, "BCa", leave_one_out)
+    keep = np.array([np.delete(np.arange(30), i) for i in range(30)])
+    without = correlations_without_each(np.stack([x, y]), [(0, 1)])[0]
+    np.testing.assert_array_equal(without, spearman_resamples(x, y, keep))
+    ours = bootstrap_interval(r, spearman_resamples(x, y, indices), 0.9, without)
 
     class Distribution:  # scipy takes a resampling that has been done already
         bootstrap_distribution = np.array([stats.spearmanr(x[d], y[d]).statistic for d in indices])
@@ -68,7 +71,8 @@ def test_the_bca_interval_is_scipys_for_the_same_resamples():
 def test_the_p_value_is_scipys_permutation_test(n):
     x, y = pairs(1, n, ties=False)
     r = stats.spearmanr(x, y).statistic
-    ours = permutation_p_value(r, x, y, 20_000, np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    ours = permutation_p_values(np.array([r]), x, y[None], 20_000, rng).item()
     theirs = stats.permutation_test(
         (x,),
         lambda x: stats.spearmanr(x, y).statistic,
@@ -92,13 +96,36 @@ def test_resamples_of_a_perfect_relation_stay_within_one(n, sign):
     assert (np.abs(result["interval"]) <= 1).all()
 
 
-def test_counts_of_any_sizes_are_their_draws():
+def test_columns_share_their_resamples_and_permutations_whatever_the_size_of_a_task(monkeypatch):
     rng = np.random.default_rng(0)
-    x, y = rng.normal(size=20), np.round(rng.normal(size=20))
-    draws = [rng.integers(20, size=rng.integers(5, 40)) for _ in range(300)]
-    counts = np.stack([np.bincount(each, minlength=20) for each in draws])
-    before = counts.copy()
-    found = spearman_of_counts(x, y, counts)
-    expected = [spearman_resamples(x, y, each[None])[0] for each in draws]
-    np.testing.assert_array_equal(found, expected)
-    np.testing.assert_array_equal(counts, before)
+    x, ys = rng.normal(size=50), rng.normal(size=(3, 50))
+    ys[2] = np.round(ys[2])
+    found = []
+    for size in (2**19, 400):
+        monkeypatch.setattr(resampling, "A_TASK", size)
+        pairs = [(0, 1), (0, 2), (0, 3), (1, 2)]
+        together = correlations_in_resamples(
+            np.stack([x, *ys]), pairs, 40, np.random.default_rng(1)
+        )
+        r = np.array([stats.spearmanr(x, y).statistic for y in ys])
+        p_values = permutation_p_values(r, x, ys, 999, np.random.default_rng(1))
+        found.append((together, p_values))
+    indices = np.concatenate(list(drawn(50, 40, np.random.default_rng(1))))
+    for together, p_values in found:
+        np.testing.assert_array_equal(together[0], spearman_resamples(x, ys[0], indices))
+        np.testing.assert_array_equal(together[2], spearman_resamples(x, ys[2], indices))
+        np.testing.assert_array_equal(together[3], spearman_resamples(ys[0], ys[1], indices))
+        for y, each, p_value in zip(ys, r, p_values, strict=True):
+            alone = permutation_p_values(each[None], x, y[None], 999, np.random.default_rng(1))
+            assert alone.item() == p_value
+
+
+def test_a_column_is_the_same_alone_and_beside_columns_that_lack_other_units():
+    rng = np.random.default_rng(0)
+    x, ys = rng.normal(size=40), rng.normal(size=(4, 40))
+    ys[1, :5], ys[2, :5], ys[3] = np.nan, np.nan, 1.0
+    together = spearman(*(xr.DataArray(of, dims=("position", "unit")[2 - of.ndim :])
+                          for of in (x, ys)), n_resamples=99, rng=0)  # fmt: skip
+    for p, y in enumerate(ys):
+        alone = spearman(x, y, n_resamples=99, rng=0)
+        xr.testing.assert_identical(together.isel(position=p), alone.assign_attrs(together.attrs))

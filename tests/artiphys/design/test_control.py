@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from artiphys import processes
 from artiphys.design import control as module
-from artiphys.design import experiments
 from artiphys.design.control import control
 from artiphys.errors import InputError
 from artiphys.signatures.signature import signature
@@ -73,7 +73,7 @@ def test_a_relation_that_is_given_is_found(recording):
 @pytest.mark.parametrize("images", ["shown", "new"])
 def test_neither_processes_nor_time_change_a_number(recording, images, monkeypatch):
     for name in ("HERE", "WORTH_PROCESSES"):
-        monkeypatch.setattr(experiments, name, 0.0)
+        monkeypatch.setattr(processes, name, 0.0)
     few = recording.responses.isel(unit=slice(0, 25))
     one, two = (control(few, n_experiments=4, images=images, jobs=j, rng=7) for j in (1, 2))
     xr.testing.assert_identical(one, two)

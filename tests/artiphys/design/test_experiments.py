@@ -8,15 +8,15 @@ import sys
 import numpy as np
 import pytest
 
-from artiphys.design import experiments
+from artiphys import processes
 from artiphys.design.experiments import outcomes
 from artiphys.errors import InputError
 
 
 @pytest.fixture
 def at_once(monkeypatch):
-    monkeypatch.setattr(experiments, "HERE", 0.0)
-    monkeypatch.setattr(experiments, "WORTH_PROCESSES", 0.0)
+    monkeypatch.setattr(processes, "HERE", 0.0)
+    monkeypatch.setattr(processes, "WORTH_PROCESSES", 0.0)
 
 
 def draw(seed):
@@ -53,8 +53,9 @@ def test_a_process_that_is_killed_is_one_clear_error():
 def test_a_script_without_a_guard_may_use_processes(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
+        "from artiphys import processes\n"
         "from artiphys.design import experiments\n"
-        "experiments.HERE = experiments.WORTH_PROCESSES = 0.0\n"
+        "processes.HERE = processes.WORTH_PROCESSES = 0.0\n"
         "def double(x):\n"
         "    return 2 * x\n"
         "print(experiments.outcomes(double, [1, 2, 3, 4], jobs=2, progress=False))\n"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from artiphys.design import experiments
+from artiphys import processes
 from artiphys.design.power import power
 from artiphys.errors import InputError
 from artiphys.simulation import simulate_responses
@@ -77,7 +77,7 @@ def test_a_pilot_finds_as_much_as_its_population(pilot):
 
 def test_processes_change_no_number(pilot, monkeypatch):
     for name in ("HERE", "WORTH_PROCESSES"):
-        monkeypatch.setattr(experiments, name, 0.0)
+        monkeypatch.setattr(processes, name, 0.0)
     arguments = {"pilot": pilot, "position": 1, "factors": (), "relations": (0.8,)}
     one, two = (power(**arguments, n_experiments=4, jobs=j, rng=5) for j in (1, 2))
     xr.testing.assert_identical(one, two)

@@ -8,8 +8,15 @@ from hypothesis import strategies as st
 
 import artiphys
 from artiphys.errors import InputError
+from artiphys.estimators.halves import halves_of
 from artiphys.estimators.moments import moments_across_images
-from artiphys.estimators.pieces import cells_in_pieces, in_memory, moments_in_pieces
+from artiphys.estimators.pieces import (
+    averages_of,
+    cells_of_trials,
+    halved_cells,
+    in_memory,
+    units_in_turn,
+)
 from artiphys.estimators.signal_moments import cells_of
 from environment import missing
 
@@ -36,12 +43,21 @@ def test_chunks_are_no_matter(seed, chunks):
     sizes = dict(zip(("unit", "image", "position", "trial"), chunks, strict=True))
     averages, trials = with_gaps(seed, (6, 13, 3)), with_gaps(seed, (6, 13, 3, 4))
     del sizes["trial"]
-    found = moments_in_pieces(averages.chunk(sizes), 0)
-    for one, other in zip(found, moments_across_images(averages.values, 0), strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
-    cells = cells_in_pieces(trials.chunk(sizes | {"trial": chunks[3]}))
-    for one, other in zip(cells, cells_of(trials.values), strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
+    expected = moments_across_images(averages.values, 0)
+    for array in (averages, averages.chunk(sizes)):
+        found = averages_of(array, 0)
+        for one, other in zip(found.moments, expected, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(found.mean, averages.mean(("image", "position")), rtol=1e-9)
+    expected = cells_of(trials.values), *halves_of(trials.values, 0)
+    for array in (trials, trials.chunk(sizes | {"trial": chunks[3]})):
+        found = cells_of_trials(array), *halved_cells(array)
+        for cells, cells_expected in zip(found, (expected[0], *expected), strict=True):
+            for one, other in zip(cells, cells_expected, strict=True):
+                np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
+        turns = list(units_in_turn(array))
+        assert [units.start for units, _ in turns[1:]] == [units.stop for units, _ in turns[:-1]]
+        np.testing.assert_array_equal(np.concatenate([v for _, v in turns]), trials.values)
 
 
 def test_what_is_no_number_is_found_in_its_chunk():

@@ -44,7 +44,7 @@ def test_trial_comes_last(make_responses):
         (lambda r: r.rename("rate"), "name must be 'response'; got 'rate'"),
         (lambda r: r.transpose("image", ...), "dims must be"),
         (lambda r: r.isel(image=[]), "'image' is empty"),
-        (lambda r: r.astype(int), "must be float32 or float64 .* got int64"),
+        (lambda r: r > 0, "must be float32 or float64 .* or integers, .* got bool"),
         (lambda r: r.where(r > 0, np.inf), "1 are infinite"),
         (lambda r: r.drop_vars("image"), "coordinate 'image' is missing"),
         (lambda r: r.assign_coords(unit=[1, 2]), "'unit' labels must be strings"),

@@ -44,11 +44,11 @@ def test_unequal_repeats_are_answered_and_without_bias(name):
     assert np.mean((lower < 0.38) & (upper > 0.38)) > 0.8
 
 
-def test_a_relation_is_found_as_often_as_on_these_images_and_no_unit_is_left_out():
+def test_a_relation_at_large_is_found_and_no_unit_is_left_out():
     at_large, here = found("gain noise", 0.38), found("gain noise", 0.38, resample="unit")
-    assert share(at_large) >= share(here) - 0.2
+    assert share(here) > share(at_large) > 0.4
     assert all(int(cell["n_units"]) == 80 for cell in at_large)
-    assert np.mean([int(cell["n_units"]) for cell in here]) < 76
+    assert np.mean([int(cell["n_units"]) for cell in here]) < 79
 
 
 def test_a_relation_that_bends_is_told_and_is_no_trend():

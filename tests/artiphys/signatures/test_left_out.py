@@ -13,7 +13,7 @@ from artiphys.signatures.left_out import (
 
 
 def test_on_these_images_each_reason_is_given_once():
-    error = np.array([[np.nan, 0.3, 0.5, np.inf, np.nan, np.nan]])
+    error = np.array([[np.nan, 0.3, 0.6, np.inf, np.nan, np.nan]])
     once = np.array([[False, False, False, False, True, False]])
     found = why_left_out(error, np.array([0]), once)[0].tolist()
     names = ("n_too_noisy", "n_without_signal", "n_without_repeats", "n_not_measured")

@@ -51,7 +51,9 @@ def test_every_caution_there_is_is_split_off_and_has_a_rank(at_large):
         curvature=4.0,
     )
     if at_large:
-        whole, n = cautions_at_large(relation, n_images=8, n_sessions=5), 6
+        whole, n = cautions_at_large(relation, n_images=7, n_sessions=5), 6
+        many = relation._replace(n_units=90, n_effective=20.0, n_sharing_tuning=0, curvature=0.0)
+        whole, n = "; ".join([whole, cautions_at_large(many, n_images=40)]), n + 1
     else:
         whole, n = cautions_on_these_images(relation, share=0.9, n_image=8), 4
     own, shared = told_cautions({"V4": whole})

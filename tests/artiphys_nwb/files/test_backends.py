@@ -25,7 +25,7 @@ from nwb_files import write_nwb as write_by_hand
 try:
     import numcodecs
 
-    from zarr_files import write_zarr
+    from zarr_files import write_zarr, write_zarr_3
 except ImportError:
     missing("the extra 'zarr'", module=True)
 
@@ -255,12 +255,29 @@ def test_what_is_damaged_and_not_needed_is_no_matter(path, tmp_path, name):
     assert_same(read_nwb(store, LAYOUT), path)
 
 
-def test_a_store_of_format_3_is_told(tmp_path):
-    store = tmp_path / "session.zarr"
-    store.mkdir()
-    (store / "zarr.json").write_text(json.dumps({"zarr_format": 3, "node_type": "group"}))
-    with pytest.raises(errors.FileError, match="no Zarr store of format 2"):
+def test_a_store_of_format_3_reads_like_the_file(path, tmp_path):
+    store = write_zarr_3(path, tmp_path / "session.nwb.zarr")
+    assert_same(read_nwb(store, LAYOUT), path)
+    assert describe_nwb(store).layout == describe_nwb(path).layout
+    with zarr_stores.as_hdf5(str(store)) as file, pynwb.NWBHDF5IO(file=file, mode="r") as io:
+        read = io.read()
+        assert read.units["electrodes"].target.table is read.electrodes
+        assert read.electrodes["group"].data[0].location == "V4"
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("units/zarr.json", "a damaged Zarr store; copy it again"),
+        ("units/spike_times/zarr.json", "/units/spike_times .*of what kind it is; copy it"),
+        ("units/spike_times/c/0", "/units/spike_times is a link to what .* lost .*; copy it"),
+    ],
+)
+def test_a_damaged_store_of_format_3_is_one_line(path, tmp_path, name, fault):
+    store = broken(write_zarr_3(path, tmp_path / "session.nwb.zarr"), cut(name))
+    with pytest.raises(errors.RecordingError, match=f"session.nwb.zarr: .*{fault}") as told:
         read_nwb(store, LAYOUT)
+    assert "\n" not in str(told.value)
 
 
 class Harmful:

@@ -29,8 +29,19 @@ def end_by(number):
 @pytest.mark.parametrize("call", [lambda path: read_nwb(path, LAYOUT), describe_nwb])
 def test_a_file_that_ends_the_process_is_refused(path, monkeypatch, number, call):
     monkeypatch.setattr(soundness, "_read", end_by(number))
-    with pytest.raises(errors.FileError, match=f"library crashes on it .{number.name}.; fetch it"):
+    with pytest.raises(errors.FileError, match=f"library crashes .{number.name}. on it; fetch it"):
         call(path)
+
+
+def test_a_file_that_has_no_end_is_refused(path, monkeypatch):
+    def read(*_):
+        while True:
+            pass
+
+    monkeypatch.setattr(soundness, "_read", read)
+    monkeypatch.setattr(soundness, "MOST_WORK", 0.05)
+    with pytest.raises(errors.FileError, match="library never ends on it; fetch it again"):
+        read_nwb(path, LAYOUT)
 
 
 def test_a_good_file_is_read(path):

@@ -59,6 +59,44 @@ def shifted(seconds):
     )
 
 
+def sampled(rate, *, but=None):
+    """Spikes at the samples of a clock that started a third of a sample late, all but one."""
+
+    def at(times):
+        times = (np.floor(times * rate) + 1 / 3) / rate
+        if but is not None:
+            bits = times.view(np.int64)
+            bits[but] ^= 1 << 36  # 2e-3 of a second or so, between the neighbours
+        return times
+
+    return replaced(SPIKES, at)
+
+
+def trains(edit, of=range(3)):
+    """The trains of some units, each edited, in the place of those there are."""
+
+    def at(file):
+        old = np.split(file[SPIKES][:], file[INDEX][:-1])
+        new = [edit(old[unit]) for unit in of]
+        replaced(SPIKES, np.concatenate(new))(file)
+        replaced(INDEX, np.cumsum([len(train) for train in new]))(file)
+
+    return at
+
+
+def spelt(names):
+    return replaced(STIM, lambda s: texts([names.get(one, one) for one in s]), dtype=TEXT)
+
+
+def named(name, other):
+    def edit(file):
+        observed_until([99, 99, 99])(file)
+        file["general/subject/species"] = "Macaca mulatta"
+        file.move(name, other)
+
+    return edit
+
+
 def observed_until(ends):
     def edit(file):
         file["units"].update(
@@ -200,7 +238,7 @@ def sparse_spikes(n):
 
     def edit(file):
         train = np.r_[np.linspace(0, 0.9, n), 25.8]
-        replaced(SPIKES, np.tile(train, 3))(file)
+        replaced(SPIKES, np.concatenate([train + 0.01 * unit for unit in range(3)]))(file)
         replaced(INDEX, len(train) * np.arange(1, 4))(file)
 
     return edit
@@ -444,6 +482,54 @@ CHECKS = {
         replaced(SPIKES, lambda t: t * 0.999),
         "DoubtfulSpikes",
         "after the last spike",
+    ),
+    "check_spikes_not_twice": (
+        trains(lambda times: np.sort(np.tile(times, 2))),
+        trains(lambda times: np.sort(np.concatenate([times, times[::4]]))),
+        "DoubtfulSpikes",
+        "1565 of 3130 spikes come at the very moment",
+    ),
+    "check_units_different": (
+        trains(lambda times: times, of=[0, 1, 1]),
+        trains(lambda times: times, of=[0, 1, 2]),
+        "UnitsDoubtful",
+        "1 of 3 units have the very same spikes as another, e.g. rows 1 and 2",
+    ),
+    "check_labels_spelt_alike": (
+        spelt({1.0: "face.png", 2.0: "Face"}),
+        spelt({1.0: "face10.day", 2.0: "face10.dusk", 3.0: "face100"}),
+        "PresentationsDoubtful",
+        "1 images are spelt in two ways, e.g. '[fF]ace.*' and",
+    ),
+    "check_labels_spelt_alike (by zeros)": (
+        spelt({1.0: "im_01", 2.0: "im_1"}),
+        spelt({1.0: "0.01", 2.0: "0.1"}),
+        "PresentationsDoubtful",
+        "1 images are spelt in two ways",
+    ),
+    "check_spikes_on_clock": (
+        sampled(30000.0, but=400),
+        sampled(30000.0),
+        "DoubtfulSpikes",
+        "1 of .* spike times are not on the samples of 30000 Hz",
+    ),
+    "check_spikes_on_clock (of no clock)": (
+        sampled(24414.0625, but=400),
+        replaced(SPIKES, lambda t: t),
+        "DoubtfulSpikes",
+        "of 48828.1 Hz",
+    ),
+    "check_names_undamaged": (
+        named("units/obs_intervals", "units/obs_intervbls"),
+        named("general/subject/species", "general/subject/subject_it_is"),
+        "UnitsDoubtful",
+        "/units has no obs_intervals, but 'obs_intervbls': one letter is wrong",
+    ),
+    "check_names_undamaged (of the subject)": (
+        named("general/subject/subject_id", "general/subject/subjeat_id"),
+        named("general/subject/species", "general/subject/subject_at"),
+        "UnitsDoubtful",
+        "/general/subject has no subject_id, but 'subjeat_id'",
     ),
     "check_observed": (
         observed_until([99, 0.1, 99]),

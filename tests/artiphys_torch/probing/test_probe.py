@@ -20,8 +20,8 @@ from artiphys_torch import (
     load_network,
     probe,
 )
+from artiphys_torch.probing import extent as extent_module
 from artiphys_torch.probing import frames as frames_module
-from artiphys_torch.probing import plan as plan_module
 from artiphys_torch.probing import probe as probing_module
 from artiphys_torch.probing.chains import Chain, ChainPass, chains
 from artiphys_torch.receptive_fields import fields as fields_module
@@ -449,7 +449,7 @@ def test_dead_leaves_where_no_photographs_are_given():
 
 
 def test_each_photograph_is_read_once(monkeypatch):
-    monkeypatch.setattr(plan_module, "CHUNK", 2)
+    monkeypatch.setattr(extent_module, "CHUNK", 2)
     found = as_photographs(photographs(5))
     reads = []
     counted = type(found)(
@@ -543,6 +543,7 @@ class Grey(nn.Module):
             "must hold its weights; weight is lazy; run the network once",
         ),
         ({"source": ""}, "source must be a name"),
+        ({"units": "some"}, "units must be one of 'central', 'all'; got 'some'"),
         ({"images": []}, "at least one photograph"),
         ({"model": "alexnet"}, r"model must be a torch\.nn\.Module; got str"),
         ({"model": Grey(), "layers": ["conv"]}, "cannot be run on canvases of RGB photographs"),
@@ -558,7 +559,7 @@ class Grey(nn.Module):
     ],
 )
 def test_bad_input_is_refused_before_any_work(arguments, message, monkeypatch):
-    monkeypatch.setattr(probing_module, "_responses", lambda *_: pytest.fail("work was done"))
+    monkeypatch.setattr(probing_module, "_answers", lambda *_: pytest.fail("work was done"))
     given = {"model": chain(), "images": photographs(1), "layers": "0", "progress": False}
     with pytest.raises(InputError, match=message):
         probe(**given | arguments)

@@ -46,10 +46,11 @@ def check_observed(session: Session, counts: np.ndarray) -> None:
 
 def check_not_silent(session: Session, counts: np.ndarray, seconds: float, n_spikes: int) -> None:
     """Doubt counts that are all but zero, in units that do fire."""
-    rate = float(np.nanmean(counts)) / seconds if np.isfinite(counts).any() else np.inf
-    if n_spikes >= ENOUGH_SPIKES and rate < ALL_BUT_SILENT:
+    known = ~np.isnan(counts)
+    n_known, n_counted = int(np.count_nonzero(known)), int(counts.sum(where=known))
+    if n_spikes >= ENOUGH_SPIKES and n_counted < ALL_BUT_SILENT * seconds * n_known:
         session.doubt(
             DoubtfulSpikes,
-            f"{int(np.nansum(counts))} spikes in {int(np.isfinite(counts).sum())} windows: the "
-            "array is all but zero; see that spikes and onsets are in seconds on one clock",
+            f"{n_counted} spikes in {n_known} windows: the array is all but "
+            "zero; see that spikes and onsets are in seconds on one clock",
         )

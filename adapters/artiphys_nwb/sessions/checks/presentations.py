@@ -11,7 +11,7 @@ from artiphys_nwb.errors import (
     SessionsDiffer,
     TableError,
 )
-from artiphys_nwb.files.tables import Column
+from artiphys_nwb.files.datasets import Column
 from artiphys_nwb.labels import labelled
 from artiphys_nwb.sessions.session import Session
 
@@ -19,6 +19,7 @@ __all__ = [
     "check_every_value_has_a_row",
     "check_images_held_out",
     "check_images_whole",
+    "check_labels_spelt_alike",
     "check_one_image_at_a_time",
     "check_one_session",
     "check_onsets",
@@ -30,6 +31,7 @@ FEW_ONSETS_MISSING = 0.05
 # Two onsets so close are one.
 SAME_MOMENT = 1e-3
 ENOUGH_ROWS = 10
+SUFFIXES = "png|jpe?g|bmp|tiff?|gif|webp|pgm|ppm|svg|mat|npy"  # of files with pictures
 # Columns of what is measured on a scale, whose values need not be whole.
 SCALES = (
     r"ori|rot|dir|ang|phase|freq|size|contrast|radius|diam|speed|lum|deg|scale|zoom|color|colour|"
@@ -134,6 +136,21 @@ def check_one_image_at_a_time(
             f"{session.shown_table.path}: {int(same.sum())} pairs of presentations have one onset "
             f"and position and different images, e.g. {image[one]} and {image[other]} at "
             f"{onset[one]:.6g} s; the same spikes count for both; see which was shown",
+        )
+
+
+def check_labels_spelt_alike(session: Session, what: str, labels: list[str]) -> None:
+    """Doubt two labels that differ by case, by a file's suffix, or by zeros before a number."""
+    spellings: dict[str, list[str]] = {}
+    for label in labels:
+        plain = re.sub(rf"\.({SUFFIXES})$", "", label.lower().strip())
+        spellings.setdefault(re.sub(r"(?<![0-9.])0+(?=[0-9])", "", plain), []).append(label)
+    twins = [same for same in spellings.values() if len(same) > 1]
+    if twins:
+        session.doubt(
+            PresentationsDoubtful,
+            f"{session.shown_table.path}: {len(twins)} {what}s are spelt in two ways, e.g. "
+            f"{twins[0][0]!r} and {twins[0][1]!r}, and count as two; mend them if they are one",
         )
 
 

@@ -15,6 +15,7 @@ __all__ = [
     "check_repeats",
     "check_repeats_alike",
     "check_two_positions",
+    "first_of_each",
 ]
 
 # A cell is repeated far more than is usual from so many times, and so many more; in few cells.
@@ -25,9 +26,23 @@ MANY_CELLS = 10
 LEAST_FILLED, MANY_PLACES = 0.1, 1000
 
 
-def check_repeats(session: Session, repeat: np.ndarray) -> None:
+def first_of_each(codes: np.ndarray) -> np.ndarray:
+    """Return where each of the numbers 0, 1, ... comes first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> first_of_each(np.array([0, 0, 2, 1, 2])).tolist()
+    [0, 3, 2]
+    """
+    first = np.empty(int(codes.max(initial=-1)) + 1, dtype=np.int64)
+    first[codes[::-1]] = np.arange(len(codes))[::-1]  # of several the last that is written stays
+    return first
+
+
+def check_repeats(session: Session, repeats: np.ndarray) -> None:
     """Doubt that noise can be told from signal where no image was shown twice at a position."""
-    if len(repeat) and repeat.max() == 0:
+    if len(repeats) and repeats.max() == 1:
         session.doubt(
             FewRepeats,
             f"{session.shown_table.path}: each image was shown once at a position; there is no "
@@ -53,7 +68,7 @@ def check_repeats_alike(
 
 def check_labels_alike(session: Session, what: str, labels: np.ndarray, codes: np.ndarray) -> None:
     """Doubt an image, or a position, shown once or twice where the others were many times."""
-    shown, first = np.bincount(codes), np.unique(codes, return_index=True)[1]
+    shown, first = np.bincount(codes), first_of_each(codes)
     usual = float(np.median(shown))
     rare = np.flatnonzero((shown <= RARE) & (shown * TIMES_USUAL <= usual))
     if 0 < len(rare) <= max(1, FEW_LABELS * len(shown)):

@@ -11,13 +11,21 @@ __all__ = [
     "check_precision",
     "check_spikes_finite",
     "check_spikes_in_order",
+    "check_spikes_not_twice",
     "check_spikes_not_whole",
     "check_spikes_of_units",
+    "check_spikes_on_clock",
 ]
 
 # Seconds between neighbouring floats of few bits, from where counts go wrong: beyond 4096 s.
 COARSE = 0.0004
 ENOUGH_SPIKES = 20
+# Samples a second of amplifiers; half as many, a third and so on, and milliseconds, are on them.
+RATES = (30000, 50000, 48828.125, 40000, 32000)
+MANY_SPIKES = 500  # by which a clock is known, if nearly all are on its ticks
+ON_TICK, FEW_OFF = 0.999, 1e-3
+OFF_TICK = 0.05  # of a tick
+MOST_TWICE = 0.25  # of spikes; times in milliseconds, of many neurons at once, come twice as well
 
 
 def check_precision(session: Session, times: np.ndarray) -> None:
@@ -101,6 +109,17 @@ def check_spikes_finite(session: Session, n_missing: int) -> None:
         )
 
 
+def check_spikes_not_twice(session: Session, times: np.ndarray) -> None:
+    """Doubt spike times of which many are there twice: no neuron fires twice in a moment."""
+    n_again = int(np.count_nonzero(times[1:] == times[:-1]))
+    if n_again > MOST_TWICE * len(times):
+        session.doubt(
+            DoubtfulSpikes,
+            f"{session.units_table.path}: {n_again} of {len(times)} spikes come at the very moment "
+            "of the one before, and both are counted; see that spikes were not written twice",
+        )
+
+
 def check_spikes_not_whole(session: Session, times: np.ndarray) -> None:
     """Raise a ClockError if all spike times are whole numbers: no clock in seconds is so coarse."""
     few, given = len(times) < ENOUGH_SPIKES, session.layout.spike_scale is not None
@@ -113,3 +132,35 @@ def check_spikes_not_whole(session: Session, times: np.ndarray) -> None:
             "milliseconds in the layout"
         )
         raise ClockError(msg)
+
+
+def check_spikes_on_clock(session: Session, times: np.ndarray) -> None:
+    """Doubt a few spike times that are between the samples on which all the others are.
+
+    A bit that has changed moves a spike by a power of two, which is no number of samples.
+    """
+    rate, phase = _clock(times)
+    if not rate:
+        return
+    ticks = times * rate
+    ticks -= phase
+    ticks -= np.rint(ticks)
+    off = int(np.count_nonzero(np.abs(ticks) > OFF_TICK))
+    if 0 < off <= max(1, FEW_OFF * len(times)):
+        session.doubt(
+            DoubtfulSpikes,
+            f"{session.units_table.path}: {off} of {len(times)} spike times are not on the samples "
+            f"of {rate:g} Hz that all the others are on; the file is damaged; fetch it again",
+        )
+
+
+def _clock(times: np.ndarray) -> tuple[float, float]:
+    """Return the sampling rate of spike times, and the part of a sample they are off; 0 if none."""
+    some = times[:: max(1, len(times) // MANY_SPIKES)]
+    if len(some) < MANY_SPIKES or times.dtype.itemsize < 8 or not np.isfinite(some).all():
+        return 0.0, 0.0
+    for rate in RATES:
+        mean = np.exp(2j * np.pi * (some * rate % 1.0)).mean()
+        if abs(mean) > ON_TICK - 2 / len(some):  # which one spike off can make of 1
+            return float(rate), float(np.angle(mean) / (2 * np.pi))
+    return 0.0, 0.0

@@ -1,5 +1,7 @@
 """What tells units apart, and what is said of them."""
 
+import itertools
+
 import numpy as np
 
 from artiphys_nwb.errors import RecordingError, UnitsDoubtful
@@ -10,7 +12,10 @@ __all__ = [
     "check_different_ids",
     "check_electrodes_exist",
     "check_optional_column",
+    "check_units_different",
 ]
+
+ENOUGH_SPIKES = 20  # by which a train is known: so many do not come about twice
 
 
 def check_different_ids(session: Session, place: str, ids: np.ndarray) -> bool:
@@ -48,3 +53,26 @@ def check_electrodes_exist(session: Session, place: str, wrong: np.ndarray, n_ro
             f"{place}: {int(wrong.sum())} of {len(wrong)} do not point to one of the {n_rows} "
             "electrodes; the areas of those units are unknown",
         )
+
+
+def check_units_different(session: Session, times: np.ndarray, bounds: np.ndarray) -> None:
+    """Doubt units that have the very same spikes: one neuron would count as two."""
+    known: dict[tuple[float, ...], int] = {}
+    same = []
+    for unit, (start, stop) in enumerate(itertools.pairwise(bounds.tolist())):
+        if stop - start >= ENOUGH_SPIKES:
+            some = times[start : stop : max(1, (stop - start) // ENOUGH_SPIKES)]
+            other = known.setdefault((stop - start, *some.tolist()), unit)
+            if other != unit and np.array_equal(times[start:stop], _train(times, bounds, other)):
+                same.append((other, unit))
+    if same:
+        session.doubt(
+            UnitsDoubtful,
+            f"{session.units_table.path}: {len(same)} of {len(bounds) - 1} units have the very "
+            f"same spikes as another, e.g. rows {same[0][0]} and {same[0][1]}; one neuron counts "
+            "twice; keep one by units_where",
+        )
+
+
+def _train(times: np.ndarray, bounds: np.ndarray, unit: int) -> np.ndarray:
+    return times[bounds[unit] : bounds[unit + 1]]
