@@ -212,18 +212,21 @@ def _check_there(path: Path, engine: str) -> None:
 
 def _opened(path: Path, engine: Any, chunks: Any) -> xr.Dataset:
     # Numbers in seconds or days stay numbers: only dates are decoded.
-    dataset = xr.open_dataset(path, engine=engine, chunks=chunks, decode_timedelta=False)
-    if "response" not in dataset:
-        held = ", ".join(map(str, dataset.data_vars)) or "nothing"
-        dataset.close()
-        msg = f"{path}: must hold a variable named 'response'; it holds {held}"
-        raise InputError(msg)
-    if engine == "zarr" and WHOLE in dataset.attrs:
-        _check_no_chunk_is_lost(path)
-    if chunks is None:
-        with dataset:
-            dataset = dataset.load()
-    return dataset
+    how: dict[str, Any] = {"engine": engine, "decode_timedelta": False}
+    with xr.open_dataset(path, **how) as dataset:
+        if "response" not in dataset:
+            held = ", ".join(map(str, dataset.data_vars)) or "nothing"
+            msg = f"{path}: must hold a variable named 'response'; it holds {held}"
+            raise InputError(msg)
+        if engine == "zarr" and WHOLE in dataset.attrs:
+            _check_no_chunk_is_lost(path)
+        if chunks is None:
+            return dataset.load()
+        others = dataset.drop_vars("response").load()
+    # A netCDF file that is kept open may have read no text: netCDF 4.10 crashes where the same file
+    # is then opened and closed by another.
+    lazy = xr.open_dataset(path, chunks=chunks, drop_variables=list(others.variables), **how)
+    return lazy.assign_coords(others.coords)
 
 
 def _check_no_chunk_is_lost(path: Path) -> None:

@@ -56,8 +56,8 @@ def cautions_at_large(relation: Relation, *, n_images: int, n_sessions: int = 0)
         )
     if n_images < FEW_IMAGES:
         found.append(
-            f"few images ({n_images}): the p-value and the interval hold, but with 6 images r_s came "
-            "out 0.1 to 0.2 too low"
+            f"few images ({n_images}): the p-value and the interval hold, but with 6 images r_s "
+            "came out 0.1 to 0.2 too low"
         )
     if relation.n_effective is not None and relation.n_effective < FEW_UNITS:
         found.append(
