@@ -223,10 +223,28 @@ def _opened(path: Path, engine: Any, chunks: Any) -> xr.Dataset:
         if chunks is None:
             return dataset.load()
         others = dataset.drop_vars("response").load()
-    # A netCDF file that is kept open may have read no text: netCDF 4.10 crashes where the same file
-    # is then opened and closed by another.
-    lazy = xr.open_dataset(path, chunks=chunks, drop_variables=list(others.variables), **how)
+        attrs = dataset["response"].attrs
+    lazy = xr.open_dataset(
+        path,
+        engine=_engine_to_keep_open(path, engine),
+        chunks=chunks,
+        drop_variables=[str(name) for name in others.variables],
+    )
+    lazy["response"].attrs = attrs
     return lazy.assign_coords(others.coords)
+
+
+def _engine_to_keep_open(path: Path, engine: Any) -> Any:
+    """Return what reads a file that stays open.
+
+    netCDF 4.10 crashes where a file that it holds open is opened and closed again, and has text.
+    """
+    if engine != "netcdf4":
+        return engine
+    _require("h5netcdf", "to open a .nc response array lazily", "dask")
+    import h5py
+
+    return "h5netcdf" if h5py.is_hdf5(path) else engine
 
 
 def _check_no_chunk_is_lost(path: Path) -> None:
