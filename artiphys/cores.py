@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from contextvars import ContextVar, copy_context
 from typing import Any, TypeVar
 
-__all__ = ["in_threads", "n_cores", "one_blas_thread"]
+__all__ = ["in_threads", "n_cores", "on_cluster", "one_blas_thread"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -62,10 +62,9 @@ def in_threads(
     """
     alone = isinstance(items, Sized) and len(items) < 2  # its own work may then have the cores
     worth_it = not (alone or _IN_THREAD.get() or numbers < WORTH_THREADS)
-    client = _client() if worth_it and isinstance(items, Sized) else None
-    shipped = None if client is None else _shipped(client, work)
-    if shipped is not None:
-        yield from _by_workers(client, shipped, work, items)
+    by_workers = on_cluster(work, items) if worth_it and isinstance(items, Sized) else None
+    if by_workers is not None:
+        yield from by_workers
         return
     n = n_cores() if worth_it else 1
     with one_blas_thread():
@@ -79,6 +78,16 @@ def in_threads(
             with closing(_ahead(submitted, AHEAD * n)) as waiting:
                 for _, future in waiting:
                     yield future.result()
+
+
+def on_cluster(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result] | None:
+    """Return the results in turn, from the workers of a client that is open; None without one.
+
+    What a worker loses is done here.
+    """
+    client = None if _IN_THREAD.get() else _client()
+    shipped = None if client is None else _shipped(client, work)
+    return None if shipped is None else _by_workers(client, shipped, work, items)
 
 
 def _in_thread(work: Callable[[Item], Result], item: Item) -> Result:
@@ -126,7 +135,6 @@ def _shipped(client: Any, work: Callable[[Item], Result]) -> Any:
 def _by_workers(
     client: Any, shipped: Any, work: Callable[[Item], Result], items: Iterable[Item]
 ) -> Iterator[Result]:
-    """Yield results as workers return them; what they lose is done here."""
     from distributed import CancelledError, KilledWorker
 
     submitted = ((item, client.submit(_on_worker, shipped, item, pure=False)) for item in items)

@@ -5,6 +5,7 @@ which takes as long to begin. Processes and not threads, for what is many small 
 threads would wait for the interpreter.
 """
 
+import functools
 import signal
 import time
 import warnings
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
-from artiphys.cores import one_blas_thread
+from artiphys.cores import on_cluster, one_blas_thread
 from artiphys.errors import ArtiphysWarning, InputError
 from artiphys.progress import bars
 
@@ -30,6 +31,8 @@ def in_processes(
 ) -> Iterator[Outcome]:
     """Yield what work gives for each task, in their order; its warnings are not shown.
 
+    If a client of ``dask.distributed`` is open, its workers do all of them.
+
     Parameters
     ----------
     work : callable
@@ -43,6 +46,10 @@ def in_processes(
     InputError
         If processes cannot be started, or one is killed.
     """
+    by_workers = on_cluster(functools.partial(_quietly, work), tasks) if jobs > 1 else None
+    if by_workers is not None:
+        yield from by_workers
+        return
     start = time.monotonic()
     n_done = 0
     with one_blas_thread():

@@ -11,6 +11,7 @@ import xarray as xr
 import artiphys
 from artiphys import cores
 from artiphys.cores import in_threads
+from artiphys.processes import in_processes
 from environment import missing
 
 try:
@@ -87,6 +88,19 @@ def test_a_cluster_changes_no_number(client, monkeypatch, call):
     with dask.config.set(scheduler="threads"):
         alone = call(recording)
     xr.testing.assert_allclose(of_cluster, alone, rtol=1e-12)
+
+
+def test_tasks_of_processes_are_the_workers_too(client, monkeypatch):
+    found = list(in_processes(lambda x: (x, os.getpid()), range(8), jobs=2))
+    assert [x for x, _ in found] == list(range(8))
+    assert len({process for _, process in found} - {os.getpid()}) == 2
+    assert {p for _, p in in_processes(lambda x: (x, os.getpid()), range(4), jobs=1)} == {
+        os.getpid()
+    }
+    design = {"n_experiments": 6, "relations": (0.0,), "factors": (), "jobs": 2, "rng": 0}
+    of_cluster = artiphys.power(20, 10, 3, **design)
+    monkeypatch.setattr(cores, "_client", lambda: None)
+    xr.testing.assert_identical(of_cluster, artiphys.power(20, 10, 3, **design))
 
 
 def test_a_worker_that_is_lost_costs_no_result(client, tmp_path):

@@ -410,3 +410,22 @@ def test_what_is_missing_is_needed_and_named(tmp_path, suffix, without, chunks, 
     )
     assert (done.returncode == 0) == (not said), done.stderr
     assert said in done.stderr
+
+
+OPENED_AGAIN = """
+import artiphys
+responses = artiphys.simulate_responses(n_units=200, rng=0).responses
+artiphys.save_responses(responses, "r{suffix}")
+kept = []
+for _ in range(4):
+    kept.append(artiphys.open_responses("r{suffix}", chunks={{}}))
+    kept[-1].sum().compute()
+    assert artiphys.open_responses("r{suffix}").identical(kept[0].compute())
+"""
+
+
+@pytest.mark.parametrize("suffix", [".nc", ".zarr"])
+def test_a_file_that_is_open_lazily_may_be_opened_again(tmp_path, suffix):
+    script = OPENED_AGAIN.format(suffix=suffix)
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()[-2000:]
