@@ -233,6 +233,7 @@ def _places(
     """Return the columns of positions: none, labels, x and y, or all three."""
     if displacement_units not in ("deg", "px"):
         faults.add(f"displacement_units must be 'deg' or 'px'; got {displacement_units!r}")
+    position, displacement = _even(position, "position"), _even(displacement, "displacement")
     labels = {} if position is None or np.ndim(position) == 2 else {"position": position}
     pairs = position if displacement is None and not labels else displacement
     if displacement is not None and not labels:
@@ -244,6 +245,16 @@ def _places(
         return labels
     of_axes = {f"{axis}_{displacement_units}": values[:, i] for i, axis in enumerate("xy")}
     return labels if pairs is None else labels | of_axes
+
+
+def _even(given: Any, name: str) -> Any:
+    """Return what was given, which may be nothing; or raise InputError if its rows are uneven."""
+    try:
+        np.asarray(given)
+    except ValueError as error:
+        msg = f"{name} must have two numbers in each row, or one label; got uneven rows"
+        raise InputError(msg) from error
+    return given
 
 
 def _columns(

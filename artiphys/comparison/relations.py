@@ -15,6 +15,7 @@ from artiphys.correlations.inference import (
     RankCorrelation,
     jackknife_correlation,
 )
+from artiphys.correlations.ranks import with_ties
 from artiphys.estimators.measurement import Measurement
 from artiphys.estimators.moments import Moments, correlation_of, moments_across_images
 from artiphys.estimators.signal_moments import MAX_NOISE_ERROR, Cells, cells_of
@@ -136,7 +137,8 @@ def _as_measured(averages: Measurement) -> list[Shown]:
 
 
 def _shown(moments: Moments) -> list[Shown]:
-    x, correlation = moments.variance[:, 0], correlation_of(moments)
+    x, correlation = with_ties(moments.variance[:, 0]), correlation_of(moments)
+    correlation = with_ties(correlation, of_one=True)
     shown = []
     for y in correlation[:, 1:].T:
         known = np.isfinite(x) & np.isfinite(y)

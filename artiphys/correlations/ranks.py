@@ -12,10 +12,12 @@ __all__ = [
     "rank_correlation",
     "rank_correlations",
     "t_p_value",
+    "with_ties",
 ]
 
 MIN_PAIRS = 3
 RANK_TOLERANCE = 1e-9  # of the largest eigenvalue, below which a quantity repeats others
+KEPT = 2.0**40  # steps to 1, where 12 digits are kept
 
 
 def rank_correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -36,6 +38,31 @@ def rank_correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     r = rank_correlations(rows, keep)[:, 0, 1]
     r = np.clip(r, -1, 1)  # a perfect relation may round beyond it
     return np.where(keep.sum(-1) >= MIN_PAIRS, r, np.nan).reshape(values.shape[:-2])
+
+
+def with_ties(values: np.ndarray, *, of_one: bool = False) -> np.ndarray:
+    """Return values to 12 digits, so that those which differ by rounding alone tie in rank.
+
+    Estimates made of few whole numbers, such as spike counts, are often equal. Summed in another
+    order, as of an array in chunks, they differ in last digits, and would rank by these.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+    of_one : bool
+        Whether the digits are those of 1, as of correlations, of which many may be 0; by default
+        they are each value's own.
+
+    Examples
+    --------
+    >>> one, other = with_ties(np.array([0.1 + 0.2, 0.3]))
+    >>> bool(one == other)
+    True
+    >>> with_ties(np.array([1e-20, 2e-20])), with_ties(np.array([1e-20, 0.5]), of_one=True)
+    (array([1.e-20, 2.e-20]), array([0. , 0.5]))
+    """
+    mantissa, exponent = (values, 0) if of_one else np.frexp(values)
+    return np.ldexp(np.round(mantissa * KEPT) / KEPT, exponent)
 
 
 def t_p_value(r: float, n: int) -> float:

@@ -20,6 +20,7 @@ __all__ = ["open_responses", "save_responses", "with_known_suffix", "write_netcd
 
 SUFFIXES = (".nc", ".zarr")  # in small or capital letters
 WHOLE = "every_chunk_written"  # attr of a Zarr group: no chunk was left out as empty
+HDF5 = b"\x89HDF\r\n\x1a\n"  # what such a file begins with
 
 
 def save_responses(responses: xr.DataArray, path: str | Path) -> None:
@@ -242,9 +243,9 @@ def _engine_to_keep_open(path: Path, engine: Any) -> Any:
     if engine != "netcdf4":
         return engine
     _require("h5netcdf", "to open a .nc response array lazily", "dask")
-    import h5py
-
-    return "h5netcdf" if h5py.is_hdf5(path) else engine
+    with path.open("rb") as file:
+        is_hdf5 = file.read(len(HDF5)) == HDF5  # netCDF has older formats too
+    return "h5netcdf" if is_hdf5 else engine
 
 
 def _check_no_chunk_is_lost(path: Path) -> None:

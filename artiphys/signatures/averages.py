@@ -7,7 +7,7 @@ import xarray as xr
 
 from artiphys.arguments import generator
 from artiphys.correlations.partial import partial_spearman
-from artiphys.correlations.ranks import MIN_PAIRS
+from artiphys.correlations.ranks import MIN_PAIRS, with_ties
 from artiphys.correlations.spearman import spearman
 from artiphys.errors import InputError
 from artiphys.estimators.dynamic_range import dynamic_range_of
@@ -28,6 +28,8 @@ def signature_of_averages(asked: Request) -> xr.Dataset:
     _check_bootstrap(asked)
     measured = asked.measured
     dynamic_range, invariance = dynamic_range_of(measured), invariance_of(measured)
+    dynamic_range = dynamic_range.copy(data=with_ties(dynamic_range.values))
+    invariance = invariance.copy(data=with_ties(invariance.values, of_one=True))
     naive = None
     if measured.has_trials:
         as_measured = measured.as_measured()

@@ -17,7 +17,7 @@ from artiphys.correlations.jackknife import (
     jackknife_covariance,
     rank_correlations_without_each,
 )
-from artiphys.correlations.ranks import partial_correlations, rank_correlations
+from artiphys.correlations.ranks import partial_correlations, rank_correlations, with_ties
 from artiphys.estimators.halves_moments import moments_of_halves
 from artiphys.estimators.moments import correlation_of
 from artiphys.estimators.ratio_bias import NoiseTerms, noise_terms, ratio_bias
@@ -156,7 +156,8 @@ def _quantities(
     halves: Halves, position: int, covariates: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
     invariance = halves.invariance[..., position]
-    rows = np.concatenate([halves.dynamic_range, invariance]).swapaxes(0, 1)  # (split, 4, unit)
+    both = [with_ties(halves.dynamic_range), with_ties(invariance, of_one=True)]
+    rows = np.concatenate(both).swapaxes(0, 1)  # (split, 4, unit)
     if covariates is not None:
         more = np.broadcast_to(covariates.T, (len(rows), *covariates.T.shape))
         rows = np.concatenate([rows, more], axis=1)

@@ -418,6 +418,10 @@ SAME = {
     "units behind a soft link": moved,
     "images as integers": replaced(STIM, lambda s: s.astype("i2")),
     "images as unsigned bytes": replaced(STIM, lambda s: s.astype("u1")),
+    "images with the largest byte first": replaced(STIM, lambda s: s.astype(">i2")),
+    "times with the largest byte first": chain(
+        replaced(SPIKES, lambda t: t.astype(">f8")), replaced(ONSET, lambda t: t.astype(">f8"))
+    ),
     "images as text": replaced(STIM, lambda s: texts(s), dtype=TEXT),
     "images as text with decimals": replaced(
         STIM, lambda s: np.array([f"{v:.1f}" for v in s], dtype=object), dtype=TEXT

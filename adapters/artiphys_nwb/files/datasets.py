@@ -78,7 +78,9 @@ def read_dataset(dataset: h5py.Dataset, place: str) -> Any:
         kind = "compound" if dtype.names else str(dtype)
         msg = f"{place} is {kind}{fields}; a column of numbers or text is needed; name another"
         raise TableError(msg)
-    return values
+    return values.astype(
+        dtype.newbyteorder("="), copy=False
+    )  # pandas takes no other order of bytes
 
 
 def _each(function: Any, raw: Any) -> np.ndarray:

@@ -82,6 +82,9 @@ class Run:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
+        if not isinstance(self.overwrite, bool):  # "no" would be true
+            msg = f"overwrite must be True or False; got {self.overwrite!r}"
+            raise InputError(msg)
         if self.out is not None:
             partial_folder(self.out, overwrite=self.overwrite)
         if self.units not in UNITS:

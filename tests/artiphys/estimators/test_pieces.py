@@ -60,6 +60,22 @@ def test_chunks_are_no_matter(seed, chunks):
         np.testing.assert_array_equal(np.concatenate([v for _, v in turns]), trials.values)
 
 
+@pytest.mark.parametrize("chunks", [{"unit": 17}, {"image": 5}, {"unit": 17, "image": 3}])
+def test_units_that_tie_do_so_in_chunks_too(chunks):
+    averages = xr.DataArray(  # so few spikes that many units have one variance
+        np.random.default_rng(1).poisson(0.5, (60, 12, 3)) / 3,
+        dims=("unit", "image", "position"),
+        coords={"position": [0, 1, 2], "area": ("unit", ["V4"] * 60)},
+        attrs={"reference": 0},
+    )
+    recorded = artiphys.simulate_responses(n_units=40, n_images=12, repeats=4, rng=0).responses
+    for array, how in ((averages, {"n_resamples": 50}), (recorded, {"resample": "unit"})):
+        found, expected = (
+            artiphys.signature(one, rng=0, **how) for one in (array.chunk(chunks), array)
+        )
+        xr.testing.assert_allclose(found, expected, rtol=1e-10)
+
+
 def test_what_is_no_number_is_found_in_its_chunk():
     averages = with_gaps(0, (6, 13, 3)).assign_coords(position=[0, 1, 2])
     averages.attrs["reference"] = 0

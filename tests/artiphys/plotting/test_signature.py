@@ -149,9 +149,10 @@ def test_a_correlation_beyond_1_is_a_bound(responses, result):
     beyond["interval"][:] = [0.4, 1.9]
     title = plot_signature(responses, beyond, group="IT", position=1).get_title()
     assert "$r_s$ > 1 [0.40, 1.00]" in title
-    beyond["spearman"][:] = np.nan
-    ax = plot_signature(responses, beyond, plt.figure().gca(), group="IT", position=1)
-    assert "no estimate, " in ax.get_title()
+    for bounds, title in (([0.4, 1.9], "open [0.40, 1.00], "), (np.nan, "no estimate, ")):
+        beyond["spearman"][:], beyond["interval"][:] = np.nan, bounds
+        ax = plot_signature(responses, beyond, plt.figure().gca(), group="IT", position=1)
+        assert title in ax.get_title()
 
 
 @pytest.mark.parametrize(

@@ -543,6 +543,7 @@ class Grey(nn.Module):
             "must hold its weights; weight is lazy; run the network once",
         ),
         ({"source": ""}, "source must be a name"),
+        ({"overwrite": "no"}, "overwrite must be True or False; got 'no'"),
         ({"units": "some"}, "units must be one of 'central', 'all'; got 'some'"),
         ({"images": []}, "at least one photograph"),
         ({"model": "alexnet"}, r"model must be a torch\.nn\.Module; got str"),
