@@ -9,7 +9,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sized
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from contextvars import ContextVar, copy_context
 from typing import Any, TypeVar
 
@@ -113,15 +113,18 @@ def _ahead(
 
 
 def _client() -> Any:
-    """Return the client of ``dask.distributed`` that is open, or None."""
+    """Return the client of ``dask.distributed`` that is open and can be waited for, or None."""
     distributed = sys.modules.get("distributed")
     if distributed is None:
         return None
+    with suppress(ValueError):
+        distributed.get_worker()
+        return None  # a task of the user's: waiting, it would keep the thread that others need
     try:
         client = distributed.default_client()
     except ValueError:
         return None
-    return client if client.nthreads() else None
+    return None if client.asynchronous or not client.nthreads() else client
 
 
 def _shipped(client: Any, work: Callable[[Item], Result]) -> Any:

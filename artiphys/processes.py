@@ -6,6 +6,7 @@ threads would wait for the interpreter.
 """
 
 import functools
+import multiprocessing
 import signal
 import time
 import warnings
@@ -31,7 +32,8 @@ def in_processes(
 ) -> Iterator[Outcome]:
     """Yield what work gives for each task, in their order; its warnings are not shown.
 
-    If a client of ``dask.distributed`` is open, its workers do all of them.
+    If a client of ``dask.distributed`` is open, its workers do all of them. In a task that a user
+    gave a worker they are done there.
 
     Parameters
     ----------
@@ -50,6 +52,8 @@ def in_processes(
     if by_workers is not None:
         yield from by_workers
         return
+    if multiprocessing.current_process().daemon:  # a worker of dask, which may start none
+        jobs = 1
     start = time.monotonic()
     n_done = 0
     with one_blas_thread():

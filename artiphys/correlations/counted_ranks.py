@@ -20,7 +20,7 @@ __all__ = [
     "sums_of_cubes",
 ]
 
-BLOCK = 128  # resamples at a time, so that the working arrays stay in cache
+BLOCK = 256  # resamples at a time, so that the working arrays stay in cache
 AT_ONCE = 2**22  # ranks in all of these, so that they fit memory
 SMALL = 2**16  # draws, so few that the counts of a block are in cache anyway
 EXACT = 208_063  # draws whose cube is exact as a float
@@ -71,7 +71,9 @@ class CountedRanks:
     """
 
     def __init__(self, rows: np.ndarray) -> None:
-        self._orders = [_Order(row) for row in rows]
+        # Units in the order of the first, which then needs no sorting, there or back.
+        self._units = np.argsort(rows[0], kind="stable")
+        self._orders = [_Order(row[self._units]) for row in rows]
 
     @property
     def n_rows(self) -> int:
@@ -91,8 +93,10 @@ class CountedRanks:
         numpy.ndarray, (pair, resample)
             NaN where a resample is constant in one of the two.
         """
+        counts = np.take(counts, self._units, axis=1, mode="clip")
         n_draws = counts.sum(1, keepdims=True, dtype=np.int64)
-        weight, of_units = counts.astype(float), sums_of_cubes(counts, n_draws)
+        weight = counts.astype(float)
+        of_units = sums_of_cubes(weight, n_draws)
         ranked = [order.ranked(counts, n_draws, of_units) for order in self._orders]
         r, weighted, of = np.empty((len(pairs), len(counts))), np.empty(counts.shape), -1
         for pair, (a, b) in zip(r, pairs, strict=True):
@@ -111,6 +115,7 @@ class _Order:
     def __init__(self, values: np.ndarray) -> None:
         distinct, self._group = np.unique(values, return_inverse=True)
         self._order = np.argsort(self._group, kind="stable")
+        self._in_order = bool((np.diff(self._group) >= 0).all())
         starts = np.searchsorted(self._group[self._order], np.arange(distinct.size))
         self._starts = starts if distinct.size < values.size else None
 
@@ -121,7 +126,9 @@ class _Order:
 
         `of_units` is what the cubes of the counts sum to if no two units tie.
         """
-        of_values, cubes = np.take(counts, self._order, axis=1, mode="clip"), of_units
+        of_values, cubes = counts, of_units
+        if not self._in_order:
+            of_values = np.take(counts, self._order, axis=1, mode="clip")
         if self._starts is not None:
             of_values = np.add.reduceat(of_values.astype(np.int32), self._starts, axis=1)
             cubes = sums_of_cubes(of_values, n_draws)
@@ -130,11 +137,13 @@ class _Order:
         ranks -= of_values
         ranks -= n_draws.astype(np.int32)
         squares = (sums_of_cubes(n_draws, n_draws) - cubes) / 3
-        return np.take(ranks.astype(float), self._group, axis=1, mode="clip"), squares
+        if self._starts is not None or not self._in_order:
+            ranks = np.take(ranks, self._group, axis=1, mode="clip")
+        return ranks.astype(float), squares
 
 
 def sums_of_cubes(counts: np.ndarray, n_draws: np.ndarray) -> np.ndarray:
     """Return the sum of the cubes of counts (resample, unit), exact while 64 bits hold it."""
     most = n_draws.max(initial=0)
-    c = counts.astype(np.int64 if EXACT < most < WHOLE else float)
+    c = counts.astype(np.int64 if EXACT < most < WHOLE else float, copy=False)
     return np.vecdot(c * c, c)

@@ -60,6 +60,32 @@ def test_workers_start_no_threads_and_send_no_work(client):
         assert set(below) == {(process, thread)}
 
 
+def test_a_task_of_the_user_s_waits_for_no_other(client):
+    """It holds a thread that the others would need: of both workers, they hold all there are."""
+
+    def asking(x):
+        from artiphys.cores import in_threads
+
+        distributed.get_client()  # which is then the client that is open in this process
+        return list(in_threads(lambda y: x + y, range(3), numbers=2**20))
+
+    futures = client.map(asking, [0, 10], pure=False)
+    assert [of.result(timeout=60) for of in futures] == [[0, 1, 2], [10, 11, 12]]
+
+
+def test_a_task_of_the_user_s_starts_no_processes(client):
+    def asking():
+        from artiphys import processes
+
+        processes.HERE, processes.WORTH_PROCESSES = 0.0, -1.0  # at once, however little is left
+        return list(processes.in_processes(lambda x: (x, os.getpid()), range(3), jobs=2))
+
+    future = client.submit(asking, pure=False)
+    found = future.result(timeout=60)
+    assert [x for x, _ in found] == [0, 1, 2]
+    assert len({process for _, process in found} - {os.getpid()}) == 1
+
+
 def test_an_error_of_a_worker_is_raised_here(client):
     with pytest.raises(ZeroDivisionError, match="zero"):
         list(in_threads(lambda x: 1 // x, [2, 0, 1], numbers=LARGE))
