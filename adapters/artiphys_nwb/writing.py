@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from artiphys.arguments import Faults, real_number, real_numbers
 from artiphys.atomic_files import with_suffix, written_whole
@@ -243,6 +244,11 @@ def _places(
         name = "position" if displacement is None else "displacement"
         faults.add(f"{name} must be labels, or pairs of numbers; got an array {values.shape}")
         return labels
+    if labels and pairs is not None and len(values) == np.size(position):
+        each = pd.DataFrame(values).groupby(np.asarray(position).astype(str)).nunique().max(axis=1)
+        if (each > 1).any():
+            name = each.index[each > 1][0]
+            faults.add(f"position {name!r} has {each[name]} displacements; expected one of each")
     of_axes = {f"{axis}_{displacement_units}": values[:, i] for i, axis in enumerate("xy")}
     return labels if pairs is None else labels | of_axes
 

@@ -71,10 +71,11 @@ class BoundedCorrelation(NamedTuple):
             return float("nan"), float("nan")
         reach, _ = self.reaches(alpha)
         lower, upper = self.slope - reach, self.slope + reach
+        beyond = max(abs(self.slope), 1.0)
         if lower > 0:  # wholly beyond 1 it would have no width
-            lower = min(lower, max(1 - reach, 0.0))
+            lower = min(lower, max(1 - reach, lower / beyond))
         if upper < 0:
-            upper = max(upper, min(reach - 1, 0.0))
+            upper = max(upper, min(reach - 1, upper / beyond))
         lower, upper = np.clip([lower, upper], -1.0, 1.0)
         return float(lower), float(upper)
 

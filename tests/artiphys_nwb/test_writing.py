@@ -152,6 +152,10 @@ def test_local_time_gets_its_zone(tmp_path):
         ({"displacement": [(0, 0)] * 47 + [(0,)]}, "displacement must have two numbers"),
         ({"displacement": np.zeros((48, 3))}, r"displacement must be .* an array \(48, 3\)"),
         ({"position": None, "displacement": np.zeros((48, 2))}, "displacement is that of labels"),
+        (
+            {"displacement": np.column_stack([np.arange(48.0) % 5, np.zeros(48)])},
+            "has 5 displacements; expected one of each",
+        ),
         ({"displacement_units": "mm"}, "must be 'deg' or 'px'; got 'mm'"),
         ({"unit": [1, 1, 2]}, "a different id for each unit; some repeat"),
         ({"unit": ["a", "b", "c"]}, "unit must have 3 whole numbers"),

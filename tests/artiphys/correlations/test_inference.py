@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from artiphys.correlations.inference import RankCorrelation, jackknife_correlation
+from artiphys.correlations.inference import (
+    BoundedCorrelation,
+    RankCorrelation,
+    jackknife_correlation,
+)
 
 
 def sample(rng, n, rho):
@@ -26,3 +30,13 @@ def test_the_p_value_is_1_less_the_level_of_the_interval_that_ends_at_0():
     lower, upper = correlation.interval(correlation.p_value)
     assert lower == pytest.approx(0, abs=1e-12)
     assert upper > correlation.estimate == pytest.approx(0.375)
+
+
+@pytest.mark.parametrize("slope", [-2.5, -1.1, -0.6, 0.2, 0.9, 1.0, 1.6, 3.0])
+@pytest.mark.parametrize("error", [0.05, 0.3, 0.8, 1.4])
+def test_an_interval_within_bounds_holds_0_where_the_p_value_says_so(slope, error):
+    found = BoundedCorrelation(slope, error, 30.0)
+    lower, upper = found.interval(0.05)
+    assert -1 <= lower < upper <= 1
+    assert (lower > 0 or upper < 0) == (found.p_value < 0.05)
+    assert np.isnan(found.estimate) == (error > 1)
