@@ -447,6 +447,9 @@ SAME = {
     "a damaged table beside it": lambda f: f["intervals"].__setitem__(
         "other", h5py.SoftLink("/nowhere")
     ),
+    "a name beside it that is no text": lambda f: h5py.h5d.create(
+        f["intervals/trials"].id, b"not\xe5", h5py.h5t.NATIVE_INT64, h5py.h5s.create_simple((48,))
+    ),
     "spikes ragged by HDF5's own means": lambda f: (
         chain(
             deleted(INDEX, SPIKES),

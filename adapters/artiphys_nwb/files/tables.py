@@ -67,7 +67,7 @@ class Table:
     @cached_property
     def columns(self) -> list[str]:
         """Names of the columns, without the indices of ragged ones; ``a/b`` in a category table."""
-        keys = [key for name in self.group for key in _keys_of(self.group, name)]
+        keys = [key for name in _names(self.group) for key in _keys_of(self.group, name)]
         names = [k for k in keys if not (k.endswith("_index") and k.removesuffix("_index") in keys)]
         if "starting_time" in names and "timestamps" not in names:
             names[names.index("starting_time")] = "timestamps"
@@ -229,7 +229,7 @@ def _regular_timestamps(table: Table) -> np.ndarray:
 
 
 def _tables_below(recording: Recording, group: h5py.Group, *, depth: int) -> Iterator[Table]:
-    for key in group:
+    for key in _names(group):
         child = _quietly(group, key)
         if not isinstance(child, h5py.Group):
             continue
@@ -251,7 +251,14 @@ def _keys_of(group: h5py.Group, name: str) -> list[str]:
         return []
     if "colnames" not in child.attrs:
         return [name]
-    return [f"{name}/{key}" for key in child if key != "id"]
+    return [f"{name}/{key}" for key in _names(child) if key != "id"]
+
+
+def _names(group: h5py.Group) -> list[str]:
+    """Return the names in a group; of one that is damaged, what can be read of it."""
+    return [
+        name if isinstance(name, str) else name.decode(errors="backslashreplace") for name in group
+    ]
 
 
 def _quietly(group: h5py.Group, key: str) -> Any:
