@@ -42,7 +42,7 @@ def test_data_on_which_calibration_found_something_amiss_are_told():
         return verdict(signature(responses, resample="unit"))
 
     assert "few images (30) for what 1" in on_these_images(n_units=150, n_images=30, rate=60.0)
-    assert "noisy (the reliability of invariance is 0.3" in on_these_images(rate=8.0)
+    assert "noisy (the reliability of invariance is 0.1" in on_these_images(rate=3.0)
     unseen = on_these_images(relation="none", rate=2.0, repeats=8)
     assert re.search(r"of 80 units \d+ answer too little or too noisily", unseen)
     clean = simulate_responses(rate=40.0, rng=0).responses
