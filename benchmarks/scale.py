@@ -36,7 +36,7 @@ from artiphys.estimators.resampled_images import ResampledImages
 from growth import draw_growth, growth
 from made_up_arrays import made_up
 from measured_run import measured_run
-from spearman import spearman_along
+from spearman import scipys_resamples, spearman_along
 
 
 class Line(NamedTuple):
@@ -73,15 +73,7 @@ def spearman_lines(n_units: int, n_resamples: int, n_rounds: int) -> Iterator[Li
     size = f"{n_resamples} × {n_units} units"
 
     def scipys() -> np.ndarray:
-        return stats.bootstrap(
-            (x, y),
-            spearman_along,
-            paired=True,
-            vectorized=True,
-            n_resamples=n_resamples,
-            method="percentile",
-            rng=np.random.default_rng(1),
-        ).bootstrap_distribution
+        return scipys_resamples(x, y, n_resamples)
 
     def here() -> np.ndarray:
         draws = np.random.default_rng(1).integers(n_units, size=(n_resamples, n_units))

@@ -42,15 +42,24 @@ def write_zarr(hdf5, folder, *, text="vlen-utf8", consolidated=True):
     return folder
 
 
+def _members(group):
+    """Return the links as hdmf-zarr stores them, and the groups and datasets with their names."""
+    links, nodes = [], []
+    for name in group:
+        link = group.get(name, getlink=True)
+        if isinstance(link, h5py.SoftLink):
+            links.append({"name": name, "path": link.path, "source": "."})
+        else:
+            nodes.append((name, group[name]))
+    return links, nodes
+
+
 def _write_group(group, folder, place, metadata, text):
     (folder / place).mkdir(exist_ok=True)
     metadata[f"{place}.zgroup"] = {"zarr_format": 2}
-    links = []
-    for name in group:
-        link, node = group.get(name, getlink=True), group[name]
-        if isinstance(link, h5py.SoftLink):
-            links.append({"name": name, "path": link.path, "source": "."})
-        elif isinstance(node, h5py.Group):
+    links, nodes = _members(group)
+    for name, node in nodes:
+        if isinstance(node, h5py.Group):
             _write_group(node, folder, f"{place}{name}/", metadata, text)
         else:
             _write_array(node, folder, f"{place}{name}/", metadata, text)
@@ -133,12 +142,9 @@ def write_zarr_3(hdf5, folder):
 
 
 def _write_group_3(group, there):
-    links = []
-    for name in group:
-        link, node = group.get(name, getlink=True), group[name]
-        if isinstance(link, h5py.SoftLink):
-            links.append({"name": name, "path": link.path, "source": "."})
-        elif isinstance(node, h5py.Group):
+    links, nodes = _members(group)
+    for name, node in nodes:
+        if isinstance(node, h5py.Group):
             _write_group_3(node, there.create_group(name))
         else:
             _write_array_3(node, there)
