@@ -6,9 +6,15 @@ value or lower ones and c of the value itself, a mid-rank less the mean and doub
 a whole number, and the sum of the squares over the draws
 
 .. math:: \tfrac13 \Bigl( N^3 - \sum_v c_v^3 \Bigr)
+
+The products of two ranks are summed over the values of the second, so that what has to be brought
+into another order is each unit's rank in the first, times how often the unit was drawn. As these
+sum to 0, the second's need not have their mean taken off.
 """
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -20,25 +26,30 @@ __all__ = [
     "sums_of_cubes",
 ]
 
-BLOCK = 256  # resamples at a time, so that the working arrays stay in cache
-AT_ONCE = 2**22  # ranks in all of these, so that they fit memory
+IN_CACHE = 2**17  # units of the resamples at a time, so that the working arrays stay in cache
 SMALL = 2**16  # draws, so few that the counts of a block are in cache anyway
 EXACT = 208_063  # draws whose cube is exact as a float
 WHOLE = 2**21  # draws whose cube is within 64 bits
 
 
-def resamples_at_once(n_unit: int, n_rows: int = 2) -> int:
-    """Return how many resamples of some quantities are worked on at a time."""
-    return max(1, min(BLOCK, AT_ONCE // max(n_unit * n_rows, 1)))
+def resamples_at_once(n_unit: int) -> int:
+    """Return how many resamples are worked on at a time."""
+    return max(1, IN_CACHE // max(n_unit, 1))
 
 
-def counted(indices: np.ndarray, n_unit: int) -> np.ndarray:
+def counted(indices: np.ndarray, n_unit: int, arrays: "_Arrays | None" = None) -> np.ndarray:
     """Return how often each unit was drawn (resample, unit), of draws (resample, draw)."""
-    first = n_unit * np.arange(len(indices))[:, None]
-    counts = np.bincount((indices + first).ravel(), minlength=len(indices) * n_unit)
-    # A byte a unit nearly always, which stays in cache when gone through in another order.
-    largest = indices.shape[1] if indices.shape[1] < SMALL else int(counts.max(initial=0))
-    return counts.astype(np.min_scalar_type(largest)).reshape(len(indices), n_unit)
+    arrays = arrays or _Arrays()
+    bins = arrays("bins", indices.shape, np.intp)
+    np.add(indices, n_unit * np.arange(len(indices))[:, None], out=bins)
+    # Most counts fit a byte, and a million of these the cache.
+    narrow = np.min_scalar_type(indices.shape[1]) if indices.shape[1] < SMALL else np.uint8
+    counts = arrays("counts", (len(indices), n_unit), narrow)
+    counts.fill(0)
+    np.add.at(counts.reshape(-1), bins.reshape(-1), counts.dtype.type(1))
+    if indices.shape[1] < SMALL or counts.sum(dtype=np.int64) == indices.size:
+        return counts
+    return np.bincount(bins.reshape(-1), minlength=counts.size).reshape(counts.shape)
 
 
 def spearman_of_counts(x: np.ndarray, y: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -74,11 +85,7 @@ class CountedRanks:
         # Units in the order of the first, which then needs no sorting, there or back.
         self._units = np.argsort(rows[0], kind="stable")
         self._orders = [_Order(row[self._units]) for row in rows]
-
-    @property
-    def n_rows(self) -> int:
-        """How many quantities there are."""
-        return len(self._orders)
+        self._of_threads = threading.local()
 
     def correlations(self, counts: np.ndarray, pairs: Sequence[tuple[int, int]]) -> np.ndarray:
         """Return the correlations of pairs of rows within some resamples, at once.
@@ -93,20 +100,73 @@ class CountedRanks:
         numpy.ndarray, (pair, resample)
             NaN where a resample is constant in one of the two.
         """
-        counts = np.take(counts, self._units, axis=1, mode="clip")
-        n_draws = counts.sum(1, keepdims=True, dtype=np.int64)
-        weight = counts.astype(float)
-        of_units = sums_of_cubes(weight, n_draws)
-        ranked = [order.ranked(counts, n_draws, of_units) for order in self._orders]
-        r, weighted, of = np.empty((len(pairs), len(counts))), np.empty(counts.shape), -1
+        in_order = self._arrays("of units", counts.shape, counts.dtype)
+        np.take(counts, self._units, axis=1, mode="clip", out=in_order)
+        return self._correlations(in_order, pairs)
+
+    def correlations_of_draws(
+        self,
+        draws: Iterable[np.ndarray],
+        pairs: Sequence[tuple[int, int]],
+        *,
+        in_order: bool = False,
+    ) -> np.ndarray:
+        """Return the correlations (pair, resample), of blocks of draws (resample, draw).
+
+        `in_order` numbers the units in the order of the first row: all the same where they are
+        drawn at random.
+        """
+        found = [np.empty((len(pairs), 0))]
+        correlations = self._correlations if in_order else self.correlations
+        for block in draws:
+            counts = counted(block, self._units.size, self._arrays)
+            found.append(correlations(counts, pairs))
+        return np.concatenate(found, axis=1)
+
+    @property
+    def _arrays(self) -> "_Arrays":
+        if not hasattr(self._of_threads, "arrays"):
+            self._of_threads.arrays = _Arrays()
+        arrays: _Arrays = self._of_threads.arrays
+        return arrays
+
+    def _correlations(self, counts: np.ndarray, pairs: Sequence[tuple[int, int]]) -> np.ndarray:
+        arrays = self._arrays
+        weight = arrays("weight", counts.shape, float)
+        np.copyto(weight, counts)
+        n_draws = (weight @ np.ones(counts.shape[1]))[:, None]
+        cubes = sums_of_cubes(weight, n_draws, arrays("weighted", counts.shape, float))
+        ranked = [
+            order.ranked(counts, n_draws, cubes, arrays, row)
+            for row, order in enumerate(self._orders)
+        ]
+        r, of = np.empty((len(pairs), len(counts))), -1
         for pair, (a, b) in zip(r, pairs, strict=True):
             if a != of:
-                np.multiply(weight, ranked[a][0], out=weighted)
-                of = a
-            products = np.vecdot(weighted, ranked[b][0])
+                weighted, of = self._orders[a].by_unit(ranked[a][0], arrays), a
+                weighted -= n_draws
+                weighted *= weight
+            products = self._orders[b].product(weighted, ranked[b][0], arrays)
             with np.errstate(invalid="ignore"):
                 pair[:] = products / (np.sqrt(ranked[a][1]) * np.sqrt(ranked[b][1]))
         return np.clip(r, -1, 1, out=r)  # the roots of a perfect relation may round beyond it
+
+
+class _Arrays:
+    """Working arrays that a thread uses again: new ones of this size would cost half of the time.
+
+    The system clears the memory of each, page by page, before it hands it out.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[Any, np.ndarray] = {}
+
+    def __call__(self, name: Any, shape: tuple[int, int], dtype: Any) -> np.ndarray:
+        """Return an array with nothing of meaning in it, the same for the same name."""
+        held = self._held.get((name, dtype))
+        if held is None or held.size < shape[0] * shape[1]:
+            held = self._held[name, dtype] = np.empty(shape[0] * shape[1], dtype)
+        return held[: shape[0] * shape[1]].reshape(shape)
 
 
 class _Order:
@@ -120,30 +180,55 @@ class _Order:
         self._starts = starts if distinct.size < values.size else None
 
     def ranked(
-        self, counts: np.ndarray, n_draws: np.ndarray, of_units: np.ndarray
+        self, counts: np.ndarray, n_draws: np.ndarray, cubes: np.ndarray, arrays: _Arrays, row: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the doubled mid-ranks, less their mean (resample, unit), and their squares' sum.
+        """Return the doubled mid-ranks (resample, value), and the sum of squares about their mean.
 
-        `of_units` is what the cubes of the counts sum to if no two units tie.
+        `cubes` is what the cubes of the counts sum to if no two units tie.
         """
-        of_values, cubes = counts, of_units
-        if not self._in_order:
-            of_values = np.take(counts, self._order, axis=1, mode="clip")
+        of_values = self._sorted(counts, arrays)
         if self._starts is not None:
-            of_values = np.add.reduceat(of_values.astype(np.int32), self._starts, axis=1)
+            of_values = np.add.reduceat(of_values, self._starts, axis=1, dtype=np.int32)
             cubes = sums_of_cubes(of_values, n_draws)
-        ranks = np.cumsum(of_values, axis=1, dtype=np.int32)
+        ranks = arrays(row, of_values.shape, np.int32)
+        np.cumsum(of_values, axis=1, out=ranks)
         ranks += ranks
         ranks -= of_values
-        ranks -= n_draws.astype(np.int32)
-        squares = (sums_of_cubes(n_draws, n_draws) - cubes) / 3
+        return ranks, (sums_of_cubes(n_draws, n_draws) - cubes) / 3
+
+    def by_unit(self, ranks: np.ndarray, arrays: _Arrays) -> np.ndarray:
+        """Return ranks of values as those of the units (resample, unit)."""
+        shape = len(ranks), self._group.size
         if self._starts is not None or not self._in_order:
-            ranks = np.take(ranks, self._group, axis=1, mode="clip")
-        return ranks.astype(float), squares
+            out = arrays("by unit", shape, ranks.dtype)
+            ranks = np.take(ranks, self._group, axis=1, mode="clip", out=out)
+        found = arrays("weighted", shape, float)
+        np.copyto(found, ranks)
+        return found
+
+    def product(self, weighted: np.ndarray, ranks: np.ndarray, arrays: _Arrays) -> np.ndarray:
+        """Return the sums (resample) of `weighted` (resample, unit) times the ranks of values."""
+        of_values = self._sorted(weighted, arrays)
+        if self._starts is not None:
+            of_values = np.add.reduceat(of_values, self._starts, axis=1)
+        exact = arrays("ranks", ranks.shape, float)
+        np.copyto(exact, ranks)
+        return np.vecdot(of_values, exact)
+
+    def _sorted(self, of_units: np.ndarray, arrays: _Arrays) -> np.ndarray:
+        if self._in_order:
+            return of_units
+        out = arrays("sorted", of_units.shape, of_units.dtype)
+        return np.take(of_units, self._order, axis=1, mode="clip", out=out)
 
 
-def sums_of_cubes(counts: np.ndarray, n_draws: np.ndarray) -> np.ndarray:
-    """Return the sum of the cubes of counts (resample, unit), exact while 64 bits hold it."""
+def sums_of_cubes(
+    counts: np.ndarray, n_draws: np.ndarray, squares: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the sum of the cubes of counts (resample, unit), exact while 64 bits hold it.
+
+    `squares` is an array of floats that may be used for the work.
+    """
     most = n_draws.max(initial=0)
     c = counts.astype(np.int64 if EXACT < most < WHOLE else float, copy=False)
-    return np.vecdot(c * c, c)
+    return np.vecdot(np.multiply(c, c, out=squares if c.dtype == float else None), c)

@@ -201,11 +201,10 @@ def _p_value(
     rng: np.random.Generator,
 ) -> float:
 
-    def n_as_large(orders: np.ndarray) -> int:
-        permuted = a[orders]
+    def n_as_large(permuted: np.ndarray) -> int:
         # b is free of the covariates and a permuted a is not: only its length is yet to be mended
         left = 1.0 - np.sum((permuted @ basis.T) ** 2, axis=1)
         return int(np.sum((permuted @ b) ** 2 >= r**2 * left * (1 - 1e-12)))
 
-    found = over_permutations(n_as_large, a.size, n_resamples, rng)
+    found = over_permutations(n_as_large, a, n_resamples, rng)
     return (1 + sum(found)) / (1 + n_resamples)

@@ -10,7 +10,11 @@ from scipy import stats
 
 from artiphys.arguments import Faults, share, whole_number
 from artiphys.cores import in_threads
-from artiphys.correlations.counted_ranks import CountedRanks, counted, resamples_at_once
+from artiphys.correlations.counted_ranks import (
+    IN_CACHE,
+    CountedRanks,
+    resamples_at_once,
+)
 from artiphys.progress import tracked
 
 __all__ = [
@@ -18,7 +22,6 @@ __all__ = [
     "check_resampling",
     "correlations_in_resamples",
     "correlations_without_each",
-    "drawn",
     "over_columns",
     "over_permutations",
     "permutation_p_values",
@@ -50,16 +53,17 @@ def over_columns(
     return tracked(found, unit="position", total=len(columns))
 
 
-def drawn(n_unit: int, n_resamples: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Yield bootstrap resamples (resample, draw), which units they drew, some at a time."""
-    for n in _tasks(n_unit, n_resamples):
-        yield rng.integers(n_unit, size=(n, n_unit), dtype=np.int32)
+def _tasks(
+    n_unit: int, n_resamples: int, rng: np.random.Generator
+) -> Iterator[tuple[int, np.random.Generator]]:
+    """Yield how many resamples each task has, and what it draws them with.
 
-
-def _tasks(n_unit: int, n_resamples: int) -> list[int]:
-    """Return how many resamples each task has."""
+    Each draws for itself, so that the cores share this too; the numbers do not hang on theirs.
+    """
     step = max(1, A_TASK // max(n_unit, 1))
-    return [min(step, n_resamples - start) for start in range(0, n_resamples, step)]
+    sizes = [min(step, n_resamples - start) for start in range(0, n_resamples, step)]
+    seeds = np.random.SeedSequence(rng.integers(2**32, size=4).tolist()).spawn(len(sizes))
+    yield from zip(sizes, map(np.random.default_rng, seeds), strict=True)
 
 
 def correlations_in_resamples(
@@ -85,10 +89,16 @@ def correlations_in_resamples(
         NaN where a resample is constant in one of the two.
     """
     ranks, n_unit = CountedRanks(rows), rows.shape[1]
+    step, narrow = resamples_at_once(n_unit), np.uint16 if n_unit <= 2**16 else np.int32
+
+    def of_task(task: tuple[int, np.random.Generator]) -> np.ndarray:
+        n, own = task
+        sizes = (min(step, n - start) for start in range(0, n, step))
+        draws = (own.integers(n_unit, size=(size, n_unit), dtype=narrow) for size in sizes)
+        return ranks.correlations_of_draws(draws, pairs, in_order=True)
+
     found = in_threads(
-        lambda indices: _of_indices(ranks, indices, n_unit, pairs),
-        drawn(n_unit, n_resamples, rng),
-        numbers=min(n_resamples * n_unit, A_TASK),
+        of_task, _tasks(n_unit, n_resamples, rng), numbers=min(n_resamples * n_unit, IN_CACHE)
     )
     blocks = tracked(found, unit="resample", total=n_resamples, size=lambda r: r.shape[1])
     return np.concatenate(list(blocks), axis=1)
@@ -97,7 +107,7 @@ def correlations_in_resamples(
 def correlations_without_each(rows: np.ndarray, pairs: Sequence[tuple[int, int]]) -> np.ndarray:
     """Return the correlations of pairs of rows with each unit left out (pair, unit)."""
     ranks, n_unit = CountedRanks(rows), rows.shape[1]
-    step, blocks = resamples_at_once(n_unit, len(rows)), []
+    step, blocks = resamples_at_once(n_unit), []
     for start in range(0, n_unit, step):
         counts = np.ones((min(step, n_unit - start), n_unit), dtype=np.uint8)
         counts[np.arange(len(counts)), start + np.arange(len(counts))] = 0
@@ -120,16 +130,9 @@ def spearman_resamples(x: np.ndarray, y: np.ndarray, indices: np.ndarray) -> np.
     numpy.ndarray, (resample)
         NaN where a resample is constant in `x` or `y`.
     """
-    return _of_indices(CountedRanks(np.stack([x, y])), indices, x.size, [(0, 1)])[0]
-
-
-def _of_indices(
-    ranks: CountedRanks, indices: np.ndarray, n_unit: int, pairs: Sequence[tuple[int, int]]
-) -> np.ndarray:
-    step = resamples_at_once(n_unit, ranks.n_rows)
+    step = resamples_at_once(x.size)
     blocks = (indices[start : start + step] for start in range(0, len(indices), step))
-    found = [ranks.correlations(counted(block, n_unit), pairs) for block in blocks]
-    return np.concatenate([np.empty((len(pairs), 0)), *found], axis=1)
+    return CountedRanks(np.stack([x, y])).correlations_of_draws(blocks, [(0, 1)])[0]
 
 
 def permutation_p_values(
@@ -151,25 +154,34 @@ def permutation_p_values(
     columns = [_standard_ranks(y) for y in ys]
     slack = np.abs(r)[:, None] * (1 - 1e-12)  # the very same order counts as equal
 
-    def n_as_large(orders: np.ndarray) -> np.ndarray:
-        products = np.stack([b[orders] @ a for b in columns])
+    def n_as_large(permuted: np.ndarray) -> np.ndarray:
+        products = np.stack([permuted @ b for b in columns])
         return (np.abs(products) >= slack).sum(1)
 
     if n_unit <= ENUMERATED and math.factorial(n_unit) <= n_resamples:
-        orders = np.array(list(itertools.permutations(range(n_unit))))
-        return n_as_large(orders) / len(orders)
-    found = over_permutations(n_as_large, n_unit, n_resamples, rng)
+        permuted = np.array(list(itertools.permutations(a)))
+        return n_as_large(permuted) / len(permuted)
+    found = over_permutations(n_as_large, a, n_resamples, rng)
     return (1 + np.sum(list(found), axis=0)) / (1 + n_resamples)
 
 
 def over_permutations(
-    work: Callable[[np.ndarray], Result], n_unit: int, n_resamples: int, rng: np.random.Generator
+    work: Callable[[np.ndarray], Result],
+    values: np.ndarray,
+    n_resamples: int,
+    rng: np.random.Generator,
 ) -> Iterator[Result]:
-    """Yield what `work` makes of random orders of the units (permutation, unit), some at a time."""
-    tasks, in_order = _tasks(n_unit, n_resamples), np.arange(n_unit)
-    orders = (rng.permuted(np.tile(in_order, (n, 1)), axis=1) for n in tasks)
-    found = in_threads(work, orders, numbers=min(n_resamples * n_unit, A_TASK))
-    return tracked(found, unit="permutation", total=len(tasks))
+    """Yield what `work` makes of the values in random orders (permutation, unit), in blocks."""
+
+    def of_task(task: tuple[int, np.random.Generator]) -> Result:
+        n, own = task
+        tiled = np.tile(values, (n, 1))
+        return work(own.permuted(tiled, axis=1, out=tiled))
+
+    n_tasks = -(-n_resamples // max(1, A_TASK // max(values.size, 1)))
+    tasks = _tasks(values.size, n_resamples, rng)
+    found = in_threads(of_task, tasks, numbers=min(n_resamples * values.size, A_TASK))
+    return tracked(found, unit="permutation", total=n_tasks)
 
 
 def bootstrap_interval(

@@ -7,12 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from artiphys import cores
 from artiphys.correlations import resampling
+from artiphys.correlations.counted_ranks import CountedRanks
 from artiphys.correlations.resampling import (
     bootstrap_interval,
     correlations_in_resamples,
     correlations_without_each,
-    drawn,
     permutation_p_values,
     spearman_resamples,
 )
@@ -96,28 +97,49 @@ def test_resamples_of_a_perfect_relation_stay_within_one(n, sign):
     assert (np.abs(result["interval"]) <= 1).all()
 
 
-def test_columns_share_their_resamples_and_permutations_whatever_the_size_of_a_task(monkeypatch):
+def test_columns_share_their_resamples_and_permutations(monkeypatch):
     rng = np.random.default_rng(0)
     x, ys = rng.normal(size=50), rng.normal(size=(3, 50))
     ys[2] = np.round(ys[2])
+    monkeypatch.setattr(resampling, "A_TASK", 400)
+    monkeypatch.setattr(cores, "n_cores", lambda: 1)
+    drawn, correlations_of_draws = [], CountedRanks.correlations_of_draws
+
+    def noted(self, draws, pairs, **keywords):
+        draws = list(draws)
+        drawn.extend(draws)
+        return correlations_of_draws(self, draws, pairs, **keywords)
+
+    monkeypatch.setattr(CountedRanks, "correlations_of_draws", noted)
+    pairs = [(0, 1), (0, 2), (0, 3), (1, 2), (3, 1)]
+    rows = np.stack([x, *ys])
+    together = correlations_in_resamples(rows, pairs, 40, np.random.default_rng(1))
+    indices = np.argsort(x)[np.concatenate(drawn)]
+    assert indices.shape == (40, 50)
+    for of, (a, b) in zip(together, pairs, strict=True):
+        expected = [stats.spearmanr(rows[a, i], rows[b, i]).statistic for i in indices]
+        np.testing.assert_allclose(of, expected, rtol=0, atol=1e-14)
+    r = np.array([stats.spearmanr(x, y).statistic for y in ys])
+    p_values = permutation_p_values(r, x, ys, 999, np.random.default_rng(1))
+    for y, each, p_value in zip(ys, r, p_values, strict=True):
+        alone = permutation_p_values(each[None], x, y[None], 999, np.random.default_rng(1))
+        assert alone.item() == p_value
+
+
+@pytest.mark.parametrize("work", ["resamples", "permutations"])
+def test_the_numbers_do_not_hang_on_how_many_cores_there_are(monkeypatch, work):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 400))
     found = []
-    for size in (2**19, 400):
-        monkeypatch.setattr(resampling, "A_TASK", size)
-        pairs = [(0, 1), (0, 2), (0, 3), (1, 2)]
-        together = correlations_in_resamples(
-            np.stack([x, *ys]), pairs, 40, np.random.default_rng(1)
-        )
-        r = np.array([stats.spearmanr(x, y).statistic for y in ys])
-        p_values = permutation_p_values(r, x, ys, 999, np.random.default_rng(1))
-        found.append((together, p_values))
-    indices = np.concatenate(list(drawn(50, 40, np.random.default_rng(1))))
-    for together, p_values in found:
-        np.testing.assert_array_equal(together[0], spearman_resamples(x, ys[0], indices))
-        np.testing.assert_array_equal(together[2], spearman_resamples(x, ys[2], indices))
-        np.testing.assert_array_equal(together[3], spearman_resamples(ys[0], ys[1], indices))
-        for y, each, p_value in zip(ys, r, p_values, strict=True):
-            alone = permutation_p_values(each[None], x, y[None], 999, np.random.default_rng(1))
-            assert alone.item() == p_value
+    for n in (1, 3):
+        monkeypatch.setattr(cores, "n_cores", lambda n=n: n)
+        own = np.random.default_rng(1)
+        if work == "resamples":
+            found.append(correlations_in_resamples(np.stack([x, y]), [(0, 1)], 4000, own))
+        else:
+            r = np.array([0.03])
+            found.append(permutation_p_values(r, x, y[None], 4000, own))
+    np.testing.assert_array_equal(*found)
 
 
 def test_a_column_is_the_same_alone_and_beside_columns_that_lack_other_units():
