@@ -32,6 +32,15 @@ def test_a_unit_may_be_drawn_more_often_than_a_byte_holds(ties):
     np.testing.assert_allclose(spearman_resamples(x, y, indices), expected, rtol=0, atol=1e-12)
 
 
+def test_many_draws_are_counted_in_bytes_unless_one_is_too_small():
+    n = 70_000
+    draws = np.random.default_rng(0).integers(n, size=(2, n))
+    assert counted(draws, n).dtype == np.uint8
+    np.testing.assert_array_equal(counted(draws, n), [np.bincount(d, minlength=n) for d in draws])
+    draws[1, :300] = 5
+    np.testing.assert_array_equal(counted(draws, n), [np.bincount(d, minlength=n) for d in draws])
+
+
 def test_cubes_beyond_64_bits_are_floats(monkeypatch):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(2, 300))
