@@ -23,9 +23,7 @@ def main(n_units: int = 384, n_resamples: int = 10_000, n_rounds: int = 7) -> fl
     rng = np.random.default_rng(0)
     x = rng.normal(size=n_units)
     y = x + rng.normal(size=n_units)
-    draws = np.random.default_rng(1).integers(n_units, size=(n_resamples, n_units))
-    theirs = scipys_resamples(x, y, n_resamples)
-    np.testing.assert_allclose(spearman_resamples(x, y, draws), theirs, rtol=0, atol=1e-12)
+    check_equal(x, y, n_resamples)
     seconds = np.array([_round(x, y, n_resamples) for _ in range(n_rounds)])
     theirs_s, one_core, all_cores = np.median(seconds, axis=0)
     print(
@@ -34,6 +32,13 @@ def main(n_units: int = 384, n_resamples: int = 10_000, n_rounds: int = 7) -> fl
         f"by the clock, {theirs_s / all_cores:.1f} times"
     )
     return float(theirs_s / one_core)
+
+
+def check_equal(x: np.ndarray, y: np.ndarray, n_resamples: int) -> None:
+    """Raise AssertionError unless the resamples that scipy draws have its correlations here."""
+    draws = np.random.default_rng(1).integers(x.size, size=(n_resamples, x.size))
+    theirs = scipys_resamples(x, y, n_resamples)
+    np.testing.assert_allclose(spearman_resamples(x, y, draws), theirs, rtol=0, atol=1e-12)
 
 
 def resamples(x: np.ndarray, y: np.ndarray, n_resamples: int) -> np.ndarray:

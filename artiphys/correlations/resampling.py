@@ -55,15 +55,15 @@ def over_columns(
 
 def _tasks(
     n_unit: int, n_resamples: int, rng: np.random.Generator
-) -> Iterator[tuple[int, np.random.Generator]]:
-    """Yield how many resamples each task has, and what it draws them with.
+) -> list[tuple[int, np.random.SeedSequence]]:
+    """Return how many resamples each task has, and the seed that it draws them with.
 
     Each draws for itself, so that the cores share this too; the numbers do not hang on theirs.
     """
     step = max(1, A_TASK // max(n_unit, 1))
     sizes = [min(step, n_resamples - start) for start in range(0, n_resamples, step)]
     seeds = np.random.SeedSequence(rng.integers(2**32, size=4).tolist()).spawn(len(sizes))
-    yield from zip(sizes, map(np.random.default_rng, seeds), strict=True)
+    return list(zip(sizes, seeds, strict=True))
 
 
 def correlations_in_resamples(
@@ -91,15 +91,15 @@ def correlations_in_resamples(
     ranks, n_unit = CountedRanks(rows), rows.shape[1]
     step, narrow = resamples_at_once(n_unit), np.uint16 if n_unit <= 2**16 else np.int32
 
-    def of_task(task: tuple[int, np.random.Generator]) -> np.ndarray:
-        n, own = task
+    def of_task(task: tuple[int, np.random.SeedSequence]) -> np.ndarray:
+        n, own = task[0], np.random.default_rng(task[1])
         sizes = (min(step, n - start) for start in range(0, n, step))
         draws = (own.integers(n_unit, size=(size, n_unit), dtype=narrow) for size in sizes)
         return ranks.correlations_of_draws(draws, pairs, in_order=True)
 
-    found = in_threads(
-        of_task, _tasks(n_unit, n_resamples, rng), numbers=min(n_resamples * n_unit, IN_CACHE)
-    )
+    # Not as a list: a cluster would be sent it, and resamples are counted faster than sent.
+    tasks = iter(_tasks(n_unit, n_resamples, rng))
+    found = in_threads(of_task, tasks, numbers=min(n_resamples * n_unit, IN_CACHE))
     blocks = tracked(found, unit="resample", total=n_resamples, size=lambda r: r.shape[1])
     return np.concatenate(list(blocks), axis=1)
 
@@ -173,15 +173,14 @@ def over_permutations(
 ) -> Iterator[Result]:
     """Yield what `work` makes of the values in random orders (permutation, unit), in blocks."""
 
-    def of_task(task: tuple[int, np.random.Generator]) -> Result:
-        n, own = task
+    def of_task(task: tuple[int, np.random.SeedSequence]) -> Result:
+        n, own = task[0], np.random.default_rng(task[1])
         tiled = np.tile(values, (n, 1))
         return work(own.permuted(tiled, axis=1, out=tiled))
 
-    n_tasks = -(-n_resamples // max(1, A_TASK // max(values.size, 1)))
     tasks = _tasks(values.size, n_resamples, rng)
-    found = in_threads(of_task, tasks, numbers=min(n_resamples * values.size, A_TASK))
-    return tracked(found, unit="permutation", total=n_tasks)
+    found = in_threads(of_task, iter(tasks), numbers=min(n_resamples * values.size, A_TASK))
+    return tracked(found, unit="permutation", total=len(tasks))
 
 
 def bootstrap_interval(
