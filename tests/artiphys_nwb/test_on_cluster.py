@@ -42,7 +42,7 @@ def test_the_workers_read_the_files(tmp_path, monkeypatch):
 
     on_cluster = cores.on_cluster
     monkeypatch.setattr("artiphys.processes.on_cluster", counting)
-    how = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "memory_limit": 0}
+    how = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0", "memory_limit": 0}
     with distributed.LocalCluster(**how) as cluster, distributed.Client(cluster):
         xr.testing.assert_identical(read_nwb(tmp_path, **given), alone)
         assert sent == [3]

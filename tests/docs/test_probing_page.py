@@ -79,7 +79,7 @@ def probed_slowly(name, layers, folder):
 def test_what_a_lost_worker_had_finished_is_not_done_again(folder):
     name = "squeezenet1_1"
     with (
-        distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as c,
+        distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as c,
         distributed.Client(c) as client,
     ):
         task = client.submit(probed_slowly, name, WANTED[name], folder)

@@ -124,7 +124,7 @@ def test_a_cluster_that_is_there_does_the_work():
         xr.testing.assert_identical(artiphys.signature(lazy), artiphys.signature(lazy))
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+            n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0"
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
