@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sized
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from contextvars import ContextVar, copy_context
+from functools import cache
 from typing import Any, TypeVar
 
 __all__ = ["in_threads", "n_cores", "on_cluster", "one_blas_thread"]
@@ -36,10 +37,17 @@ def n_cores() -> int:
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Keep linear algebra to one thread within."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1, user_api="blas"):
+    with _libraries().limit(limits=1, user_api="blas"):
         yield
+
+
+@cache
+def _libraries() -> Any:
+    """Return what there is of linear algebra, looked for once: this takes milliseconds."""
+    import scipy.linalg  # noqa: F401  has its own, beside that of NumPy
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def in_threads(

@@ -1,35 +1,27 @@
-r"""Spearman's correlation within bootstrap resamples, by counting.
+"""Spearman's correlation within bootstrap resamples, by counting.
 
 A resample is held as how often each unit was drawn. The ranks within it are then running sums over
 the units in their original order, so that no resample is ever sorted. With N draws, C of them of a
 value or lower ones and c of the value itself, a mid-rank less the mean and doubled is 2C - c - N,
-a whole number, and the sum of the squares over the draws
+a whole number. Where no two units tie its squares have one sum over the draws, whatever the
+quantity.
 
-.. math:: \tfrac13 \Bigl( N^3 - \sum_v c_v^3 \Bigr)
-
-The products of two ranks are summed over the values of the second, so that what has to be brought
-into another order is each unit's rank in the first, times how often the unit was drawn. As these
-sum to 0, the second's need not have their mean taken off.
+The products of two ranks are summed in the order of the second, so that what has to be brought into
+another order is each unit's rank in the first, times how often the unit was drawn. All of it goes
+through the cache in pieces: some resamples of few units, or some of the units of one resample.
 """
 
-import threading
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
-__all__ = [
-    "CountedRanks",
-    "counted",
-    "resamples_at_once",
-    "spearman_of_counts",
-    "sums_of_cubes",
-]
+from artiphys.correlations.working_arrays import WorkingArrays, working_arrays
 
-IN_CACHE = 2**17  # units of the resamples at a time, so that the working arrays stay in cache
-SMALL = 2**16  # draws, so few that the counts of a block are in cache anyway
-EXACT = 208_063  # draws whose cube is exact as a float
-WHOLE = 2**21  # draws whose cube is within 64 bits
+__all__ = ["CountedRanks", "counted", "resamples_at_once", "spearman_of_counts"]
+
+IN_CACHE = 2**17  # units, of one resample or of several, whose working arrays stay in cache
 
 
 def resamples_at_once(n_unit: int) -> int:
@@ -37,19 +29,15 @@ def resamples_at_once(n_unit: int) -> int:
     return max(1, IN_CACHE // max(n_unit, 1))
 
 
-def counted(indices: np.ndarray, n_unit: int, arrays: "_Arrays | None" = None) -> np.ndarray:
+def counted(indices: np.ndarray, n_unit: int) -> np.ndarray:
     """Return how often each unit was drawn (resample, unit), of draws (resample, draw)."""
-    arrays = arrays or _Arrays()
-    bins = arrays("bins", indices.shape, np.intp)
-    np.add(indices, n_unit * np.arange(len(indices))[:, None], out=bins)
-    # Most counts fit a byte, and a million of these the cache.
-    narrow = np.min_scalar_type(indices.shape[1]) if indices.shape[1] < SMALL else np.uint8
-    counts = arrays("counts", (len(indices), n_unit), narrow)
-    counts.fill(0)
-    np.add.at(counts.reshape(-1), bins.reshape(-1), counts.dtype.type(1))
-    if indices.shape[1] < SMALL or counts.sum(dtype=np.int64) == indices.size:
-        return counts
-    return np.bincount(bins.reshape(-1), minlength=counts.size).reshape(counts.shape)
+    n, n_draws = indices.shape
+    counts = np.zeros((n, n_unit), np.min_scalar_type(n_draws))
+    step = resamples_at_once(n_draws)
+    with working_arrays() as arrays:
+        for start in range(0, n, step):
+            _count(indices[start : start + step], counts[start : start + step], arrays)
+    return counts
 
 
 def spearman_of_counts(x: np.ndarray, y: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -85,7 +73,6 @@ class CountedRanks:
         # Units in the order of the first, which then needs no sorting, there or back.
         self._units = np.argsort(rows[0], kind="stable")
         self._orders = [_Order(row[self._units]) for row in rows]
-        self._of_threads = threading.local()
 
     def correlations(self, counts: np.ndarray, pairs: Sequence[tuple[int, int]]) -> np.ndarray:
         """Return the correlations of pairs of rows within some resamples, at once.
@@ -100,135 +87,152 @@ class CountedRanks:
         numpy.ndarray, (pair, resample)
             NaN where a resample is constant in one of the two.
         """
-        in_order = self._arrays("of units", counts.shape, counts.dtype)
-        np.take(counts, self._units, axis=1, mode="clip", out=in_order)
-        return self._correlations(in_order, pairs)
+        with working_arrays() as arrays:
+            in_order = arrays("counts", counts.shape, counts.dtype)
+            np.take(counts, self._units, axis=1, mode="clip", out=in_order)
+            n_draws = counts.sum(1, keepdims=True, dtype=int)
+            return _correlations(*self._sums(in_order, n_draws, pairs, arrays), pairs)
 
-    def correlations_of_draws(
-        self,
-        draws: Iterable[np.ndarray],
-        pairs: Sequence[tuple[int, int]],
-        *,
-        in_order: bool = False,
+    def in_drawn(
+        self, n_resamples: int, pairs: Sequence[tuple[int, int]], rng: np.random.Generator
     ) -> np.ndarray:
-        """Return the correlations (pair, resample), of blocks of draws (resample, draw).
+        """Return the correlations (pair, resample) within resamples of as many units, drawn here.
 
-        `in_order` numbers the units in the order of the first row: all the same where they are
-        drawn at random.
+        They are worked on as many at a time as :func:`resamples_at_once` says.
         """
-        found = [np.empty((len(pairs), 0))]
-        correlations = self._correlations if in_order else self.correlations
-        for block in draws:
-            counts = counted(block, self._units.size, self._arrays)
-            found.append(correlations(counts, pairs))
-        return np.concatenate(found, axis=1)
+        n_unit, step, sums = self._units.size, resamples_at_once(self._units.size), []
+        with working_arrays() as arrays:
+            for start in range(0, n_resamples, step):
+                # A byte is enough: no unit will be drawn 256 times, at odds of 1 to 10^500.
+                counts = arrays("counts", (min(step, n_resamples - start), n_unit), np.uint8)
+                _draw(counts, rng, arrays)
+                sums.append(self._sums(counts, np.array([[n_unit]]), pairs, arrays))
+        products, squares = (np.concatenate(of, axis=1) for of in zip(*sums, strict=True))
+        return _correlations(products, squares, pairs)
 
-    @property
-    def _arrays(self) -> "_Arrays":
-        if not hasattr(self._of_threads, "arrays"):
-            self._of_threads.arrays = _Arrays()
-        arrays: _Arrays = self._of_threads.arrays
-        return arrays
+    def _sums(
+        self,
+        counts: np.ndarray,
+        n_draws: np.ndarray,
+        pairs: Sequence[tuple[int, int]],
+        arrays: WorkingArrays,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return sums over the draws: products (pair, resample), squares (quantity, resample).
 
-    def _correlations(self, counts: np.ndarray, pairs: Sequence[tuple[int, int]]) -> np.ndarray:
-        arrays = self._arrays
-        weight = arrays("weight", counts.shape, float)
-        np.copyto(weight, counts)
-        n_draws = (weight @ np.ones(counts.shape[1]))[:, None]
-        cubes = sums_of_cubes(weight, n_draws, arrays("weighted", counts.shape, float))
-        ranked = [
-            order.ranked(counts, n_draws, cubes, arrays, row)
-            for row, order in enumerate(self._orders)
-        ]
-        r, of = np.empty((len(pairs), len(counts))), -1
-        for pair, (a, b) in zip(r, pairs, strict=True):
-            if a != of:
-                weighted, of = self._orders[a].by_unit(ranked[a][0], arrays), a
-                weighted -= n_draws
-                weighted *= weight
-            products = self._orders[b].product(weighted, ranked[b][0], arrays)
-            with np.errstate(invalid="ignore"):
-                pair[:] = products / (np.sqrt(ranked[a][1]) * np.sqrt(ranked[b][1]))
-        return np.clip(r, -1, 1, out=r)  # the roots of a perfect relation may round beyond it
+        The counts are of the units in the order of the first quantity.
+        """
+        most = int(n_draws.max(initial=0)) * int(np.iinfo(counts.dtype).max)
+        n_draws = n_draws.astype(np.int32 if most < 2**31 else np.int64)  # for ranks times counts
+        products = np.zeros((len(pairs), len(counts)))
+        squares = np.zeros((len(self._orders), len(counts)))
+        firsts = {min(pair) for pair in pairs}
+        weighted = {row: arrays(("weighted", row), counts.shape, n_draws.dtype) for row in firsts}
+        untied = None  # a quantity without ties, whose sum of squares is that of all such
+        for row, order in enumerate(self._orders):
+            seconds = [(of, min(pair)) for of, pair in enumerate(pairs) if max(pair) == row]
+            summed = untied is not None and not order.tied
+            if summed:
+                squares[row] = squares[untied]
+            for units, of_units, doubled in order.ranked(counts, n_draws, arrays):
+                ranks, exact = (arrays(name, doubled.shape, float) for name in ("ranks", "exact"))
+                ranks[:] = doubled
+                if row in firsts or not summed:
+                    doubled *= of_units
+                if row in firsts:
+                    weighted[row][:, units] = doubled
+                if not summed:
+                    exact[:] = doubled
+                    squares[row] += np.vecdot(exact, ranks)
+                for of, first in seconds:
+                    exact[:] = _taken(weighted[first], units, doubled)
+                    products[of] += np.vecdot(exact, ranks)
+            untied = untied if order.tied else row
+        return products, squares
 
 
-class _Arrays:
-    """Working arrays that a thread uses again: new ones of this size would cost half of the time.
+class _Part(NamedTuple):
+    """Units that follow each other in the order of one quantity, all of any value or none."""
 
-    The system clears the memory of each, page by page, before it hands it out.
-    """
-
-    def __init__(self) -> None:
-        self._held: dict[Any, np.ndarray] = {}
-
-    def __call__(self, name: Any, shape: tuple[int, int], dtype: Any) -> np.ndarray:
-        """Return an array with nothing of meaning in it, the same for the same name."""
-        held = self._held.get((name, dtype))
-        if held is None or held.size < shape[0] * shape[1]:
-            held = self._held[name, dtype] = np.empty(shape[0] * shape[1], dtype)
-        return held[: shape[0] * shape[1]].reshape(shape)
+    size: int
+    units: np.ndarray | slice  # indices of half the width, as every resample reads them all
+    starts: np.ndarray | None  # (value), among these units; None if no two of the quantity tie
 
 
 class _Order:
     """The units in the order of one quantity, and which of them tie."""
 
     def __init__(self, values: np.ndarray) -> None:
-        distinct, self._group = np.unique(values, return_inverse=True)
-        self._order = np.argsort(self._group, kind="stable")
-        self._in_order = bool((np.diff(self._group) >= 0).all())
-        starts = np.searchsorted(self._group[self._order], np.arange(distinct.size))
-        self._starts = starts if distinct.size < values.size else None
+        order = np.argsort(values, kind="stable")
+        in_order = bool((order[1:] > order[:-1]).all())
+        values = values[order]
+        starts = np.flatnonzero(np.append(True, values[1:] != values[:-1]))
+        self.tied = starts.size < values.size
+        last = np.searchsorted(starts, np.arange(0, values.size, IN_CACHE), side="right") - 1
+        self._parts = []
+        for begin, end in pairwise([*np.unique(starts[last]).tolist(), values.size]):
+            units = slice(begin, end) if in_order else order[begin:end].astype(np.int32)
+            own = starts[(starts >= begin) & (starts < end)] - begin
+            self._parts.append(_Part(end - begin, units, own if self.tied else None))
 
     def ranked(
-        self, counts: np.ndarray, n_draws: np.ndarray, cubes: np.ndarray, arrays: _Arrays, row: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the doubled mid-ranks (resample, value), and the sum of squares about their mean.
+        self, counts: np.ndarray, n_draws: np.ndarray, arrays: WorkingArrays
+    ) -> Iterator[tuple[np.ndarray | slice, np.ndarray, np.ndarray]]:
+        """Yield units in order, their counts (resample, unit), and their ranks.
 
-        `cubes` is what the cubes of the counts sum to if no two units tie.
+        Ranks are mid-ranks less the mean, doubled, in an array that may be written to.
         """
-        of_values = self._sorted(counts, arrays)
-        if self._starts is not None:
-            of_values = np.add.reduceat(of_values, self._starts, axis=1, dtype=np.int32)
-            cubes = sums_of_cubes(of_values, n_draws)
-        ranks = arrays(row, of_values.shape, np.int32)
-        np.cumsum(of_values, axis=1, out=ranks)
-        ranks += ranks
-        ranks -= of_values
-        return ranks, (sums_of_cubes(n_draws, n_draws) - cubes) / 3
-
-    def by_unit(self, ranks: np.ndarray, arrays: _Arrays) -> np.ndarray:
-        """Return ranks of values as those of the units (resample, unit)."""
-        shape = len(ranks), self._group.size
-        if self._starts is not None or not self._in_order:
-            out = arrays("by unit", shape, ranks.dtype)
-            ranks = np.take(ranks, self._group, axis=1, mode="clip", out=out)
-        found = arrays("weighted", shape, float)
-        np.copyto(found, ranks)
-        return found
-
-    def product(self, weighted: np.ndarray, ranks: np.ndarray, arrays: _Arrays) -> np.ndarray:
-        """Return the sums (resample) of `weighted` (resample, unit) times the ranks of values."""
-        of_values = self._sorted(weighted, arrays)
-        if self._starts is not None:
-            of_values = np.add.reduceat(of_values, self._starts, axis=1)
-        exact = arrays("ranks", ranks.shape, float)
-        np.copyto(exact, ranks)
-        return np.vecdot(of_values, exact)
-
-    def _sorted(self, of_units: np.ndarray, arrays: _Arrays) -> np.ndarray:
-        if self._in_order:
-            return of_units
-        out = arrays("sorted", of_units.shape, of_units.dtype)
-        return np.take(of_units, self._order, axis=1, mode="clip", out=out)
+        below = None
+        for size, units, starts in self._parts:
+            shape = len(counts), size
+            if not isinstance(units, slice):
+                wide = arrays("units", (size,), np.intp)
+                wide[:] = units
+                units = wide
+            of_units = _taken(counts, units, arrays("of units", shape, counts.dtype))
+            of_values = of_units
+            if starts is not None:
+                of_values = np.add.reduceat(of_units, starts, axis=1, dtype=n_draws.dtype)
+            doubled = arrays("doubled", of_values.shape, n_draws.dtype)
+            np.cumsum(of_values, axis=1, out=doubled)
+            if below is not None:
+                doubled += below
+            below = doubled[:, -1:].copy()
+            doubled += doubled
+            doubled -= of_values
+            doubled -= n_draws
+            if starts is not None:
+                doubled = np.repeat(doubled, np.diff(starts, append=size), axis=1)
+            yield units, of_units, doubled
 
 
-def sums_of_cubes(
-    counts: np.ndarray, n_draws: np.ndarray, squares: np.ndarray | None = None
+def _correlations(
+    products: np.ndarray, squares: np.ndarray, pairs: Sequence[tuple[int, int]]
 ) -> np.ndarray:
-    """Return the sum of the cubes of counts (resample, unit), exact while 64 bits hold it.
+    scale = np.sqrt(np.where(squares > 0, squares, np.nan))
+    of_pair = np.array(pairs)
+    r = products / (scale[of_pair[:, 0]] * scale[of_pair[:, 1]])
+    return np.clip(r, -1, 1, out=r)  # the roots of a perfect relation may round beyond it
 
-    `squares` is an array of floats that may be used for the work.
-    """
-    most = n_draws.max(initial=0)
-    c = counts.astype(np.int64 if EXACT < most < WHOLE else float, copy=False)
-    return np.vecdot(np.multiply(c, c, out=squares if c.dtype == float else None), c)
+
+def _draw(counts: np.ndarray, rng: np.random.Generator, arrays: WorkingArrays) -> None:
+    """Set the counts (resample, unit) to those of as many draws as there are units."""
+    counts.fill(0)
+    n, n_unit = counts.shape
+    narrow = np.uint16 if n_unit <= 2**16 else np.int32
+    for start in range(0, n_unit, IN_CACHE):
+        shape = n, min(IN_CACHE, n_unit - start)
+        _count(rng.integers(n_unit, size=shape, dtype=narrow), counts, arrays)
+
+
+def _count(draws: np.ndarray, counts: np.ndarray, arrays: WorkingArrays) -> None:
+    """Add draws (resample, draw) to the counts (resample, unit)."""
+    bins = arrays("bins", draws.shape, np.intp)
+    np.add(draws, counts.shape[1] * np.arange(len(draws))[:, None], out=bins)
+    np.add.at(counts.reshape(-1), bins.reshape(-1), counts.dtype.type(1))
+
+
+def _taken(values: np.ndarray, units: np.ndarray | slice, out: np.ndarray) -> np.ndarray:
+    """Return the values (resample, unit) of some units, in `out` unless they follow each other."""
+    if isinstance(units, slice):
+        return values[:, units]
+    return np.take(values, units, axis=1, mode="clip", out=out)

@@ -7,7 +7,7 @@ it; their ranks are counted, as :mod:`artiphys.correlations.counted_ranks` has i
 
 import numpy as np
 
-from artiphys.correlations.counted_ranks import counted, sums_of_cubes
+from artiphys.correlations.counted_ranks import counted
 from artiphys.correlations.ranks import MIN_PAIRS, rank_correlation
 
 __all__ = ["spearman_of_drawn"]
@@ -40,8 +40,9 @@ def spearman_of_drawn(x: np.ndarray, ys: np.ndarray, units: np.ndarray) -> np.nd
             kept = np.where(both, counts, np.zeros_like(counts))
             ranks = of_x.ranks(kept)
         n_draws = kept.sum(1, keepdims=True, dtype=int)
-        squares = (sums_of_cubes(n_draws, n_draws) - sums_of_cubes(kept, n_draws)) / 3
-        products = np.einsum("ru,ru->r", np.multiply(kept, ranks, dtype=float), of_y.ranks(kept))
+        weighted = np.multiply(kept, ranks, dtype=float)
+        squares = np.einsum("ru,ru->r", weighted, ranks)  # those of y too, as no two units tie
+        products = np.einsum("ru,ru->r", weighted, of_y.ranks(kept))
         with np.errstate(invalid="ignore", divide="ignore"):
             r[:, column] = np.where(n_draws[:, 0] >= MIN_PAIRS, products / squares, np.nan)
         tied = of_x.tied | of_y.tied

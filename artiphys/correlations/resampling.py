@@ -13,8 +13,11 @@ from artiphys.cores import in_threads
 from artiphys.correlations.counted_ranks import (
     IN_CACHE,
     CountedRanks,
+    counted,
     resamples_at_once,
+    spearman_of_counts,
 )
+from artiphys.correlations.working_arrays import working_arrays
 from artiphys.progress import tracked
 
 __all__ = [
@@ -89,13 +92,9 @@ def correlations_in_resamples(
         NaN where a resample is constant in one of the two.
     """
     ranks, n_unit = CountedRanks(rows), rows.shape[1]
-    step, narrow = resamples_at_once(n_unit), np.uint16 if n_unit <= 2**16 else np.int32
 
     def of_task(task: tuple[int, np.random.SeedSequence]) -> np.ndarray:
-        n, own = task[0], np.random.default_rng(task[1])
-        sizes = (min(step, n - start) for start in range(0, n, step))
-        draws = (own.integers(n_unit, size=(size, n_unit), dtype=narrow) for size in sizes)
-        return ranks.correlations_of_draws(draws, pairs, in_order=True)
+        return ranks.in_drawn(task[0], pairs, np.random.default_rng(task[1]))
 
     # Not as a list: a cluster would be sent it, and resamples are counted faster than sent.
     tasks = iter(_tasks(n_unit, n_resamples, rng))
@@ -130,9 +129,7 @@ def spearman_resamples(x: np.ndarray, y: np.ndarray, indices: np.ndarray) -> np.
     numpy.ndarray, (resample)
         NaN where a resample is constant in `x` or `y`.
     """
-    step = resamples_at_once(x.size)
-    blocks = (indices[start : start + step] for start in range(0, len(indices), step))
-    return CountedRanks(np.stack([x, y])).correlations_of_draws(blocks, [(0, 1)])[0]
+    return spearman_of_counts(x, y, counted(indices, x.size))
 
 
 def permutation_p_values(
@@ -175,8 +172,10 @@ def over_permutations(
 
     def of_task(task: tuple[int, np.random.SeedSequence]) -> Result:
         n, own = task[0], np.random.default_rng(task[1])
-        tiled = np.tile(values, (n, 1))
-        return work(own.permuted(tiled, axis=1, out=tiled))
+        with working_arrays() as arrays:
+            tiled = arrays("permuted", (n, values.size), values.dtype)
+            tiled[:] = values
+            return work(own.permuted(tiled, axis=1, out=tiled))
 
     tasks = _tasks(values.size, n_resamples, rng)
     found = in_threads(of_task, iter(tasks), numbers=min(n_resamples * values.size, A_TASK))

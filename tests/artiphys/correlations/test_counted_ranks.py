@@ -32,23 +32,31 @@ def test_a_unit_may_be_drawn_more_often_than_a_byte_holds(ties):
     np.testing.assert_allclose(spearman_resamples(x, y, indices), expected, rtol=0, atol=1e-12)
 
 
-def test_many_draws_are_counted_in_bytes_unless_one_is_too_small():
-    n = 70_000
-    draws = np.random.default_rng(0).integers(n, size=(2, n))
-    assert counted(draws, n).dtype == np.uint8
-    np.testing.assert_array_equal(counted(draws, n), [np.bincount(d, minlength=n) for d in draws])
-    draws[1, :300] = 5
-    np.testing.assert_array_equal(counted(draws, n), [np.bincount(d, minlength=n) for d in draws])
+@pytest.mark.parametrize("ties", [False, True])
+def test_units_beyond_the_cache_are_ranked_in_pieces(monkeypatch, ties):
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(3, 400))
+    rows[1] = np.round(rows[1] / 3) if ties else rows[1]  # most of the units in one piece
+    rows[2] = np.round(rows[2], 1) if ties else rows[2]
+    draws, pairs = rng.integers(400, size=(20, 400)), [(0, 1), (2, 0), (1, 2)]
+    whole = CountedRanks(rows).correlations(counted(draws, 400), pairs)
+    for pair, found in zip(pairs, whole, strict=True):
+        expected = [stats.spearmanr(*rows[np.ix_(pair, i)]).statistic for i in draws]
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+    monkeypatch.setattr(counted_ranks, "IN_CACHE", 64)
+    pieces = CountedRanks(rows).correlations(counted(draws, 400), pairs)
+    np.testing.assert_allclose(pieces, whole, rtol=0, atol=1e-14)
+    drawn = CountedRanks(rows).in_drawn(500, pairs, np.random.default_rng(1))
+    assert np.abs(drawn.mean(1) - whole.mean(1)).max() < 0.05
 
 
-def test_cubes_beyond_64_bits_are_floats(monkeypatch):
+def test_ranks_times_counts_beyond_32_bits():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(2, 300))
     counts = counted(rng.integers(300, size=(10, 300)), 300)
-    whole = spearman_of_counts(x, y, counts)
-    for name in ("EXACT", "WHOLE"):
-        monkeypatch.setattr(counted_ranks, name, 0)
-        np.testing.assert_allclose(spearman_of_counts(x, y, counts), whole, rtol=1e-14)
+    expected = spearman_of_counts(x, y, counts)
+    many = spearman_of_counts(x, y, counts.astype(np.uint32) * 1_000_000)
+    np.testing.assert_allclose(many, expected, rtol=1e-12)
 
 
 def test_a_resample_of_one_value_has_no_correlation():

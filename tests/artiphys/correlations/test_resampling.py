@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from artiphys import cores
-from artiphys.correlations import resampling
-from artiphys.correlations.counted_ranks import CountedRanks
+from artiphys.correlations import counted_ranks, resampling
 from artiphys.correlations.resampling import (
     bootstrap_interval,
     correlations_in_resamples,
@@ -103,18 +102,17 @@ def test_columns_share_their_resamples_and_permutations(monkeypatch):
     ys[2] = np.round(ys[2])
     monkeypatch.setattr(resampling, "A_TASK", 400)
     monkeypatch.setattr(cores, "n_cores", lambda: 1)
-    drawn, correlations_of_draws = [], CountedRanks.correlations_of_draws
+    drawn, draw = [], counted_ranks._draw
 
-    def noted(self, draws, pairs, **keywords):
-        draws = list(draws)
-        drawn.extend(draws)
-        return correlations_of_draws(self, draws, pairs, **keywords)
+    def noted(counts, *rest):
+        draw(counts, *rest)
+        drawn.extend(counts.copy())
 
-    monkeypatch.setattr(CountedRanks, "correlations_of_draws", noted)
+    monkeypatch.setattr(counted_ranks, "_draw", noted)
     pairs = [(0, 1), (0, 2), (0, 3), (1, 2), (3, 1)]
     rows = np.stack([x, *ys])
     together = correlations_in_resamples(rows, pairs, 40, np.random.default_rng(1))
-    indices = np.argsort(x)[np.concatenate(drawn)]
+    indices = np.stack([np.repeat(np.argsort(x), counts) for counts in drawn])
     assert indices.shape == (40, 50)
     for of, (a, b) in zip(together, pairs, strict=True):
         expected = [stats.spearmanr(rows[a, i], rows[b, i]).statistic for i in indices]
