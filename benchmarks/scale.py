@@ -4,10 +4,10 @@
                                [--folder /scratch] [--most-units 1000000]
 
 What is compared is timed in turn, several times in one process, in seconds of the processor, and
-medians are compared: other work on the machine then slows both alike. With ``--growth`` the whole
-signature is timed too as units, images, trials and resamples grow, each in a process of its own,
-the units from Zarr files that are made in the folder, chunk by chunk, and drawn into
-``growth.png``. A million units are 6 GB.
+medians are compared: other work on the machine then slows both alike. Whole signatures are timed
+each in a process of its own, the largest from Zarr files that are made in the folder, chunk by
+chunk: 600 MB of spike counts, and with ``--growth``, which draws into ``growth.png`` how time and
+memory grow with units, images, trials and resamples, 6 GB for a million units.
 
 Beside it: ``benchmarks/probing.py`` (extraction), ``benchmarks/nwb_counting.py`` (reading NWB files
 against h5py, pynwb and pynapple) and ``benchmarks/trials_path.py`` (other sizes).
@@ -34,7 +34,7 @@ from artiphys.correlations.resampling import permutation_p_values
 from artiphys.estimators.moments import variance_and_correlation
 from artiphys.estimators.resampled_images import ResampledImages
 from growth import draw_growth, growth
-from made_up_arrays import made_up
+from made_up_arrays import made_up, written
 from measured_run import measured_run
 from spearman import check_equal, resamples, scipys_resamples, spearman_along
 
@@ -51,8 +51,8 @@ class Line(NamedTuple):
     peak: str = ""
 
 
-def table(recording: Path | None = None, *, small: bool = False) -> list[Line]:
-    """Return the lines; `small` is for a test that they can be made."""
+def table(folder: Path, recording: Path | None = None, *, small: bool = False) -> list[Line]:
+    """Return the lines, with files in a folder; `small` is for a test that they can be made."""
     lines = [
         *spearman_lines(*((60, 200, 1) if small else (384, 10_000, 5))),
         image_bootstrap_line(*((12, 20, 2, 4, 1) if small else (200, 100, 3, 40, 3))),
@@ -61,7 +61,7 @@ def table(recording: Path | None = None, *, small: bool = False) -> list[Line]:
         *invariance_lines(*((30, 10, 3, 1) if small else (5000, 200, 11, 5))),
     ]
     if not small:
-        lines += signature_lines(recording)
+        lines += signature_lines(folder, recording)
     return lines
 
 
@@ -191,7 +191,7 @@ def invariance_lines(
     yield _compared("invariance", size, here, "xr.corr", corr, n_rounds, "")
 
 
-def signature_lines(recording: Path | None) -> Iterator[Line]:
+def signature_lines(folder: Path, recording: Path | None) -> Iterator[Line]:
     """Yield what whole signatures take, each in a process of its own."""
     for sizes in ((300, 200, 5), (360, 110, 2)):
         both, unit = (
@@ -210,6 +210,9 @@ def signature_lines(recording: Path | None) -> Iterator[Line]:
         (_size((500, 200, 5, 10)), {"sizes": (500, 200, 5, 10)}, "≤ 4 s"),
         (_size((2000, 200, 9, 10)), {"sizes": (2000, 200, 9, 10)}, "≤ 60 s, 2 GB"),
     ]
+    counts = (10_000, 118, 5, 50)
+    on_disk = {"path": written(folder, *counts), "chunks": {}}
+    asked.append((f"{_size(counts)}, from disk", on_disk, "≤ 300 s, 2 GB"))
     if recording is not None:
         asked.insert(1, (recording.name, {"path": str(recording)}, "≤ 4 s"))
     for size, given, target in asked:
@@ -273,14 +276,15 @@ if __name__ == "__main__":
     parser.add_argument("--folder", type=Path, help="of the arrays on disk")
     parser.add_argument("--most-units", type=int, default=10**5)
     given = parser.parse_args()
-    lines = table(given.recording)
-    print(f"artiphys {artiphys.__version__}, seconds of the processor")
-    print(tabulate(lines, headers=("", "size", "here", "against", "ratio", "target", "peak")))
-    if given.growth is not None:
-        with tempfile.TemporaryDirectory() as temporary:
-            runs = growth(given.folder or Path(temporary), most_units=given.most_units)
-        rows = [
-            (of.axis, of.n, _s(of.run.cpu), _s(of.run.elapsed), _mb(of.run.peak)) for of in runs
-        ]
-        print(tabulate(rows, headers=("grown", "to", "processor", "elapsed", "peak")))
-        draw_growth(runs, given.growth / "growth.png")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = given.folder or Path(temporary)
+        lines = table(folder, given.recording)
+        print(f"artiphys {artiphys.__version__}, seconds of the processor")
+        print(tabulate(lines, headers=("", "size", "here", "against", "ratio", "target", "peak")))
+        if given.growth is not None:
+            runs = growth(folder, most_units=given.most_units)
+            rows = [
+                (of.axis, of.n, _s(of.run.cpu), _s(of.run.elapsed), _mb(of.run.peak)) for of in runs
+            ]
+            print(tabulate(rows, headers=("grown", "to", "processor", "elapsed", "peak")))
+            draw_growth(runs, given.growth / "growth.png")

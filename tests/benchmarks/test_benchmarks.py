@@ -63,12 +63,12 @@ def test_probing_on_a_gpu_is_equal_to_the_cpu():
     assert len(times) == 5
 
 
-def test_the_table_of_scale_has_a_line_for_each_comparison():
+def test_the_table_of_scale_has_a_line_for_each_comparison(tmp_path):
     try:
         import dask  # noqa: F401
     except ImportError:
         missing("the extra 'dask'")
-    lines = benchmark("scale").table(small=True)
+    lines = benchmark("scale").table(tmp_path, small=True)
     assert len(lines) == 8
     assert all(line.here.endswith(" s") for line in lines)
     assert {"bootstrap over images and units", "invariance"} <= {line.what for line in lines}
