@@ -17,7 +17,7 @@ from artiphys.correlations.resampling import (
     correlations_in_resamples,
     correlations_without_each,
     over_columns,
-    over_permutations,
+    sum_over_permutations,
 )
 from artiphys.correlations.spearman import aligned, labelled_correlations
 from artiphys.errors import InputError
@@ -201,10 +201,10 @@ def _p_value(
     rng: np.random.Generator,
 ) -> float:
 
-    def n_as_large(permuted: np.ndarray) -> int:
+    def n_as_large(permuted: np.ndarray) -> np.ndarray:
         # b is free of the covariates and a permuted a is not: only its length is yet to be mended
         left = 1.0 - np.sum((permuted @ basis.T) ** 2, axis=1)
-        return int(np.sum((permuted @ b) ** 2 >= r**2 * left * (1 - 1e-12)))
+        return np.sum((permuted @ b) ** 2 >= r**2 * left * (1 - 1e-12))
 
-    found = over_permutations(n_as_large, a, n_resamples, rng)
-    return (1 + sum(found)) / (1 + n_resamples)
+    n_found = sum_over_permutations(n_as_large, a, n_resamples, rng)
+    return float((1 + n_found) / (1 + n_resamples))

@@ -26,12 +26,13 @@ __all__ = [
     "correlations_in_resamples",
     "correlations_without_each",
     "over_columns",
-    "over_permutations",
     "permutation_p_values",
     "spearman_resamples",
+    "sum_over_permutations",
 ]
 
 A_TASK = 2**19  # units in the resamples of one task, which is then worth a thread
+A_FEW = 8  # resamples of one task at least, which share what they begin with
 ENUMERATED = 12  # units whose permutations may be few enough to go through them all
 
 Column = TypeVar("Column")
@@ -63,7 +64,7 @@ def _tasks(
 
     Each draws for itself, so that the cores share this too; the numbers do not hang on theirs.
     """
-    step = max(1, A_TASK // max(n_unit, 1))
+    step = max(A_FEW, A_TASK // max(n_unit, 1))
     sizes = [min(step, n_resamples - start) for start in range(0, n_resamples, step)]
     seeds = np.random.SeedSequence(rng.integers(2**32, size=4).tolist()).spawn(len(sizes))
     return list(zip(sizes, seeds, strict=True))
@@ -152,34 +153,42 @@ def permutation_p_values(
     slack = np.abs(r)[:, None] * (1 - 1e-12)  # the very same order counts as equal
 
     def n_as_large(permuted: np.ndarray) -> np.ndarray:
-        products = np.stack([permuted @ b for b in columns])
+        products = np.zeros((len(columns), len(permuted)))
+        for start in range(0, n_unit, IN_CACHE):
+            part = slice(start, start + IN_CACHE)
+            products += [permuted[:, part] @ b[part] for b in columns]
         return (np.abs(products) >= slack).sum(1)
 
     if n_unit <= ENUMERATED and math.factorial(n_unit) <= n_resamples:
         permuted = np.array(list(itertools.permutations(a)))
         return n_as_large(permuted) / len(permuted)
-    found = over_permutations(n_as_large, a, n_resamples, rng)
-    return (1 + np.sum(list(found), axis=0)) / (1 + n_resamples)
+    n_found = sum_over_permutations(n_as_large, a, n_resamples, rng)
+    return (1 + n_found) / (1 + n_resamples)
 
 
-def over_permutations(
-    work: Callable[[np.ndarray], Result],
+def sum_over_permutations(
+    work: Callable[[np.ndarray], np.ndarray],
     values: np.ndarray,
     n_resamples: int,
     rng: np.random.Generator,
-) -> Iterator[Result]:
-    """Yield what `work` makes of the values in random orders (permutation, unit), in blocks."""
+) -> np.ndarray:
+    """Return the sum of what `work` makes of the values in random orders (permutation, unit)."""
 
-    def of_task(task: tuple[int, np.random.SeedSequence]) -> Result:
+    def of_task(task: tuple[int, np.random.SeedSequence]) -> np.ndarray:
         n, own = task[0], np.random.default_rng(task[1])
+        step, found = resamples_at_once(values.size), []
         with working_arrays() as arrays:
-            tiled = arrays("permuted", (n, values.size), values.dtype)
-            tiled[:] = values
-            return work(own.permuted(tiled, axis=1, out=tiled))
+            permuted = arrays("permuted", (min(step, n), values.size), values.dtype)
+            permuted[:] = values
+            for start in range(0, n, step):
+                permuted = permuted[: n - start]
+                own.permuted(permuted, axis=1, out=permuted)  # any order is as good to begin with
+                found.append(work(permuted))
+        return np.sum(found, axis=0)
 
     tasks = _tasks(values.size, n_resamples, rng)
     found = in_threads(of_task, iter(tasks), numbers=min(n_resamples * values.size, A_TASK))
-    return tracked(found, unit="permutation", total=len(tasks))
+    return np.sum(list(tracked(found, unit="permutation", total=len(tasks))), axis=0)
 
 
 def bootstrap_interval(
