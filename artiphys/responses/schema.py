@@ -104,6 +104,9 @@ def require(
     if not isinstance(responses, xr.DataArray):
         msg = f"{name} must be an xarray.DataArray; got {type(responses).__name__}"
         raise InputError(msg)
+    data = responses.variable._data
+    if hasattr(data, "__array_namespace__") and not isinstance(data, np.ndarray):
+        responses = responses.as_numpy()  # as from the memory of a GPU: NumPy measures them
     missing = [dim for dim in DIMS if dim not in responses.dims]
     extra = [str(dim) for dim in responses.dims if dim not in (*DIMS, "trial")]
     if missing or extra:

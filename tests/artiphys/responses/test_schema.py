@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 
 from artiphys.errors import InputError, SchemaError
+from artiphys.estimators.dynamic_range import dynamic_range
 from artiphys.responses.schema import reference_label, require, validate
 
 
@@ -138,6 +139,32 @@ def test_estimators_ask_only_for_the_dims(responses):
         require(bare.expand_dims("time"))
     with pytest.raises(InputError, match="got averages only"):
         require(bare, trial=True)
+
+
+class OnDevice:
+    """An array of another library, which NumPy's functions refuse, as that of a GPU does."""
+
+    def __init__(self, values):
+        self.values, self.dtype, self.shape = values, values.dtype, values.shape
+        self.ndim, self.size = values.ndim, values.size
+
+    def __array_namespace__(self):
+        return np
+
+    def __array_function__(self, *_):
+        return NotImplemented
+
+    def __array_ufunc__(self, *_, **__):
+        return NotImplemented
+
+    def __array__(self, dtype=None, copy=None):
+        return self.values
+
+
+def test_an_array_of_another_library_is_brought_into_memory(responses):
+    on_device = responses.copy(data=OnDevice(responses.values))
+    assert isinstance(on_device.variable._data, OnDevice)
+    xr.testing.assert_identical(dynamic_range(on_device), dynamic_range(responses))
 
 
 @pytest.mark.parametrize(
