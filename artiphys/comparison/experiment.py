@@ -8,7 +8,7 @@ shifted and scaled for it. A recorded unit drawn at random would not do: in a re
 narrow dynamic range are the noisy ones, and are those that drop out.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,13 +17,22 @@ import xarray as xr
 from artiphys.arguments import generator
 from artiphys.comparison.sides import checked_sides, images_drawn
 from artiphys.errors import InputError
+from artiphys.estimators.blocks import some_units
 from artiphys.estimators.moments import moments_across_images
+from artiphys.estimators.pieces import values_of
 from artiphys.estimators.signal_moments import Cells, signal_moments
 from artiphys.responses.provenance import provenance
 
-__all__ = ["Experiment", "experiment_of", "matched_responses", "measured_through"]
+__all__ = [
+    "Experiment",
+    "experiment_of",
+    "matched_responses",
+    "measured_through",
+    "units_measured_through",
+]
 
 MIN_UNITS_SHAPE = 5
+AT_ONCE = 2**22  # numbers: trials of units that go through the experiment together
 
 
 class Experiment(NamedTuple):
@@ -79,12 +88,12 @@ def matched_responses(
     )
     drawn = generator(rng)
     model, brain = sides.model.responses, sides.brain.responses
-    values, images = images_drawn(model, brain, drawn)
+    shown, images = next(images_drawn(model, brain, 1, drawn))
     experiment = experiment_of(sides.brain.cells, 0)
     if experiment.mean.size == 0:
         msg = "no recorded unit has two images with trials at the reference; nothing says its noise"
         raise InputError(msg)
-    trials = measured_through(values, 0, experiment, drawn)
+    trials = measured_through(values_of(shown), 0, experiment, drawn)
     along = {n: c for n, c in model.coords.items() if c.dims == ("unit",)}
     coords = along | {n: c for n, c in brain.coords.items() if c.dims == ("position",)}
     known = ("units", "schema_version")
@@ -169,28 +178,48 @@ def measured_through(
     numpy.ndarray, (unit, image, position, trial)
         NaN where the recording has no trial, and for units that are constant at the reference.
     """
+    trials = np.full((*values.shape, int(experiment.n.max(initial=1))), np.nan)
+    for units, of_units in units_measured_through(values, at, experiment, rng):
+        trials[units] = of_units
+    return trials
+
+
+def units_measured_through(
+    values: np.ndarray, at: int, experiment: Experiment, rng: np.random.Generator
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield some units (int) at a time, and the trials that :func:`measured_through` has of them.
+
+    In the order of their dynamic range, so that what is drawn for a unit does not hang on how many
+    go together. Those that are constant at the reference are left out.
+    """
     variance_at_reference = moments_across_images(values, at).variance[:, at]
     varies = np.flatnonzero(variance_at_reference > 0)
     order = varies[np.argsort(variance_at_reference[varies], kind="stable")]
     place = (np.arange(order.size) + 0.5) / max(order.size, 1)
     recorded = (place * len(experiment.mean)).astype(int)
+    gains = _gains(place, experiment.variance[:, at])
+    factors = _shape_factors(values, experiment, order, recorded)
+    trial = np.arange(int(experiment.n.max(initial=1)))
+    for some in some_units(order.size, order.size * values[0].size * trial.size, AT_ONCE):
+        rates, cell_noise = _rates_and_noise(values[order[some]], experiment, recorded[some])
+        drawn = rng.standard_normal((*rates.shape, trial.size))
+        drawn *= np.sqrt(cell_noise * factors)[..., None]
+        drawn += rates[..., None]
+        drawn *= gains[some, None, None, None]
+        drawn[trial >= experiment.n[recorded[some]][..., None]] = np.nan
+        yield order[some], drawn
+
+
+def _rates_and_noise(
+    values: np.ndarray, experiment: Experiment, recorded: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return each cell's mean response, and the variance of its trials (unit, image, position)."""
     mean, variance, noise = (
         quantity[recorded][:, None]
         for quantity in (experiment.mean, np.maximum(experiment.variance, 0.0), experiment.noise)
     )
-    rates = mean + np.sqrt(variance) * _standardised(values[order])
-    n = experiment.n[recorded][..., None]
-    cell_noise = noise * _noise_weights(rates, experiment.proportional[recorded])
-    cell_noise *= _shape_factors(rates, cell_noise, n[..., 0], experiment, recorded)
-    deviation = np.sqrt(cell_noise)
-    trial = np.arange(int(experiment.n.max(initial=1)))
-    trials = np.full((len(values), *rates.shape[1:], trial.size), np.nan)
-    drawn = rng.standard_normal((*rates.shape, trial.size))
-    drawn *= deviation[..., None]
-    drawn += rates[..., None]
-    drawn *= _gains(place, experiment.variance[:, at])[:, None, None, None]
-    trials[order] = np.where(trial < n, drawn, np.nan)
-    return trials
+    rates = mean + np.sqrt(variance) * _standardised(values)
+    return rates, noise * _noise_weights(rates, experiment.proportional[recorded])
 
 
 def _standardised(values: np.ndarray) -> np.ndarray:
@@ -215,11 +244,7 @@ def _noise_weights(rates: np.ndarray, proportional: np.ndarray) -> np.ndarray:
 
 
 def _shape_factors(
-    rates: np.ndarray,
-    noise: np.ndarray,
-    n: np.ndarray,
-    experiment: Experiment,
-    recorded: np.ndarray,
+    values: np.ndarray, experiment: Experiment, order: np.ndarray, recorded: np.ndarray
 ) -> np.ndarray:
     """Return what makes up for the shape of the model's tuning (position).
 
@@ -228,18 +253,26 @@ def _shape_factors(
     decides how well variance and correlation can be measured, so that it is made to agree in the
     typical unit.
     """
-    shown = (n > 0) & ~np.isnan(rates)
-    count = shown.sum(1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.where(shown, rates, 0.0).sum(1) / count
-        squares = np.where(shown, (rates - mean[:, None]) ** 2, 0.0)
-        of_model = (squares * np.where(shown, noise / n, 0.0)).sum(1) / squares.sum(1)
-        ratio = experiment.at_signal[recorded] / of_model
+    ratio = np.empty((order.size, values.shape[2]))
+    for some in some_units(order.size, order.size * values[0].size):
+        rates, noise = _rates_and_noise(values[order[some]], experiment, recorded[some])
+        of_model = _noise_at_signal(rates, noise, experiment.n[recorded[some]])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            ratio[some] = experiment.at_signal[recorded[some]] / of_model
     known = np.isfinite(ratio) & (ratio > 0)
     factors = np.ones(ratio.shape[1])
     for p in np.flatnonzero(known.sum(0) >= MIN_UNITS_SHAPE):
         factors[p] = np.median(ratio[known[:, p], p])
     return factors
+
+
+def _noise_at_signal(rates: np.ndarray, noise: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """Return the noise variance of a cell's mean where the signal varies (unit, position)."""
+    shown = (n > 0) & ~np.isnan(rates)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(shown, rates, 0.0).sum(1) / shown.sum(1)
+        squares = np.where(shown, (rates - mean[:, None]) ** 2, 0.0)
+        return (squares * np.where(shown, noise / n, 0.0)).sum(1) / squares.sum(1)
 
 
 def _gains(place: np.ndarray, variance: np.ndarray) -> np.ndarray:

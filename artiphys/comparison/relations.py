@@ -1,12 +1,12 @@
 """What each side of a comparison shows: an area as recorded, a layer seen through the recording."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from artiphys.comparison.experiment import experiment_of, measured_through
+from artiphys.comparison.experiment import Experiment, experiment_of, units_measured_through
 from artiphys.comparison.sides import Sides, images_drawn
 from artiphys.cores import in_threads
 from artiphys.correlations.inference import (
@@ -17,7 +17,8 @@ from artiphys.correlations.inference import (
 )
 from artiphys.correlations.ranks import with_ties
 from artiphys.estimators.measurement import Measurement
-from artiphys.estimators.moments import Moments, correlation_of, moments_across_images
+from artiphys.estimators.moments import Moments, correlation_of
+from artiphys.estimators.pieces import averages_of, values_of
 from artiphys.estimators.signal_moments import MAX_NOISE_ERROR, Cells, cells_of
 from artiphys.progress import tracked
 from artiphys.signatures.at_large import relations_at_large, relations_over_passes
@@ -83,21 +84,42 @@ def of_layer(
     if experiment.mean.size == 0:
         return [Shown(relation_from(UNKNOWN, 0), as_it_is.naive) for as_it_is in naive]
 
-    def trials_of_passes() -> Iterator[np.ndarray]:
-        for _ in tracked(range(n_passes), unit="pass"):
-            values, _images = images_drawn(probed.responses, recorded.responses, rng)
-            yield measured_through(values, 0, experiment, rng)
-
+    drawn = images_drawn(probed.responses, recorded.responses, n_passes, rng)
+    passes = (values_of(shown) for shown, _ in tracked(drawn, unit="pass", total=n_passes))
     at_position: Callable[[int], Relation]
     if resample == ("unit",):
-        halves = [halves_in_splits(trials, 0, SPLITS_OF_A_PASS) for trials in trials_of_passes()]
-        at_position = partial(_over_passes, halves)
+        at_position = partial(_over_passes, [_halves(of, experiment, rng) for of in passes])
     else:
-        at_position = partial(_at_large, [cells_of(trials) for trials in trials_of_passes()])
+        at_position = partial(_at_large, [_cells(of, experiment, rng) for of in passes])
     positions = range(1, probed.responses.sizes["position"])
     found = in_threads(at_position, positions, numbers=N_GRID * probed.own.size)
     relations = tracked(found, unit="position", total=len(positions))
     return [Shown(of, as_it_is.naive) for of, as_it_is in zip(relations, naive, strict=True)]
+
+
+def _cells(values: np.ndarray, experiment: Experiment, rng: np.random.Generator) -> Cells:
+    """Return the cells of a pass, whose trials are there for some units at a time."""
+    cells = Cells(*(np.full(values.shape, fill) for fill in (np.nan, 0.0, np.nan)))
+    for units, trials in units_measured_through(values, 0, experiment, rng):
+        for into, of in zip(cells, cells_of(trials), strict=True):
+            into[units] = of
+    return cells
+
+
+def _halves(values: np.ndarray, experiment: Experiment, rng: np.random.Generator) -> Halves:
+    """Return the halves of a pass, likewise."""
+    n_unit, _, n_position = values.shape
+    halves = Halves(
+        np.full((2, SPLITS_OF_A_PASS, n_unit), np.nan),
+        np.full((2, SPLITS_OF_A_PASS, n_unit, n_position), np.nan),
+        np.full((n_unit, n_position), np.nan),
+    )
+    for units, trials in units_measured_through(values, 0, experiment, rng):
+        part = halves_in_splits(trials, 0, SPLITS_OF_A_PASS)
+        halves.dynamic_range[:, :, units] = part.dynamic_range
+        halves.invariance[:, :, units] = part.invariance
+        halves.noise_error[units] = part.noise_error
+    return halves
 
 
 def _at_large(passes: list[Cells], position: int) -> Relation:
@@ -118,10 +140,8 @@ def _on_fewer_images(
     probed: Measurement, recorded: Measurement, n_passes: int, rng: np.random.Generator
 ) -> list[Shown]:
     """Return the layer on as many images as the recording has, the passes averaged."""
-    passes = []
-    for _ in range(n_passes):
-        values, _images = images_drawn(probed.responses, recorded.responses, rng)
-        passes.append(_shown(moments_across_images(values, 0)))
+    drawn = images_drawn(probed.responses, recorded.responses, n_passes, rng)
+    passes = [_shown(averages_of(shown, 0).moments) for shown, _ in drawn]
     result = []
     for p, as_it_is in enumerate(_as_measured(probed)):
         of_passes = [shown[p] for shown in passes]

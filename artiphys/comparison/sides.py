@@ -1,7 +1,8 @@
 """The two sides of a comparison, checked once, at the positions and images that go together."""
 
+import itertools
 import warnings
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import xarray as xr
 from artiphys.comparison.pairing import PositionPairs, pair_positions
 from artiphys.errors import ArtiphysWarning, InputError
 from artiphys.estimators.measurement import Measurement, Noise
+from artiphys.estimators.pieces import in_memory, values_of
 from artiphys.responses.schema import reference_label, require
 
 __all__ = ["Sides", "checked_sides", "images_drawn", "shared_images"]
@@ -23,7 +25,7 @@ class Sides:
     Attributes
     ----------
     model : Measurement
-        In memory if it is to be seen through the recording, whose images are drawn from its own.
+        In chunks or in memory. Images are drawn from its own in each pass through the recording.
     brain : Measurement
         Without trials where nothing is made of them.
     pairs : PositionPairs
@@ -76,14 +78,13 @@ def checked_sides(
     pairs = pair_positions(model, brain, references, positions)
     model = model.sel(position=[references[0], *pairs.model])
     brain = brain.sel(position=[references[1], *pairs.brain])
-    if matched:
-        model = model.compute()
-    else:
+    if not matched:
         model, brain = (
             array.mean("trial", keep_attrs=True) if "trial" in array.dims else array
             for array in (model, brain)
         )
-    sides = Sides(_measured(model, references[0]), _measured(brain, references[1]), pairs, matched)
+    recorded = _measured(brain, references[1]).gone_through()
+    sides = Sides(_measured(model, references[0]), recorded, pairs, matched)
     if sides.trials:
         _check_trials(sides.brain)
     elif matched:
@@ -93,21 +94,27 @@ def checked_sides(
 
 
 def images_drawn(
-    probed: xr.DataArray, recorded: xr.DataArray, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the model's responses to the recording's images, or to as many; and which they are."""
-    n_image = recorded.sizes["image"]
-    at = shared_images(probed, recorded)
-    if at is None:
-        if probed.sizes["image"] < n_image:
-            msg = (
-                f"the network must have at least the {n_image} images of the recording to be "
-                f"matched; got {probed.sizes['image']}; probe it with more, or take fewer images "
-                "of the recording"
-            )
-            raise InputError(msg)
+    probed: xr.DataArray, recorded: xr.DataArray, n_passes: int, rng: np.random.Generator
+) -> Iterator[tuple[xr.DataArray, np.ndarray]]:
+    """Yield the model at the recording's images, or at as many, drawn anew in each pass; and which.
+
+    In chunks they are yet to be read, each chunk once, unless all passes take the same.
+    """
+    at, n_image = shared_images(probed, recorded), recorded.sizes["image"]
+    if at is not None:
+        shown = _at_images(probed, at)
+        yield from itertools.repeat((shown.copy(data=values_of(shown)), at), n_passes)
+        return
+    if probed.sizes["image"] < n_image:
+        msg = (
+            f"the network must have at least the {n_image} images of the recording to be "
+            f"matched; got {probed.sizes['image']}; probe it with more, or take fewer images "
+            "of the recording"
+        )
+        raise InputError(msg)
+    for _ in range(n_passes):
         at = rng.permutation(probed.sizes["image"])[:n_image]
-    return probed.values[:, at].astype(float), at
+        yield _at_images(probed, at), at
 
 
 def shared_images(probed: xr.DataArray, recorded: xr.DataArray) -> np.ndarray | None:
@@ -121,13 +128,18 @@ def shared_images(probed: xr.DataArray, recorded: xr.DataArray) -> np.ndarray | 
     return np.array([place[label] for label in wanted])
 
 
+def _at_images(probed: xr.DataArray, at: np.ndarray) -> xr.DataArray:
+    shown = probed.isel(image=at)
+    if in_memory(shown):
+        return shown
+    return shown.chunk({"image": -1})  # else a chunk is read for each that it has images in
+
+
 def _measured(responses: xr.DataArray, reference: Hashable) -> Measurement:
-    """Return one side, gone through: its groups are then parts of what was found."""
     responses = responses.assign_attrs(reference=reference)
     own = np.zeros(responses.sizes["unit"], dtype=int)
     noise: Noise = "split" if "trial" in responses.dims else None
-    measured = Measurement(responses, reference, own, noise)
-    return measured.gone_through()
+    return Measurement(responses, reference, own, noise)
 
 
 def _check_trials(brain: Measurement) -> None:

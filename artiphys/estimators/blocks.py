@@ -1,11 +1,11 @@
 """Some units at a time: working arrays that stay small, beside responses of whatever size."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-__all__ = ["in_blocks"]
+__all__ = ["in_blocks", "some_units"]
 
 AT_ONCE = 2**18  # numbers, so that the arrays made of them stay in cache
 
@@ -23,12 +23,15 @@ def in_blocks(
     **more
         Passed on as it is.
     """
-    n_unit = len(arrays[0])
-    step = max(1, AT_ONCE * n_unit // max(arrays[0].size, 1))
-    parts = [
-        work(*(array[start : start + step] for array in arrays), **more)
-        for start in range(0, max(n_unit, 1), step)
-    ]
+    blocks = list(some_units(len(arrays[0]), arrays[0].size)) or [slice(0)]
+    parts = [work(*(array[units] for array in arrays), **more) for units in blocks]
     if len(parts) == 1:
         return list(parts[0])
     return [np.concatenate(of) for of in zip(*parts, strict=True)]
+
+
+def some_units(n_unit: int, size: int, at_once: int = AT_ONCE) -> Iterator[slice]:
+    """Yield all units in turn, some at a time, that have about `at_once` of all `size` numbers."""
+    step = max(1, at_once * n_unit // max(size, 1))
+    for start in range(0, n_unit, step):
+        yield slice(start, min(start + step, n_unit))

@@ -163,16 +163,22 @@ def measurement_of(
 ) -> Measurement:
     """Return :func:`measurement` of an array that was checked by ``require`` already.
 
-    What was opened lazily stays so, unless a reference is chosen on some of its trials. Single
-    trials are then gone through once: for their cells, and those of their `halves` if it takes
-    these.
+    What was opened lazily stays so. Its single trials are gone through once: for their cells, and
+    those of their `halves` if it takes these; and before that to choose a reference on some.
     """
     _check_noise(noise)
     labels = responses["position"].values.tolist() if "position" in responses.coords else []
     best = is_best(reference, labels)
     label: Hashable = "best" if best else reference_label(responses, reference)
     if best:
-        responses = responses.compute()
+        if "trial" not in responses.dims:
+            msg = "reference='best' chooses on trials of its own; got averages; name a position"
+            raise InputError(msg)
+        own, responses = best_positions(responses)
+        names = np.array([str(labels[at]) if at >= 0 else "" for at in own])
+        responses = responses.assign_coords(reference=("unit", names))
+    else:
+        own = np.full(responses.sizes["unit"], labels.index(label))
     known: dict[str, Any] = {}
     if "trial" in responses.dims and noise is not None and not in_memory(responses):
         halved = halves and noise != "corrected"
@@ -181,15 +187,8 @@ def measurement_of(
         )
     cells = known["halved"].whole if "halved" in known else known.get("cells")
     noise = resolved_noise(responses, noise, None if cells is None else cells.n)
-    if best:
-        if "trial" not in responses.dims:
-            msg = "reference='best' chooses on trials of its own; got averages; name a position"
-            raise InputError(msg)
-        own, values = best_positions(responses.values)
-        names = np.array([str(labels[at]) if at >= 0 else "" for at in own])
-        responses = responses.copy(data=values).assign_coords(reference=("unit", names))
-    else:
-        own = np.full(responses.sizes["unit"], labels.index(label))
+    if noise is None and best:
+        return Measurement(responses, label, own, "corrected").as_measured()
     if noise is None and "trial" in responses.dims:
         responses = responses.mean("trial", keep_attrs=True)
     measured = Measurement(responses, label, own, noise)

@@ -16,7 +16,7 @@ import xarray as xr
 
 from artiphys.cores import n_cores
 from artiphys.errors import InputError
-from artiphys.estimators.blocks import in_blocks
+from artiphys.estimators.blocks import in_blocks, some_units
 from artiphys.estimators.halves import first_half
 from artiphys.estimators.moments import ImageSums, Moments, image_sums, moments_of_sums
 from artiphys.estimators.signal_moments import Cells, TrialSums, cells_of_sums, trial_sums
@@ -31,10 +31,12 @@ __all__ = [
     "halved_cells",
     "in_memory",
     "units_in_turn",
+    "values_of",
 ]
 
 PER_CORE = 2  # chunks at a time, so that memory is bounded
 AT_ONCE = 2**24  # numbers, where single trials of whole units are needed
+READ_AT_ONCE = 8 * AT_ONCE  # of these: a chunk that holds more is read again for further units
 
 
 class Averages(NamedTuple):
@@ -99,10 +101,9 @@ def halved_cells(responses: xr.DataArray) -> HalvedCells:
     responses : xarray.DataArray, (unit, image, position, trial)
         In memory or in chunks.
     """
-    if not in_memory(responses):
-        responses = responses.chunk({"image": -1})  # trials are dealt out over all images
     n = len(TrialSums._fields)
-    sums = _of_cells(responses, _sums_of_halves, 3 * n)
+    # Trials are dealt out over all the images of a unit.
+    sums = _of_cells(responses, _sums_of_halves, 3 * n, whole_units=True)
     return HalvedCells(*(cells_of_sums(*sums[start : start + n]) for start in (0, n, 2 * n)))
 
 
@@ -112,23 +113,20 @@ def units_in_turn(responses: xr.DataArray) -> Iterator[tuple[slice, np.ndarray]]
     Parameters
     ----------
     responses : xarray.DataArray, (unit, ...)
-        In memory or in chunks, which are read whole.
+        In memory or in chunks, of which those of the same units are read together.
     """
-    n_unit = responses.sizes["unit"]
-    step = max(1, AT_ONCE * n_unit // max(responses.size, 1))
-    if in_memory(responses):
-        for start in range(0, n_unit, step):
-            units = slice(start, min(start + step, n_unit))
-            yield units, responses.values[units].astype(float, copy=False)
-        return
-    for units in _slices(responses.chunksizes["unit"]):
-        with _told(responses, units):
-            values = responses[units].values
-        require_finite(values, _name(responses))
-        for start in range(units.start, units.stop, step):
-            some = slice(start, min(start + step, units.stop))
-            part = values[start - units.start : some.stop - units.start]
-            yield some, part.astype(float, copy=False)
+    for units, values in _read_in_turn(responses):
+        for some in some_units(len(values), values.size, AT_ONCE):
+            which = slice(units.start + some.start, units.start + some.stop)
+            yield which, values[some].astype(float, copy=False)
+
+
+def values_of(responses: xr.DataArray) -> np.ndarray:
+    """Return the values (unit, image, position) as floats, of an array in chunks once it is read.
+
+    It is for what was selected of such an array, and fits memory.
+    """
+    return _of_cells(responses, _as_floats, 1)[0]
 
 
 class _Piece(NamedTuple):
@@ -139,15 +137,46 @@ class _Piece(NamedTuple):
 
 
 def _of_cells(
-    responses: xr.DataArray, sums: Callable[..., Sequence[np.ndarray]], n: int
+    responses: xr.DataArray,
+    sums: Callable[..., Sequence[np.ndarray]],
+    n: int,
+    *,
+    whole_units: bool = False,
 ) -> list[np.ndarray]:
     """Return sums of trials (unit, image, position), `n` of them."""
     shape = tuple(responses.sizes[dim] for dim in ("unit", "image", "position"))
     total = [np.empty(shape) for _ in range(n)]
-    for piece, found in _summed(responses, sums):
+    for piece, found in _summed(responses, sums, whole_units=whole_units):
         for into, of in zip(total, found, strict=True):
             into[piece.units, piece.images] = of
     return total
+
+
+def _read_in_turn(responses: xr.DataArray) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield units and their values: of an array in memory all, else those of a chunk, or some."""
+    if in_memory(responses):
+        yield slice(0, responses.sizes["unit"]), responses.values
+        return
+    for units in _whole_units(responses, READ_AT_ONCE):
+        with _told(responses, units):
+            values = responses[units].values
+        require_finite(values, _name(responses))
+        yield units, values
+
+
+def _whole_units(responses: xr.DataArray, at_once: int) -> list[slice]:
+    """Return the units of each chunk; some at a time of one of more numbers than `at_once`."""
+    of_unit = responses[0].size
+    parts: list[slice] = []
+    for chunk in _slices(responses.variable.chunksizes["unit"]):
+        n = chunk.stop - chunk.start
+        some = some_units(n, n * of_unit, at_once)
+        parts += [slice(chunk.start + of.start, chunk.start + of.stop) for of in some]
+    return parts
+
+
+def _as_floats(values: np.ndarray) -> list[np.ndarray]:
+    return [values.astype(float, copy=False)]
 
 
 def _image_sums_and_totals(values: np.ndarray, at: int) -> list[np.ndarray]:
@@ -173,9 +202,13 @@ def _sums_of_halves_at_once(values: np.ndarray) -> list[np.ndarray]:
 
 
 def _summed(
-    responses: xr.DataArray, sums: Callable[..., Sequence[np.ndarray]], **more: Any
+    responses: xr.DataArray,
+    sums: Callable[..., Sequence[np.ndarray]],
+    *,
+    whole_units: bool = False,
+    **more: Any,
 ) -> Iterator[tuple[_Piece, Sequence[np.ndarray]]]:
-    """Yield the sums of each chunk, some chunks at a time; of an array in memory those of all."""
+    """Yield the sums of each chunk, some at a time, or of whole units; in memory those of all."""
     if in_memory(responses):
         yield _Piece(slice(None), slice(None)), sums(responses.values, **more)
         return
@@ -183,9 +216,12 @@ def _summed(
 
     whole = {dim: -1 for dim in responses.dims if dim not in ("unit", "image")}
     data = responses.chunk(whole).data
-    pieces = list(itertools.starmap(_Piece, itertools.product(*map(_slices, data.chunks[:2]))))
-    work = dask.delayed(_sums_of_chunk, pure=True)
     at_once = PER_CORE * n_cores()
+    parts = [_slices(sizes) for sizes in data.chunks[:2]]
+    if whole_units:
+        parts = [_whole_units(responses, READ_AT_ONCE // at_once), [slice(None)]]
+    pieces = list(itertools.starmap(_Piece, itertools.product(*parts)))
+    work = dask.delayed(_sums_of_chunk, pure=True)
     batches = [pieces[start : start + at_once] for start in range(0, len(pieces), at_once)]
     for some in tracked(batches, unit="batch"):
         tasks = [

@@ -4,13 +4,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from artiphys.errors import InputError
+from artiphys.estimators.blocks import in_blocks
+from artiphys.estimators.pieces import cells_of_trials, in_memory
 
 __all__ = ["best_positions", "is_best"]
 
 SHARE = 3  # one trial in so many chooses
 SEED = 20180620  # of the choosing trials: the same for every call
+ROUNDING = 1e-12  # of the greatest mean response: what is as near to it is as great
 
 
 def is_best(reference: Any, labels: Sequence[Any] | np.ndarray) -> bool:
@@ -18,24 +22,24 @@ def is_best(reference: Any, labels: Sequence[Any] | np.ndarray) -> bool:
     return isinstance(reference, str) and reference == "best" and "best" not in list(labels)
 
 
-def best_positions(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def best_positions(responses: xr.DataArray) -> tuple[np.ndarray, xr.DataArray]:
     """Return each unit's position of greatest mean response, and the trials that did not choose.
 
     Of each cell a third of the trials, rounded down, choose, in a random order that is the same for
     all units and every call. The others are free of the choice, so that no estimate from them is
-    biased by it.
+    biased by it. Of positions that are equally good it is the first.
 
     Parameters
     ----------
-    values : numpy.ndarray, (unit, image, position, trial)
-        NaN where not measured.
+    responses : xarray.DataArray, (unit, image, position, trial)
+        In memory or in chunks, which are read once to choose.
 
     Returns
     -------
     own : numpy.ndarray of int, (unit)
         -1 for units of which no cell has 3 trials.
-    rest : numpy.ndarray, like `values`
-        NaN for the trials that chose.
+    rest : xarray.DataArray, like `responses`
+        NaN for the trials that chose; yet to be read, if they are in chunks.
 
     Raises
     ------
@@ -43,16 +47,41 @@ def best_positions(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         If no unit has a cell of 3 trials.
     """
     rng = np.random.default_rng(SEED)
-    order = rng.random(values.shape[1:]).argsort(-1)[None]
-    dealt = np.take_along_axis(values, order, axis=-1)
-    measured = ~np.isnan(dealt)
-    n = measured.sum(-1, keepdims=True)
-    choosing = measured & (np.cumsum(measured, axis=-1) <= n // SHARE)
-    n_choosing = choosing.sum((1, 3))
+    order = xr.Variable(responses.dims[1:], rng.random(responses.shape[1:]).argsort(-1))
+    mean, n, _ = cells_of_trials(_dealt(responses, order, choosing=True))
+    n_choosing = n.sum(1)
     if not n_choosing.any():
         msg = "reference='best' needs cells of at least 3 trials, one of which chooses; name one"
         raise InputError(msg)
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.where(choosing, dealt, 0.0).sum((1, 3)) / n_choosing
-    own = np.where(np.isnan(mean).all(1), -1, np.argmax(np.nan_to_num(mean, nan=-np.inf), axis=1))
-    return own, np.where(choosing, np.nan, dealt)
+        level = np.where(n > 0, n * mean, 0.0).sum(1) / n_choosing
+    level = np.where(n_choosing > 0, level, -np.inf)
+    greatest = level.max(1, keepdims=True)
+    own = np.argmax(level >= greatest - ROUNDING * np.abs(greatest), axis=1)
+    return np.where(n_choosing.any(1), own, -1), _dealt(responses, order, choosing=False)
+
+
+def _dealt(responses: xr.DataArray, order: xr.Variable, *, choosing: bool) -> xr.DataArray:
+    """Return trials in an order (image, position, trial), NaN but for those that choose, or not."""
+    return xr.apply_ufunc(
+        _trials_dealt,
+        responses if in_memory(responses) else responses.chunk({"trial": -1}),
+        order,
+        kwargs={"choosing": choosing},
+        input_core_dims=[["trial"], ["trial"]],
+        output_core_dims=[["trial"]],
+        dask="parallelized",
+        output_dtypes=[float],
+        keep_attrs=True,
+    )
+
+
+def _trials_dealt(values: np.ndarray, order: np.ndarray, *, choosing: bool) -> np.ndarray:
+    def of_units(values: np.ndarray) -> list[np.ndarray]:
+        dealt = np.take_along_axis(values, order[None], axis=-1).astype(float, copy=False)
+        measured = ~np.isnan(dealt)
+        n = measured.sum(-1, keepdims=True)
+        chooses = np.cumsum(measured, axis=-1) <= n // SHARE
+        return [np.where(chooses == choosing, dealt, np.nan)]
+
+    return in_blocks(of_units, values)[0]

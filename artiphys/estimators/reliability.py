@@ -6,7 +6,7 @@ import xarray as xr
 from artiphys.errors import InputError
 from artiphys.estimators.halves import first_half
 from artiphys.estimators.moments import variance_and_correlation
-from artiphys.estimators.pieces import cells_of_trials
+from artiphys.estimators.pieces import cells_of_trials, units_in_turn
 from artiphys.estimators.signal_moments import Cells, cells_of, signal_moments
 from artiphys.responses.schema import require
 
@@ -119,15 +119,15 @@ def split_half_reliability(responses: xr.DataArray) -> xr.DataArray:
     1.0
     """
     responses = require(responses, trial=True)
-    values = responses.values
-    measured, by_images = ~np.isnan(values), np.zeros(len(values), dtype=bool)
-    total = np.zeros((len(values), responses.sizes["position"]))
-    for split in range(N_SPLITS):
-        first = first_half(measured, split, by_images)
-        halves = cells_of(values, first), cells_of(values, ~first)
-        for at in range(total.shape[1]):
-            pair = np.stack([half.mean[:, :, at] for half in halves], axis=-1)
-            total[:, at] += variance_and_correlation(pair, 0)[1][:, 1]
+    total = np.zeros((responses.sizes["unit"], responses.sizes["position"]))
+    for units, values in units_in_turn(responses):
+        measured, by_images = ~np.isnan(values), np.zeros(len(values), dtype=bool)
+        for split in range(N_SPLITS):
+            first = first_half(measured, split, by_images)
+            halves = cells_of(values, first), cells_of(values, ~first)
+            for at in range(total.shape[1]):
+                pair = np.stack([half.mean[:, :, at] for half in halves], axis=-1)
+                total[units, at] += variance_and_correlation(pair, 0)[1][:, 1]
     mean = total / N_SPLITS
     formula = f"Spearman-Brown of the mean correlation in {N_SPLITS} splits of the trials"
     return _labelled(responses, 2 * mean / (1 + mean), "split_half_reliability", formula)

@@ -12,6 +12,7 @@ from artiphys.correlations.spearman import spearman
 from artiphys.errors import InputError
 from artiphys.estimators.dynamic_range import dynamic_range_of
 from artiphys.estimators.invariance import invariance_of
+from artiphys.estimators.pieces import values_of
 from artiphys.progress import tracked
 from artiphys.signatures.bootstrap import interval_over_images, interval_over_sessions
 from artiphys.signatures.cautions import CAUTIONS
@@ -104,7 +105,8 @@ def _relations(
     n_sessions: list[int | None] = [None] * r.size
     if "image" in asked.resample:
         at = int(asked.measured.own[0])
-        interval = interval_over_images(asked.measured.values[members], at, r, *drawn)
+        values = values_of(asked.measured.of_units(members).responses)
+        interval = interval_over_images(values, at, r, *drawn)
     if asked.sessions is not None and "session" in asked.resample:
         sessions = asked.sessions[members]
         interval = interval_over_sessions(x.values, y.values, sessions, r, *drawn)

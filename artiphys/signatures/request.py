@@ -114,8 +114,6 @@ def request(
     if resample is None:
         resample = ("image", "unit") if at_large else ("unit",)
     named = covariate_names(responses, covariates)
-    if not at_large and "image" in resample:
-        responses = responses.compute()  # whose images are drawn again and again
     measured = measurement_of(responses, reference, noise, halves=noise != "auto")
     groups = group_names(responses, by)
     if "session" in resample:

@@ -100,6 +100,12 @@ CALLS = {
     "in chunks": lambda r: artiphys.signature(
         r.responses.chunk({"unit": 300, "image": 10}), resample="unit"
     ),
+    "the best position": lambda r: artiphys.dynamic_range(
+        r.responses.chunk({"unit": 300, "image": 10}), reference="best"
+    ),
+    "a network seen through": lambda r: artiphys.compare(
+        r.truth["rate"].chunk({"unit": 300, "image": 10}), r.responses[:100], n_passes=2, rng=0
+    ),
 }
 
 

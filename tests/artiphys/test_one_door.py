@@ -22,6 +22,7 @@ def calls(model, brain):
         (lambda: artiphys.invariance(brain), 1),
         (lambda: artiphys.translation_invariance(brain), 1),
         (lambda: artiphys.signal_to_noise(brain), 1),
+        (lambda: artiphys.split_half_reliability(brain), 1),
         (lambda: artiphys.unit_table(brain), 1),
         (lambda: artiphys.unit_table(brain, noise=None), 1),
         (lambda: artiphys.unit_table(model), 1),
@@ -30,13 +31,14 @@ def calls(model, brain):
         (lambda: artiphys.signature(brain, covariates=["signal_to_noise", "n_repeats"]), 1),
         (lambda: artiphys.signature(brain, noise="corrected", n_resamples=9, rng=0), 1),
         (lambda: artiphys.signature(model, n_resamples=9, rng=0), 1),
-        (lambda: artiphys.compare(model, brain, n_passes=1, rng=0), 2),
         (lambda: artiphys.compare(model, brain, matched=False), 2),
         (lambda: artiphys.matched_responses(model, brain, rng=0), 2),
+        (lambda: artiphys.compare(model, brain, n_passes=1, rng=0), 2),
     ]
 
 
 NUMBERS = range(len(calls(AVERAGES, TRIALS)))
+READ_ONCE = NUMBERS[:-1]  # all but what passes a network through a recording
 
 
 @pytest.mark.filterwarnings("ignore:.*units left out")
@@ -68,6 +70,10 @@ LEAN = {  # and how many dims sums have: averages leave no images, and trials no
     "dynamic range": (3, lambda model, brain: artiphys.dynamic_range(brain)),
     "invariance": (3, lambda model, brain: artiphys.invariance(brain)),
     "signal to noise": (3, lambda model, brain: artiphys.signal_to_noise(brain)),
+    "best": (3, lambda model, brain: artiphys.invariance(brain, reference="best")),
+    "best as measured": (3, lambda model, brain: artiphys.invariance(
+        brain, reference="best", noise=None
+    )),
     "table of averages": (2, lambda model, brain: artiphys.unit_table(model)),
     "table of trials": (3, lambda model, brain: artiphys.unit_table(brain)),
     "averages": (2, lambda model, brain: artiphys.signature(
@@ -78,8 +84,8 @@ LEAN = {  # and how many dims sums have: averages leave no images, and trials no
         brain, noise="split", n_resamples=9, rng=0
     )),
     "as they are": (2, lambda model, brain: artiphys.compare(model, brain, matched=False)),
-    "matched": (3, lambda model, brain: artiphys.compare(AVERAGES, brain, n_passes=1, rng=0)),
-    "a pass": (3, lambda model, brain: artiphys.matched_responses(AVERAGES, brain, rng=0)),
+    "matched": (3, lambda model, brain: artiphys.compare(model, brain, n_passes=1, rng=0)),
+    "a pass": (3, lambda model, brain: artiphys.matched_responses(model, brain, rng=0)),
 }  # fmt: skip
 
 
@@ -102,12 +108,12 @@ def test_nothing_but_sums_leaves_the_chunks(n_dim, call):
     lazy = [array.copy(data=array.chunk(sizes).data) for array in (AVERAGES, TRIALS)]
     with dask.config.set(scheduler=noting):
         call(*lazy)
-    assert 0 < len(computes) <= sum(computes) <= 2 * 15  # a chunk is a task, for each array
+    assert 0 < len(computes) <= sum(computes) <= 2 * 15 + 5  # a task a chunk, or chunks of images
     assert max(left) <= n_dim
 
 
 @pytest.mark.filterwarnings("ignore:.*units left out")
-@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("number", READ_ONCE)
 def test_each_chunk_of_a_lazy_array_is_read_once(number):
     try:
         import dask
@@ -127,14 +133,45 @@ def test_each_chunk_of_a_lazy_array_is_read_once(number):
         xr.testing.assert_allclose(found, eager(), rtol=1e-10)
 
 
-@pytest.mark.filterwarnings("ignore:.*units left out")
-def test_chunks_are_read_twice_to_be_halved_on_these_images():
+OTHERS = AVERAGES.assign_coords(image=[f"other {i}" for i in range(AVERAGES.sizes["image"])])
+
+
+@pytest.mark.parametrize(("model", "n_model"), [(AVERAGES, 1 + 1), (OTHERS, 1 + 3)])
+def test_a_network_is_read_again_for_the_recorded_images_or_in_each_pass(model, n_model):
     try:
         import dask
     except ImportError:
         missing("the extra 'dask'")
     n_reads = Counter()
     with dask.config.set(scheduler="synchronous"):
-        found = artiphys.signature(in_counted_chunks(TRIALS, n_reads), resample="unit")
-    assert set(n_reads.values()) == {2}
-    xr.testing.assert_allclose(found, artiphys.signature(TRIALS, resample="unit"), rtol=1e-10)
+        found = artiphys.compare(
+            *(in_counted_chunks(each, n_reads) for each in (model, TRIALS)), n_passes=3, rng=0
+        )
+    assert {n for (n_dim, *_), n in n_reads.items() if n_dim == 3} == {n_model}
+    assert {n for (n_dim, *_), n in n_reads.items() if n_dim == 4} == {1}
+    xr.testing.assert_allclose(found, artiphys.compare(model, TRIALS, n_passes=3, rng=0), rtol=1e-9)
+
+
+TWICE = {
+    "halved": lambda model, brain: artiphys.signature(brain, resample="unit"),
+    "best": lambda model, brain: artiphys.dynamic_range(brain, reference="best"),
+    "signature at the best": lambda model, brain: artiphys.signature(brain, reference="best"),
+    "images drawn": lambda model, brain: artiphys.signature(
+        model, resample=("image", "unit"), n_resamples=9, rng=0
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*units left out")
+@pytest.mark.filterwarnings("ignore:.*too little signal")
+@pytest.mark.parametrize("call", TWICE.values(), ids=TWICE)
+def test_chunks_are_read_twice_to_be_halved_or_drawn_or_to_choose_a_position(call):
+    try:
+        import dask
+    except ImportError:
+        missing("the extra 'dask'")
+    n_reads = Counter()
+    with dask.config.set(scheduler="synchronous"):
+        found = call(*(in_counted_chunks(each, n_reads) for each in (AVERAGES, TRIALS)))
+    assert list(n_reads.values()) == [2] * 15
+    xr.testing.assert_allclose(found, call(AVERAGES, TRIALS), rtol=1e-10)

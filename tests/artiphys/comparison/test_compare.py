@@ -1,5 +1,7 @@
 """A model against a recording: what is the same, what is not, and what cannot be said."""
 
+import warnings
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -13,6 +15,7 @@ from artiphys.signatures.report import verdict
 from artiphys.signatures.shortfalls import MIN_UNITS
 from artiphys.signatures.signature import signature
 from artiphys.simulation import simulate_responses
+from environment import missing
 
 QUICK = {"n_passes": 2, "rng": 0}
 
@@ -354,6 +357,31 @@ def test_a_network_is_no_different_from_itself():
     with pytest.warns(ArtiphysWarning, match="no trials"):
         result = compare(model, model, **QUICK)
     np.testing.assert_array_equal(result["p_value"], 1.0)
+
+
+@pytest.mark.parametrize("chunks", [{"unit": 7}, {"image": 9}, {"unit": 7, "image": 9}], ids=str)
+@pytest.mark.parametrize("how", ["at large", "on these images", "averages"])
+def test_a_network_in_chunks_is_compared_as_in_memory(pair, chunks, how):
+    try:
+        import dask
+    except ImportError:
+        missing("the extra 'dask'")
+    brain = pair[1].isel(image=slice(20))
+    brain = brain.mean("trial", keep_attrs=True) if how == "averages" else brain
+    model = pair[0].assign_coords(image=[f"other {i}" for i in range(pair[0].sizes["image"])])
+    more = QUICK | ({"resample": "unit"} if how == "on these images" else {})
+    left = []
+
+    def noting(graph, keys, **arguments):
+        found = dask.get(graph, keys, **arguments)
+        left.extend(np.shape(sums)[1] for result in found for sums in result if np.ndim(sums) == 3)
+        return found
+
+    with warnings.catch_warnings(), dask.config.set(scheduler=noting):
+        warnings.filterwarnings("ignore", "the recording has no trials")
+        found, expected = (compare(of, brain, **more) for of in (model.chunk(chunks), model))
+    xr.testing.assert_allclose(found, expected, rtol=1e-9)
+    assert set(left) == (set() if how == "averages" else {20})  # no image that was not drawn
 
 
 def test_matched_responses_are_a_recording_of_the_model(pair):

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from artiphys.comparison.experiment import experiment_of, measured_through
+from artiphys.comparison import experiment
+from artiphys.comparison.experiment import (
+    experiment_of,
+    measured_through,
+    units_measured_through,
+)
 from artiphys.estimators.moments import variance_and_correlation
 from artiphys.estimators.signal_moments import cells_of, signal_moments
 from artiphys.simulation import simulate_responses
@@ -96,6 +101,19 @@ def test_a_constant_unit_is_not_measured_and_nan_stays_nan():
     assert np.isnan(seen[3]).all()
     assert np.isnan(seen[5, 7]).all()
     assert np.isfinite(seen[[0, 1, 2, 4]]).any((1, 2, 3)).all()
+
+
+def test_what_is_drawn_for_a_unit_hangs_on_no_block(monkeypatch):
+    values = network(n_unit=40)[..., :2]
+    values[3] = 1.0
+    through = experiment_of(cells_of(recording().responses.values), 0)
+    whole = measured_through(values, 0, through, np.random.default_rng(0))
+    monkeypatch.setattr(experiment, "AT_ONCE", 3 * whole[0].size)
+    blocks = list(units_measured_through(values, 0, through, np.random.default_rng(0)))
+    assert [len(units) for units, _ in blocks] == [3] * 13
+    assert sorted(np.concatenate([units for units, _ in blocks])) == [*range(3), *range(4, 40)]
+    for units, trials in blocks:
+        np.testing.assert_array_equal(trials, whole[units])
 
 
 def test_units_never_recorded_at_the_reference_are_nobodys_example():

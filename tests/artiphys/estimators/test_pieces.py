@@ -8,7 +8,11 @@ from hypothesis import strategies as st
 
 import artiphys
 from artiphys.errors import InputError
+from artiphys.estimators import pieces
+from artiphys.estimators.dynamic_range import dynamic_range_of
 from artiphys.estimators.halves import halves_of
+from artiphys.estimators.invariance import invariance_of
+from artiphys.estimators.measurement import measurement
 from artiphys.estimators.moments import moments_across_images
 from artiphys.estimators.pieces import (
     averages_of,
@@ -74,6 +78,58 @@ def test_units_that_tie_do_so_in_chunks_too(chunks):
             artiphys.signature(one, rng=0, **how) for one in (array.chunk(chunks), array)
         )
         xr.testing.assert_allclose(found, expected, rtol=1e-10)
+
+
+CHUNKS = ({"unit": 17}, {"image": 5}, {"unit": 17, "image": 3, "position": 1, "trial": 2})
+
+
+@pytest.mark.parametrize("chunks", CHUNKS, ids=str)
+@pytest.mark.parametrize("noise", [None, "corrected", "split"])
+def test_the_best_position_is_the_same_in_chunks(chunks, noise):
+    counts = np.random.default_rng(1).poisson(0.7, (60, 12, 3, 7))  # so few that positions tie
+    for values in (counts, counts / 0.3):
+        recorded = xr.DataArray(
+            values, dims=("unit", "image", "position", "trial"), coords={"position": [0, 1, 2]}
+        )
+        of, lazy = (
+            measurement(each, reference="best", noise=noise)
+            for each in (recorded, recorded.chunk(chunks))
+        )
+        np.testing.assert_array_equal(lazy.own, of.own)
+        for estimate in (dynamic_range_of, invariance_of):
+            xr.testing.assert_allclose(estimate(lazy), estimate(of), rtol=1e-10)
+
+
+@pytest.mark.parametrize("chunks", CHUNKS, ids=str)
+def test_some_units_at_a_time_are_read_and_halved(monkeypatch, chunks):
+    recorded = with_gaps(0, (60, 12, 3, 7))
+    expected, halves = artiphys.split_half_reliability(recorded), halved_cells(recorded)
+    monkeypatch.setattr(pieces, "AT_ONCE", 2 * recorded[0].size)
+    monkeypatch.setattr(pieces, "READ_AT_ONCE", 10 * recorded[0].size)
+    sizes = []
+
+    def noting(graph, keys, **arguments):
+        found = dask.get(graph, keys, **arguments)
+        sizes.append(sum(block.size for block in flattened(found)))
+        return found
+
+    xr.testing.assert_allclose(artiphys.split_half_reliability(recorded), expected, rtol=1e-10)
+    with dask.config.set(scheduler=noting):
+        found = artiphys.split_half_reliability(recorded.chunk(chunks))
+    xr.testing.assert_allclose(found, expected, rtol=1e-10)
+    assert max(sizes) <= 10 * recorded[0].size
+    assert sum(sizes) == recorded.size
+    with dask.config.set(scheduler="synchronous"):
+        found = halved_cells(recorded.chunk(chunks))
+    for cells, cells_expected in zip(found, halves, strict=True):
+        for one, other in zip(cells, cells_expected, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
+
+
+def flattened(found):
+    if isinstance(found, np.ndarray):
+        return [found]
+    return [block for part in found for block in flattened(part)]
 
 
 def test_what_is_no_number_is_found_in_its_chunk():
