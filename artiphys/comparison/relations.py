@@ -1,6 +1,6 @@
 """What each side of a comparison shows: an area as recorded, a layer seen through the recording."""
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from functools import partial
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ from artiphys.estimators.moments import Moments, correlation_of
 from artiphys.estimators.pieces import averages_of, values_of
 from artiphys.estimators.signal_moments import MAX_NOISE_ERROR, Cells, cells_of
 from artiphys.progress import tracked
-from artiphys.signatures.at_large import relations_at_large, relations_over_passes
+from artiphys.signatures.at_large import Group, relations_at_large, relations_over_passes
 from artiphys.signatures.held_out_scores import N_GRID
 from artiphys.signatures.on_these_images import relations_on_these_images
 from artiphys.signatures.relation import Relation, relation_from
@@ -57,11 +57,9 @@ def of_area(recorded: Measurement, sides: Sides, resample: tuple[str, ...]) -> l
     if resample == ("unit",):
         relations, _ = relations_on_these_images(recorded)
     else:
-        relations = relations_at_large(
-            recorded,
-            sessions=sessions_of(recorded.responses),
-            over_sessions="session" in resample,
-        )
+        sessions, over_sessions = sessions_of(recorded.responses), "session" in resample
+        group = Group(recorded, sessions=sessions, over_sessions=over_sessions)
+        (relations,) = relations_at_large([group])
     naive = _as_measured(recorded.as_measured())
     return [Shown(of, as_it_is.naive) for of, as_it_is in zip(relations, naive, strict=True)]
 
@@ -86,14 +84,15 @@ def of_layer(
 
     drawn = images_drawn(probed.responses, recorded.responses, n_passes, rng)
     passes = (values_of(shown) for shown, _ in tracked(drawn, unit="pass", total=n_passes))
-    at_position: Callable[[int], Relation]
+    positions = range(1, probed.responses.sizes["position"])
+    relations: Iterable[Relation]
     if resample == ("unit",):
         at_position = partial(_over_passes, [_halves(of, experiment, rng) for of in passes])
+        found = in_threads(at_position, positions, numbers=N_GRID * probed.own.size)
+        relations = tracked(found, unit="position", total=len(positions))
     else:
-        at_position = partial(_at_large, [_cells(of, experiment, rng) for of in passes])
-    positions = range(1, probed.responses.sizes["position"])
-    found = in_threads(at_position, positions, numbers=N_GRID * probed.own.size)
-    relations = tracked(found, unit="position", total=len(positions))
+        cells = (_cells(of, experiment, rng) for of in passes)
+        relations = relations_over_passes(cells, positions)
     return [Shown(of, as_it_is.naive) for of, as_it_is in zip(relations, naive, strict=True)]
 
 
@@ -120,10 +119,6 @@ def _halves(values: np.ndarray, experiment: Experiment, rng: np.random.Generator
         halves.invariance[:, :, units] = part.invariance
         halves.noise_error[units] = part.noise_error
     return halves
-
-
-def _at_large(passes: list[Cells], position: int) -> Relation:
-    return relations_over_passes(passes, [position])[0]
 
 
 def _over_passes(passes: list[Halves], position: int) -> Relation:

@@ -1,6 +1,9 @@
 """The relation for images at large: each image is scored by what the others say of a unit."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse, stats
@@ -17,38 +20,42 @@ from artiphys.signatures.relation import Relation, relation_from
 from artiphys.signatures.shared_tuning import NONE_SHARED, SharedTuning, share_tuning
 from artiphys.signatures.shortfalls import MIN_SESSIONS, MIN_UNITS
 
-__all__ = ["relations_at_large", "relations_over_passes"]
+__all__ = ["Group", "relations_at_large", "relations_over_passes"]
 
 REASONS = ("n_without_signal", "n_without_repeats", "n_few_images", "n_not_measured")
 
 
-def relations_at_large(
-    measured: Measurement,
-    *,
-    level: float = 0.95,
-    covariates: np.ndarray | None = None,
-    sessions: np.ndarray | None = None,
-    over_sessions: bool = False,
-    image_groups: np.ndarray | None = None,
-) -> list[Relation]:
-    """Return the relation over the units of a group, at each position away from the reference.
+@dataclass(frozen=True)
+class Group:
+    """Units whose relation is asked for, and how."""
 
-    Parameters
-    ----------
-    measured : Measurement
-        Of this group, with trials.
-    level : float
-        Coverage of the intervals.
-    covariates : numpy.ndarray, (unit, covariate), optional
-        To be held constant.
-    sessions : numpy.ndarray, (unit), optional
-        The session of each unit.
-    over_sessions : bool
-        Whether the intervals are for sessions at large.
-    image_groups : numpy.ndarray of int, (image), optional
-        Images that are alike.
+    measured: Measurement  # with trials
+    level: float = 0.95  # coverage of the intervals
+    covariates: np.ndarray | None = None  # (unit, covariate), to be held constant
+    sessions: np.ndarray | None = None  # (unit), the session of each
+    over_sessions: bool = False  # whether the intervals are for sessions at large
+    image_groups: np.ndarray | None = None  # (image), ints: which are alike
+
+
+def relations_at_large(groups: Sequence[Group]) -> list[list[Relation]]:
+    """Return the relation over the units of each group, at each position away from the reference.
+
+    Groups and positions are one list of tasks. The groups are of one array.
     """
-    cells, own = _scaled(measured.cells), measured.own  # all that a worker is sent
+    away = groups[0].measured.away
+    relation_of = [_relation_at(group) for group in groups]
+    tasks = list(product(range(len(groups)), away))
+    typical = sum(group.measured.own.size for group in groups) // len(groups)
+    found = in_threads(lambda task: relation_of[task[0]](task[1]), tasks, numbers=N_GRID * typical)
+    relations = list(tracked(found, unit="position", total=len(tasks)))
+    return [relations[start : start + len(away)] for start in range(0, len(tasks), len(away))]
+
+
+def _relation_at(group: Group) -> Callable[[int], Relation]:
+    """Return what gives the relation at a position away, with no more than a worker needs."""
+    covariates, sessions, over_sessions = group.covariates, group.sessions, group.over_sessions
+    level, image_groups = group.level, group.image_groups
+    cells, own = _scaled(group.measured.cells), group.measured.own
     reasons = too_few_images(cells, own, of_one_repeat(cells.n, own))
 
     def at_position(position: int) -> Relation:
@@ -78,39 +85,56 @@ def relations_at_large(
             **counts,
         )
 
-    found = in_threads(at_position, measured.away, numbers=N_GRID * own.size)
-    return list(tracked(found, unit="position", total=len(measured.away)))
+    return at_position
 
 
-def relations_over_passes(passes: Sequence[Cells], positions: Iterable[int]) -> list[Relation]:
+def relations_over_passes(passes: Iterable[Cells], positions: Sequence[int]) -> list[Relation]:
     """Return the relation over the same units measured several times, the passes averaged.
 
     Parameters
     ----------
-    passes : sequence of Cells
-        Each with its own noise. The reference is position 0.
-    positions : iterable of int
+    passes : iterable of Cells
+        Each with its own noise, made as they are needed: one is kept at a time. The reference is
+        position 0.
+    positions : sequence of int
     """
-    own = np.zeros(len(passes[0].mean), dtype=int)
-    never = np.zeros(passes[0].mean[:, 0].shape, dtype=bool)
-    measured = [too_few_images(cells, own, never) == "" for cells in passes]
-    relations = []
-    for position in positions:
-        slopes, n_units, n_sharing = [], [], []
-        together = sparse.csr_array((own.size, own.size))
-        for cells, of_pass in zip(passes, measured, strict=True):
-            usable = of_pass[:, position]
-            n_units.append(int(usable.sum()))
-            found, shared = _slope(_of_units(cells, usable), own[usable], position)
-            if np.isfinite(found.correlation.slope):
-                of_all = sparse.eye_array(own.size).tocsc()[:, usable]
-                slopes.append(found._replace(influence=of_all @ found.influence))
-                together = together + of_all @ shared.together @ of_all.T
-                n_sharing.append(shared.n_units)
-        found = mean_slope(slopes, together / len(slopes)) if slopes else NO_SLOPE
-        typical = [round(float(np.median(of))) if of else 0 for of in (n_units, n_sharing)]
-        relations.append(_relation(found, typical[0], 0.95, n_sharing_tuning=typical[1]))
-    return relations
+    of_passes = [_of_pass(cells, positions) for cells in passes]
+    return [_over_passes(of_position) for of_position in zip(*of_passes, strict=True)]
+
+
+class _Pass(NamedTuple):
+    """What a pass says at one position."""
+
+    found: RankSlope
+    shared: SharedTuning
+    usable: np.ndarray  # (unit)
+
+
+def _of_pass(cells: Cells, positions: Sequence[int]) -> list[_Pass]:
+    own = np.zeros(len(cells.mean), dtype=int)
+    measured = too_few_images(cells, own, np.zeros(cells.mean[:, 0].shape, dtype=bool)) == ""
+
+    def at_position(position: int) -> _Pass:
+        usable = measured[:, position]
+        return _Pass(*_slope(_of_units(cells, usable), own[usable], position), usable)
+
+    return list(in_threads(at_position, positions, numbers=N_GRID * own.size))
+
+
+def _over_passes(passes: Sequence[_Pass]) -> Relation:
+    n_unit = passes[0].usable.size
+    slopes, n_sharing = [], []
+    together = sparse.csr_array((n_unit, n_unit))
+    for found, shared, usable in passes:
+        if np.isfinite(found.correlation.slope):
+            of_all = sparse.eye_array(n_unit).tocsc()[:, usable]
+            slopes.append(found._replace(influence=of_all @ found.influence))
+            together = together + of_all @ shared.together @ of_all.T
+            n_sharing.append(shared.n_units)
+    n_units = [int(usable.sum()) for _, _, usable in passes]
+    found = mean_slope(slopes, together / len(slopes)) if slopes else NO_SLOPE
+    typical = [round(float(np.median(of))) if of else 0 for of in (n_units, n_sharing)]
+    return _relation(found, typical[0], 0.95, n_sharing_tuning=typical[1])
 
 
 def _slope(

@@ -1,4 +1,7 @@
-"""The signature from single trials, group by group and position by position."""
+"""The signature from single trials, of groups of units at each position."""
+
+from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import xarray as xr
@@ -9,7 +12,7 @@ from artiphys.estimators.invariance import invariance_of
 from artiphys.estimators.measurement import Measurement
 from artiphys.estimators.signal_moments import MAX_NOISE_ERROR
 from artiphys.progress import tracked
-from artiphys.signatures.at_large import relations_at_large
+from artiphys.signatures.at_large import Group, relations_at_large
 from artiphys.signatures.cautions import cautions_at_large, cautions_on_these_images, images_share
 from artiphys.signatures.naive import naive_relation
 from artiphys.signatures.on_these_images import relations_on_these_images
@@ -41,8 +44,9 @@ def signature_of_trials(asked: Request) -> xr.Dataset:
     as_measured = measured.as_measured()
     naive = dynamic_range_of(as_measured).values, invariance_of(as_measured).values
     rows = []
-    for _, members in tracked(list(asked.members()), unit="group"):
-        found = _at_large(asked, members) if at_large else _on_these_images(asked, members)
+    groups = [members for _, members in asked.members()]
+    of_groups = _at_large(asked, groups) if at_large else _on_these_images(asked, groups)
+    for members, found in zip(groups, of_groups, strict=True):
         as_they_are = [naive_relation(naive[0][members], y) for y in naive[1][members].T]
         rows.append(
             [
@@ -73,24 +77,30 @@ def _interval_method(asked: Request) -> str:
     return f"sums over image and {over}, clustered both ways; t distribution, cut at -1 and 1"
 
 
-def _at_large(asked: Request, members: np.ndarray) -> list[Relation]:
-    sessions = None if asked.sessions is None else asked.sessions[members]
-    over_sessions = "session" in asked.resample
-    n_sessions = 0 if sessions is None or over_sessions else np.unique(sessions).size
-    of_group = asked.measured.of_units(members)
-    relations = relations_at_large(
-        of_group,
-        level=asked.level,
-        covariates=None if asked.constant is None else asked.constant[members],
-        sessions=sessions,
-        over_sessions=over_sessions,
-        image_groups=asked.image_groups,
-    )
-    n_images = _n_images(of_group)
-    return [
-        of._replace(caution=cautions_at_large(of, n_images=n_images, n_sessions=n_sessions))
-        for of in relations
+def _at_large(asked: Request, groups: list[np.ndarray]) -> list[list[Relation]]:
+    at_large = [
+        Group(
+            asked.measured.of_units(members),
+            level=asked.level,
+            covariates=None if asked.constant is None else asked.constant[members],
+            sessions=None if asked.sessions is None else asked.sessions[members],
+            over_sessions="session" in asked.resample,
+            image_groups=asked.image_groups,
+        )
+        for members in groups
     ]
+    found = relations_at_large(at_large)
+    return [
+        list(map(partial(_cautioned, group), of)) for group, of in zip(at_large, found, strict=True)
+    ]
+
+
+def _cautioned(group: Group, relation: Relation) -> Relation:
+    sessions = None if group.over_sessions else group.sessions
+    n_sessions = 0 if sessions is None else np.unique(sessions).size
+    n_images = _n_images(group.measured)
+    caution = cautions_at_large(relation, n_images=n_images, n_sessions=n_sessions)
+    return relation._replace(caution=caution)
 
 
 def _n_images(measured: Measurement) -> int:
@@ -98,7 +108,13 @@ def _n_images(measured: Measurement) -> int:
     return int((measured.cells.n > 0).any((0, 2)).sum())
 
 
-def _on_these_images(asked: Request, members: np.ndarray) -> list[Relation]:
+def _on_these_images(asked: Request, groups: list[np.ndarray]) -> Iterator[list[Relation]]:
+    """Yield group by group, as the halves of each are made on all cores."""
+    for members in tracked(groups, unit="group"):
+        yield _of_group_on_these_images(asked, members)
+
+
+def _of_group_on_these_images(asked: Request, members: np.ndarray) -> list[Relation]:
     of_group = asked.measured.of_units(members)
     relations, used = relations_on_these_images(
         of_group,

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from artiphys.cores import in_threads
 from artiphys.errors import ArtiphysWarning, InputError
 from artiphys.estimators.signal_moments import cells_of
 from artiphys.signatures.at_large import relations_over_passes
 from artiphys.signatures.signature import signature
+from artiphys.simulation import simulate_responses
 from populations import POPULATIONS, draw
 
 N = 24
@@ -128,3 +130,23 @@ def test_passes_over_the_same_units_average():
     (both,) = relations_over_passes([cells_of(of) for of in trials], [1])
     assert both.spearman == pytest.approx(one.spearman)
     assert both.n_units == one.n_units == 80
+
+
+@pytest.mark.filterwarnings("ignore::artiphys.errors.ArtiphysWarning")
+def test_areas_and_positions_are_one_list_of_tasks_and_each_as_it_is_alone(monkeypatch):
+    lists = []
+
+    def noted(work, items, **more):
+        lists.append(len(items))
+        return in_threads(work, items, **more)
+
+    monkeypatch.setattr("artiphys.signatures.at_large.in_threads", noted)
+    responses = simulate_responses(n_units=90, n_images=20, n_positions=3, rng=0).responses
+    areas = np.repeat(["V2", "V4", "IT"], [20, 30, 40])
+    together = signature(responses.assign_coords(area=("unit", areas)))
+    assert lists == [3 * 2]
+    for area in ("V2", "V4", "IT"):
+        of_area = responses[areas == area]
+        alone = signature(of_area.assign_coords(area=("unit", areas[areas == area])))
+        for name in ("spearman", "interval", "p_value", "caution"):
+            np.testing.assert_array_equal(together.sel(area=area)[name], alone.isel(area=0)[name])
