@@ -104,16 +104,27 @@ def _dynamic_range(fold: Fold) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.n
 
     The error that the choice of images makes is in proportion to the true variance, not to the one
     measured: a unit whose preferred image was not shown seems to have both small.
+
+    How variances are distributed over units is estimated with the noise that units of each variance
+    have on average: as spikes go, the noisy units are those of wide dynamic range, and with its own
+    noise each would be spread over small variances too. A unit is then measured with its own noise,
+    which by itself tells nothing of its variance, as invariance may go with noise.
     """
     measured = fold.moments[0]
     positive = measured[measured > 0]
     lowest = np.log(np.quantile(positive, LOWEST)) - BELOW
     grid = np.exp(np.linspace(lowest, np.log(positive.max()) + ABOVE, N_GRID))
     step = BETWEEN * np.log(grid[1] / grid[0])
-    variance = (fold.share + step**2) * grid**2 + fold.noise[:, None]
-    log_likelihood = -((measured[:, None] - grid) ** 2) / (2 * variance) - np.log(variance) / 2
-    mixing = mixing_distribution(log_likelihood)
-    ranks = mixing.cumulative
+
+    def log_likelihood(by_noise: np.ndarray) -> np.ndarray:
+        variance = (fold.share + step**2) * grid**2 + by_noise
+        return -((measured[:, None] - grid) ** 2) / (2 * variance) - np.log(variance) / 2
+
+    of_own = log_likelihood(fold.noise[:, None])
+    likely = mixing_distribution(of_own).posterior + TINY
+    of_all = mixing_distribution(log_likelihood(fold.noise @ likely / likely.sum(0)))
+    ranks = of_all.cumulative
+    mixing = mixing_distribution(of_own + np.log(of_all.weights + TINY), n_steps=0)
     expected = mixing.expected(grid)
     by_scale = mixing.expected(grid * ranks) / expected
     squared = mixing.expected(grid * ((ranks - MIDDLE) ** 2 - RANK_VARIANCE)) / expected
