@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from contextvars import ContextVar, copy_context
 from functools import cache
+from threading import Lock
 from typing import Any, TypeVar
 
 __all__ = ["in_threads", "n_cores", "on_cluster", "one_blas_thread"]
@@ -36,9 +37,27 @@ def n_cores() -> int:
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Keep linear algebra to one thread within."""
-    with _libraries().limit(limits=1, user_api="blas"):
+    """Keep the linear algebra of NumPy and scipy to one thread, until all that ask for it are done.
+
+    The limit is the process's: threads that ask for it at the same time share it.
+    """
+    global _n_asking, _limit
+    with _ASKING:
+        if _n_asking == 0:
+            _limit = _libraries().limit(limits=1, user_api="blas")
+        _n_asking += 1
+    try:
         yield
+    finally:
+        with _ASKING:
+            _n_asking -= 1
+            if _n_asking == 0:
+                _limit.restore_original_limits()
+
+
+_ASKING = Lock()
+_n_asking = 0
+_limit: Any = None
 
 
 @cache

@@ -11,7 +11,7 @@ another order is each unit's rank in the first, times how often the unit was dra
 through the cache in pieces: some resamples of few units, or some of the units of one resample.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -55,9 +55,14 @@ def spearman_of_counts(x: np.ndarray, y: np.ndarray, counts: np.ndarray) -> np.n
     numpy.ndarray, (resample)
         NaN where a resample is constant in `x` or `y`.
     """
-    ranks, step = CountedRanks(np.stack([x, y])), resamples_at_once(x.size)
-    blocks = (counts[start : start + step] for start in range(0, len(counts), step))
-    return np.concatenate([np.empty(0), *(ranks.correlations(of, [(0, 1)])[0] for of in blocks)])
+    return CountedRanks(np.stack([x, y])).correlations(counts, [(0, 1)])[0]
+
+
+class _Counts(NamedTuple):
+    """How often each unit was drawn in some resamples."""
+
+    of_units: np.ndarray  # (resample, unit)
+    n_draws: np.ndarray  # (resample, 1), or (1, 1) if it is always as many
 
 
 class CountedRanks:
@@ -75,12 +80,13 @@ class CountedRanks:
         self._orders = [_Order(row[self._units]) for row in rows]
 
     def correlations(self, counts: np.ndarray, pairs: Sequence[tuple[int, int]]) -> np.ndarray:
-        """Return the correlations of pairs of rows within some resamples, at once.
+        """Return the correlations of pairs of rows within resamples.
 
         Parameters
         ----------
         counts : numpy.ndarray of int, (resample, unit)
         pairs : sequence of (int, int)
+            Of the rows.
 
         Returns
         -------
@@ -88,64 +94,68 @@ class CountedRanks:
             NaN where a resample is constant in one of the two.
         """
         with working_arrays() as arrays:
-            in_order = arrays("counts", counts.shape, counts.dtype)
-            np.take(counts, self._units, axis=1, mode="clip", out=in_order)
-            n_draws = counts.sum(1, keepdims=True, dtype=int)
-            return _correlations(*self._sums(in_order, n_draws, pairs, arrays), pairs)
+            return self._correlations(self._in_order(counts, arrays), pairs, arrays)
 
     def in_drawn(
         self, n_resamples: int, pairs: Sequence[tuple[int, int]], rng: np.random.Generator
     ) -> np.ndarray:
-        """Return the correlations (pair, resample) within resamples of as many units, drawn here.
-
-        They are worked on as many at a time as :func:`resamples_at_once` says.
-        """
-        n_unit, step, sums = self._units.size, resamples_at_once(self._units.size), []
+        """Return the correlations (pair, resample) within resamples that are drawn here."""
         with working_arrays() as arrays:
-            for start in range(0, n_resamples, step):
-                # A byte is enough: no unit will be drawn 256 times, at odds of 1 to 10^500.
-                counts = arrays("counts", (min(step, n_resamples - start), n_unit), np.uint8)
-                _draw(counts, rng, arrays)
-                sums.append(self._sums(counts, np.array([[n_unit]]), pairs, arrays))
-        products, squares = (np.concatenate(of, axis=1) for of in zip(*sums, strict=True))
-        return _correlations(products, squares, pairs)
+            drawn = _drawn(n_resamples, self._units.size, rng, arrays)
+            return self._correlations(drawn, pairs, arrays)
 
-    def _sums(
+    def _in_order(self, counts: np.ndarray, arrays: WorkingArrays) -> Iterator[_Counts]:
+        """Yield counts of some resamples at a time, units in the order of the first quantity."""
+        step = resamples_at_once(self._units.size)
+        for start in range(0, max(len(counts), 1), step):
+            some = counts[start : start + step]
+            in_order = arrays("counts", some.shape, some.dtype)
+            np.take(some, self._units, axis=1, mode="clip", out=in_order)
+            yield _Counts(in_order, some.sum(1, keepdims=True, dtype=int))
+
+    def _correlations(
         self,
-        counts: np.ndarray,
-        n_draws: np.ndarray,
+        blocks: Iterable[_Counts],
         pairs: Sequence[tuple[int, int]],
         arrays: WorkingArrays,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return sums over the draws: products (pair, resample), squares (quantity, resample).
+    ) -> np.ndarray:
+        # Whichever of a pair is the first: what it adds is kept until the other is ranked.
+        first, second = np.sort(np.array(pairs, dtype=int).reshape(-1, 2)).T
+        sums = [self._sums(block, first, second, arrays) for block in blocks]
+        products, squares = (np.concatenate(of, axis=1) for of in zip(*sums, strict=True))
+        scale = np.sqrt(np.where(squares > 0, squares, np.nan))
+        r = products / (scale[first] * scale[second])
+        return np.clip(r, -1, 1, out=r)  # the roots of a perfect relation may round beyond it
 
-        The counts are of the units in the order of the first quantity.
-        """
-        most = int(n_draws.max(initial=0)) * int(np.iinfo(counts.dtype).max)
-        n_draws = n_draws.astype(np.int32 if most < 2**31 else np.int64)  # for ranks times counts
-        products = np.zeros((len(pairs), len(counts)))
+    def _sums(
+        self, block: _Counts, first: np.ndarray, second: np.ndarray, arrays: WorkingArrays
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return sums over the draws: products (pair, resample), squares (quantity, resample)."""
+        counts = block.of_units
+        most = int(block.n_draws.max(initial=0)) * int(np.iinfo(counts.dtype).max)
+        n_draws = block.n_draws.astype(np.int32 if most < 2**31 else np.int64)  # rank times count
+        products = np.zeros((first.size, len(counts)))
         squares = np.zeros((len(self._orders), len(counts)))
-        firsts = {min(pair) for pair in pairs}
-        weighted = {row: arrays(("weighted", row), counts.shape, n_draws.dtype) for row in firsts}
+        weighted = {row: arrays(("weighted", row), counts.shape, n_draws.dtype) for row in first}
         untied = None  # a quantity without ties, whose sum of squares is that of all such
         for row, order in enumerate(self._orders):
-            seconds = [(of, min(pair)) for of, pair in enumerate(pairs) if max(pair) == row]
-            summed = untied is not None and not order.tied
-            if summed:
+            of_row = np.flatnonzero(second == row)
+            known = untied is not None and not order.tied
+            if known:
                 squares[row] = squares[untied]
             for units, of_units, doubled in order.ranked(counts, n_draws, arrays):
                 ranks, exact = (arrays(name, doubled.shape, float) for name in ("ranks", "exact"))
                 ranks[:] = doubled
-                if row in firsts or not summed:
+                if row in weighted or not known:
                     doubled *= of_units
-                if row in firsts:
+                if row in weighted:
                     weighted[row][:, units] = doubled
-                if not summed:
+                if not known:
                     exact[:] = doubled
                     squares[row] += np.vecdot(exact, ranks)
-                for of, first in seconds:
-                    exact[:] = _taken(weighted[first], units, doubled)
-                    products[of] += np.vecdot(exact, ranks)
+                for pair in of_row:
+                    exact[:] = _taken(weighted[first[pair]], units, doubled)
+                    products[pair] += np.vecdot(exact, ranks)
             untied = untied if order.tied else row
         return products, squares
 
@@ -205,23 +215,20 @@ class _Order:
             yield units, of_units, doubled
 
 
-def _correlations(
-    products: np.ndarray, squares: np.ndarray, pairs: Sequence[tuple[int, int]]
-) -> np.ndarray:
-    scale = np.sqrt(np.where(squares > 0, squares, np.nan))
-    of_pair = np.array(pairs)
-    r = products / (scale[of_pair[:, 0]] * scale[of_pair[:, 1]])
-    return np.clip(r, -1, 1, out=r)  # the roots of a perfect relation may round beyond it
-
-
-def _draw(counts: np.ndarray, rng: np.random.Generator, arrays: WorkingArrays) -> None:
-    """Set the counts (resample, unit) to those of as many draws as there are units."""
-    counts.fill(0)
-    n, n_unit = counts.shape
+def _drawn(
+    n: int, n_unit: int, rng: np.random.Generator, arrays: WorkingArrays
+) -> Iterator[_Counts]:
+    """Yield the counts of as many draws as there are units, of some resamples at a time."""
     narrow = np.uint16 if n_unit <= 2**16 else np.int32
-    for start in range(0, n_unit, IN_CACHE):
-        shape = n, min(IN_CACHE, n_unit - start)
-        _count(rng.integers(n_unit, size=shape, dtype=narrow), counts, arrays)
+    step = resamples_at_once(n_unit)
+    for start in range(0, n, step):
+        # A byte is enough: 256 draws of one unit, if there are as many, are at odds of 1 to 10^500.
+        counts = arrays("counts", (min(step, n - start), n_unit), np.uint8)
+        counts.fill(0)
+        for part in range(0, n_unit, IN_CACHE):
+            shape = len(counts), min(IN_CACHE, n_unit - part)
+            _count(rng.integers(n_unit, size=shape, dtype=narrow), counts, arrays)
+        yield _Counts(counts, np.array([[n_unit]]))
 
 
 def _count(draws: np.ndarray, counts: np.ndarray, arrays: WorkingArrays) -> None:

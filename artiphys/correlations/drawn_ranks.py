@@ -31,25 +31,33 @@ def spearman_of_drawn(x: np.ndarray, ys: np.ndarray, units: np.ndarray) -> np.nd
         NaN for fewer than 3 pairs, or where one of the two is constant.
     """
     counts, of_x, known = counted(units, x.shape[1]), _Sorted(x), ~np.isnan(x)
-    whole = of_x.ranks(counts)
+    whole = _ranked(of_x, counts)
     r = np.empty((len(x), len(ys)))
     for column, y in enumerate(ys):
         of_y, both = _Sorted(y), known & ~np.isnan(y)
-        kept, ranks = counts, whole
+        kept, ranked = counts, whole
         if not both.all():
             kept = np.where(both, counts, np.zeros_like(counts))
-            ranks = of_x.ranks(kept)
-        n_draws = kept.sum(1, keepdims=True, dtype=int)
-        weighted = np.multiply(kept, ranks, dtype=float)
-        squares = np.einsum("ru,ru->r", weighted, ranks)  # those of y too, as no two units tie
+            ranked = _ranked(of_x, kept)
+        n_draws, weighted, squares = ranked
         products = np.einsum("ru,ru->r", weighted, of_y.ranks(kept))
         with np.errstate(invalid="ignore", divide="ignore"):
-            r[:, column] = np.where(n_draws[:, 0] >= MIN_PAIRS, products / squares, np.nan)
+            r[:, column] = np.where(n_draws >= MIN_PAIRS, products / squares, np.nan)
         tied = of_x.tied | of_y.tied
         if tied.any():  # so rarely that these may be sorted again
             drawn = (np.take_along_axis(of[tied], units[tied], axis=1) for of in (x, y))
             r[tied, column] = rank_correlation(*drawn)
     return r
+
+
+def _ranked(of_x: "_Sorted", counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the number of draws (resample), ranks times counts, and the sum of squared ranks.
+
+    The squares are those of the other quantity too, as no two units tie.
+    """
+    ranks = of_x.ranks(counts)
+    weighted = np.multiply(counts, ranks, dtype=float)
+    return counts.sum(1, dtype=int), weighted, np.einsum("ru,ru->r", weighted, ranks)
 
 
 class _Sorted:

@@ -12,12 +12,15 @@ from scipy import stats
 from artiphys.arguments import generator
 from artiphys.correlations.ranks import MIN_PAIRS, RANK_TOLERANCE, partial_correlations
 from artiphys.correlations.resampling import (
+    MANY,
+    ROUNDING,
     bootstrap_interval,
     check_resampling,
     correlations_in_resamples,
     correlations_without_each,
     over_columns,
     sum_over_permutations,
+    t_p_values,
 )
 from artiphys.correlations.spearman import aligned, labelled_correlations
 from artiphys.errors import InputError
@@ -59,7 +62,7 @@ def partial_spearman(
         As in :func:`artiphys.spearman`: percentiles of the resamples, in each of which all are
         ranked and the covariates held constant anew, or bias-corrected and accelerated ones.
     rng : seed or numpy.random.Generator
-        The same resamples serve every column, and are those of :func:`artiphys.spearman`.
+        Resamples are those of :func:`artiphys.spearman`.
 
     Returns
     -------
@@ -200,11 +203,13 @@ def _p_value(
     n_resamples: int,
     rng: np.random.Generator,
 ) -> float:
+    if a.size > MANY:
+        return float(t_p_values(r, a.size - 2 - len(basis)))
 
     def n_as_large(permuted: np.ndarray) -> np.ndarray:
         # b is free of the covariates and a permuted a is not: only its length is yet to be mended
         left = 1.0 - np.sum((permuted @ basis.T) ** 2, axis=1)
-        return np.sum((permuted @ b) ** 2 >= r**2 * left * (1 - 1e-12))
+        return np.sum((permuted @ b) ** 2 >= max(abs(r) - ROUNDING, 0.0) ** 2 * left)
 
     n_found = sum_over_permutations(n_as_large, a, n_resamples, rng)
     return float((1 + n_found) / (1 + n_resamples))

@@ -11,7 +11,6 @@ from scipy import stats
 from artiphys.arguments import Faults, share, whole_number
 from artiphys.cores import in_threads
 from artiphys.correlations.counted_ranks import (
-    IN_CACHE,
     CountedRanks,
     counted,
     resamples_at_once,
@@ -21,6 +20,8 @@ from artiphys.correlations.working_arrays import working_arrays
 from artiphys.progress import tracked
 
 __all__ = [
+    "MANY",
+    "ROUNDING",
     "bootstrap_interval",
     "check_resampling",
     "correlations_in_resamples",
@@ -29,10 +30,12 @@ __all__ = [
     "permutation_p_values",
     "spearman_resamples",
     "sum_over_permutations",
+    "t_p_values",
 ]
 
 A_TASK = 2**19  # units in the resamples of one task, which is then worth a thread
-A_FEW = 8  # resamples of one task at least, which share what they begin with
+MANY = 100_000  # units, of which the t distribution says more than permutations: they differ more
+ROUNDING = 1e-12  # of a correlation
 ENUMERATED = 12  # units whose permutations may be few enough to go through them all
 
 Column = TypeVar("Column")
@@ -62,9 +65,9 @@ def _tasks(
 ) -> list[tuple[int, np.random.SeedSequence]]:
     """Return how many resamples each task has, and the seed that it draws them with.
 
-    Each draws for itself, so that the cores share this too; the numbers do not hang on theirs.
+    Each draws for itself, so that the cores share this too, however many there are.
     """
-    step = max(A_FEW, A_TASK // max(n_unit, 1))
+    step = max(1, A_TASK // max(n_unit, 1))
     sizes = [min(step, n_resamples - start) for start in range(0, n_resamples, step)]
     seeds = np.random.SeedSequence(rng.integers(2**32, size=4).tolist()).spawn(len(sizes))
     return list(zip(sizes, seeds, strict=True))
@@ -99,20 +102,16 @@ def correlations_in_resamples(
 
     # Not as a list: a cluster would be sent it, and resamples are counted faster than sent.
     tasks = iter(_tasks(n_unit, n_resamples, rng))
-    found = in_threads(of_task, tasks, numbers=min(n_resamples * n_unit, IN_CACHE))
+    found = in_threads(of_task, tasks, numbers=n_resamples * n_unit)
     blocks = tracked(found, unit="resample", total=n_resamples, size=lambda r: r.shape[1])
     return np.concatenate(list(blocks), axis=1)
 
 
 def correlations_without_each(rows: np.ndarray, pairs: Sequence[tuple[int, int]]) -> np.ndarray:
     """Return the correlations of pairs of rows with each unit left out (pair, unit)."""
-    ranks, n_unit = CountedRanks(rows), rows.shape[1]
-    step, blocks = resamples_at_once(n_unit), []
-    for start in range(0, n_unit, step):
-        counts = np.ones((min(step, n_unit - start), n_unit), dtype=np.uint8)
-        counts[np.arange(len(counts)), start + np.arange(len(counts))] = 0
-        blocks.append(ranks.correlations(counts, pairs))
-    return np.concatenate(blocks, axis=1)
+    n_unit = rows.shape[1]
+    counts = np.ones((n_unit, n_unit), dtype=np.uint8) - np.eye(n_unit, dtype=np.uint8)
+    return CountedRanks(rows).correlations(counts, pairs)
 
 
 def spearman_resamples(x: np.ndarray, y: np.ndarray, indices: np.ndarray) -> np.ndarray:
@@ -138,6 +137,8 @@ def permutation_p_values(
 ) -> np.ndarray:
     """Return two-sided permutation p-values (column) of Spearman's correlations.
 
+    With more than :data:`MANY` units they are those of the t distribution.
+
     Parameters
     ----------
     r : numpy.ndarray, (column)
@@ -148,15 +149,14 @@ def permutation_p_values(
         How many permutations are drawn, unless there are no more than that.
     rng : numpy.random.Generator
     """
+    if x.size > MANY:
+        return t_p_values(r, x.size - 2)
     a, n_unit = _standard_ranks(x), x.size
     columns = [_standard_ranks(y) for y in ys]
-    slack = np.abs(r)[:, None] * (1 - 1e-12)  # the very same order counts as equal
+    slack = np.abs(r)[:, None] - ROUNDING  # the very same order counts as equal
 
     def n_as_large(permuted: np.ndarray) -> np.ndarray:
-        products = np.zeros((len(columns), len(permuted)))
-        for start in range(0, n_unit, IN_CACHE):
-            part = slice(start, start + IN_CACHE)
-            products += [permuted[:, part] @ b[part] for b in columns]
+        products = np.stack([permuted @ b for b in columns])
         return (np.abs(products) >= slack).sum(1)
 
     if n_unit <= ENUMERATED and math.factorial(n_unit) <= n_resamples:
@@ -164,6 +164,13 @@ def permutation_p_values(
         return n_as_large(permuted) / len(permuted)
     n_found = sum_over_permutations(n_as_large, a, n_resamples, rng)
     return (1 + n_found) / (1 + n_resamples)
+
+
+def t_p_values(r: Any, freedom: int) -> Any:
+    """Return two-sided p-values of correlations by the t distribution, of many units."""
+    with np.errstate(divide="ignore"):  # a perfect relation
+        t = np.abs(r) * np.sqrt(freedom / (1 - np.square(r)))
+    return 2 * stats.t.sf(t, freedom)
 
 
 def sum_over_permutations(
@@ -186,9 +193,9 @@ def sum_over_permutations(
                 found.append(work(permuted))
         return np.sum(found, axis=0)
 
-    tasks = _tasks(values.size, n_resamples, rng)
-    found = in_threads(of_task, iter(tasks), numbers=min(n_resamples * values.size, A_TASK))
-    return np.sum(list(tracked(found, unit="permutation", total=len(tasks))), axis=0)
+    tasks = _tasks(values.size, n_resamples, rng)  # not sent as a list, like those of resamples
+    found = in_threads(of_task, iter(tasks), numbers=n_resamples * values.size)
+    return np.sum(list(tracked(found, unit="block", total=len(tasks))), axis=0)
 
 
 def bootstrap_interval(

@@ -94,7 +94,7 @@ def spearman(
     method : {"percentile", "BCa"}
         Percentiles of the resamples, or bias-corrected and accelerated ones.
     rng : seed or numpy.random.Generator
-        The same resamples serve every column, so that a column's result does not hang on which
+        Columns with the same `x` share their resamples; a column's result does not hang on which
         others are there.
 
     Returns
@@ -103,7 +103,8 @@ def spearman(
         ``spearman``, ``interval`` (with the dim ``ci_bound``: lower, upper), ``p_value``
         (two-sided, by permutation: the share of permutations with a correlation at least as large,
         the data counted among them; all permutations are used where they are no more than
-        `n_resamples`) and ``n``, the number of pairs.
+        `n_resamples`, the t distribution for more than 100 000 pairs) and ``n``, the number of
+        pairs.
 
     Raises
     ------

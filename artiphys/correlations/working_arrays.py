@@ -28,7 +28,13 @@ class WorkingArrays:
             held = self._held[name] = np.empty(n_bytes, np.uint8)
         return held[:n_bytes].view(dtype).reshape(shape)
 
+    @property
+    def size(self) -> int:
+        """Bytes, of all of them."""
+        return sum(held.size for held in self._held.values())
 
+
+KEPT = 2**26  # bytes: what is larger is given back to the system
 _FREE: deque[WorkingArrays] = deque()  # of those that no thread uses at the moment
 
 
@@ -42,4 +48,5 @@ def working_arrays() -> Iterator[WorkingArrays]:
     try:
         yield arrays
     finally:
-        _FREE.append(arrays)
+        if arrays.size <= KEPT:
+            _FREE.append(arrays)

@@ -105,7 +105,8 @@ def require(
         msg = f"{name} must be an xarray.DataArray; got {type(responses).__name__}"
         raise InputError(msg)
     data = responses.variable._data
-    if hasattr(data, "__array_namespace__") and not isinstance(data, np.ndarray):
+    of_others = hasattr(data, "__array_namespace__") and not isinstance(data, np.ndarray)
+    if of_others and responses.chunks is None:
         responses = responses.as_numpy()  # as from the memory of a GPU: NumPy measures them
     missing = [dim for dim in DIMS if dim not in responses.dims]
     extra = [str(dim) for dim in responses.dims if dim not in (*DIMS, "trial")]

@@ -116,3 +116,13 @@ def test_the_number_of_cores_changes_no_bit(on_cores, call):
         if found[0][name].dtype.kind == "f":
             bits = [each[name].values.view(np.uint64) for each in found]
             np.testing.assert_array_equal(*bits, err_msg=str(name))
+
+
+def test_linear_algebra_has_one_thread_until_the_last_that_asks_is_done():
+    before = blas_threads(None)
+    first, second = (iter(in_threads(blas_threads, iter(range(2)), numbers=0)) for _ in range(2))
+    assert next(first) == next(second) == {1}
+    first.close()
+    assert next(second) == blas_threads(None) == {1}
+    second.close()
+    assert blas_threads(None) == before

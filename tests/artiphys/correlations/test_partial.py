@@ -169,3 +169,10 @@ def test_the_rate_in_small_samples_with_three_covariates(n):
         without_regressing_again.append(2 * stats.t.sf(abs(t), n - 2) < 0.05)
     assert np.mean(rejected) < 0.08
     assert np.mean(without_regressing_again) > np.mean(rejected) + 0.02
+
+
+def test_permutations_of_as_small_a_relation_count():
+    x, y = [0, 0, 0, 1, -1, 0], [-1, 0, -1, 0, 0, -1]
+    result = partial_spearman(x, y, [], n_resamples=2000, rng=0)
+    assert abs(float(result["spearman"])) < 1e-12
+    assert float(result["p_value"]) == 1.0  # 0.61 when what rounds below it did not count

@@ -102,13 +102,14 @@ def test_columns_share_their_resamples_and_permutations(monkeypatch):
     ys[2] = np.round(ys[2])
     monkeypatch.setattr(resampling, "A_TASK", 400)
     monkeypatch.setattr(cores, "n_cores", lambda: 1)
-    drawn, draw = [], counted_ranks._draw
+    drawn, draw = [], counted_ranks._drawn
 
-    def noted(counts, *rest):
-        draw(counts, *rest)
-        drawn.extend(counts.copy())
+    def noted(*given):
+        for counts in draw(*given):
+            drawn.extend(counts.of_units.copy())
+            yield counts
 
-    monkeypatch.setattr(counted_ranks, "_draw", noted)
+    monkeypatch.setattr(counted_ranks, "_drawn", noted)
     pairs = [(0, 1), (0, 2), (0, 3), (1, 2), (3, 1)]
     rows = np.stack([x, *ys])
     together = correlations_in_resamples(rows, pairs, 40, np.random.default_rng(1))
@@ -149,3 +150,15 @@ def test_a_column_is_the_same_alone_and_beside_columns_that_lack_other_units():
     for p, y in enumerate(ys):
         alone = spearman(x, y, n_resamples=99, rng=0)
         xr.testing.assert_identical(together.isel(position=p), alone.assign_attrs(together.attrs))
+
+
+def test_of_many_units_the_t_distribution_is_that_of_permutations(monkeypatch):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 3000))
+    r = np.array([2.0 / np.sqrt(3000)])
+    permuted = permutation_p_values(r, x, y[None], 20_000, rng)
+    monkeypatch.setattr(resampling, "MANY", 2999)
+    by_t = permutation_p_values(r, x, y[None], 20_000, rng)
+    assert by_t == pytest.approx(stats.t.sf(r * np.sqrt(2998 / (1 - r**2)), 2998) * 2)
+    assert abs(by_t - permuted) < 4 * np.sqrt(0.045 * 0.955 / 20_000)
+    assert permutation_p_values(np.ones(1), x, x[None], 10, rng) == 0.0
