@@ -165,7 +165,9 @@ class _Part(NamedTuple):
 
     size: int
     units: np.ndarray | slice  # indices of half the width, as every resample reads them all
-    starts: np.ndarray | None  # (value), among these units; None if no two of the quantity tie
+    tied: np.ndarray  # those that tie, by their place among these units
+    firsts: np.ndarray  # the first that each of them ties with
+    lasts: np.ndarray  # and the last
 
 
 class _Order:
@@ -181,8 +183,11 @@ class _Order:
         self._parts = []
         for begin, end in pairwise([*np.unique(starts[last]).tolist(), values.size]):
             units = slice(begin, end) if in_order else order[begin:end].astype(np.int32)
-            own = starts[(starts >= begin) & (starts < end)] - begin
-            self._parts.append(_Part(end - begin, units, own if self.tied else None))
+            first = starts[(starts >= begin) & (starts < end)] - begin
+            n = np.diff(first, append=end - begin)
+            tied = np.flatnonzero(np.repeat(n > 1, n))
+            firsts, lasts = (np.repeat(of[n > 1], n[n > 1]) for of in (first, first + n - 1))
+            self._parts.append(_Part(end - begin, units, tied, firsts, lasts))
 
     def ranked(
         self, counts: np.ndarray, n_draws: np.ndarray, arrays: WorkingArrays
@@ -192,26 +197,23 @@ class _Order:
         Ranks are mid-ranks less the mean, doubled, in an array that may be written to.
         """
         below = None
-        for size, units, starts in self._parts:
+        for size, units, tied, firsts, lasts in self._parts:
             shape = len(counts), size
             if not isinstance(units, slice):
                 wide = arrays("units", (size,), np.intp)
                 wide[:] = units
                 units = wide
             of_units = _taken(counts, units, arrays("of units", shape, counts.dtype))
-            of_values = of_units
-            if starts is not None:
-                of_values = np.add.reduceat(of_units, starts, axis=1, dtype=n_draws.dtype)
-            doubled = arrays("doubled", of_values.shape, n_draws.dtype)
-            np.cumsum(of_values, axis=1, out=doubled)
+            doubled = arrays("doubled", shape, n_draws.dtype)
+            np.cumsum(of_units, axis=1, out=doubled)
             if below is not None:
                 doubled += below
             below = doubled[:, -1:].copy()
+            of_tied = doubled[:, lasts] + (doubled[:, firsts] - of_units[:, firsts])
             doubled += doubled
-            doubled -= of_values
+            doubled -= of_units
+            doubled[:, tied] = of_tied
             doubled -= n_draws
-            if starts is not None:
-                doubled = np.repeat(doubled, np.diff(starts, append=size), axis=1)
             yield units, of_units, doubled
 
 
