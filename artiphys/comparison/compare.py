@@ -184,7 +184,7 @@ class _Cell(NamedTuple):
 
 
 def _groups(measured: Measurement, by: str, argument: str) -> dict[Any, Measurement]:
-    """Return what was measured of each group, under its name: of the array gone through once."""
+    """Return what was measured of each group, under its name, of an array that is read once."""
     names = group_names(measured.responses, by, argument=argument)
     values, measured = measured.responses[by].values, measured.gone_through()
     return {name: measured.of_units(values == name) for name in names}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from functools import partial
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -83,15 +84,17 @@ def of_layer(
         return [Shown(relation_from(UNKNOWN, 0), as_it_is.naive) for as_it_is in naive]
 
     drawn = images_drawn(probed.responses, recorded.responses, n_passes, rng)
-    passes = (values_of(shown) for shown, _ in tracked(drawn, unit="pass", total=n_passes))
+    shown = map(itemgetter(0), tracked(drawn, unit="pass", total=n_passes))
+    passes = map(values_of, shown)  # by map, as a loop would keep the last while the next is made
     positions = range(1, probed.responses.sizes["position"])
     relations: Iterable[Relation]
     if resample == ("unit",):
-        at_position = partial(_over_passes, [_halves(of, experiment, rng) for of in passes])
+        halves = list(map(partial(_halves, experiment=experiment, rng=rng), passes))
+        at_position = partial(_over_passes, halves)
         found = in_threads(at_position, positions, numbers=N_GRID * probed.own.size)
         relations = tracked(found, unit="position", total=len(positions))
     else:
-        cells = (_cells(of, experiment, rng) for of in passes)
+        cells = map(partial(_cells, experiment=experiment, rng=rng), passes)
         relations = relations_over_passes(cells, positions)
     return [Shown(of, as_it_is.naive) for of, as_it_is in zip(relations, naive, strict=True)]
 

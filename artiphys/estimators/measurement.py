@@ -168,7 +168,7 @@ def measurement_of(
     """
     _check_noise(noise)
     labels = responses["position"].values.tolist() if "position" in responses.coords else []
-    best = is_best(reference, labels)
+    best = bool(labels) and is_best(reference, labels)
     label: Hashable = "best" if best else reference_label(responses, reference)
     if best:
         if "trial" not in responses.dims:

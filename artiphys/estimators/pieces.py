@@ -7,6 +7,7 @@ trials. Chunks are read and summed by dask: in threads, or on the cluster of a
 """
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -218,8 +219,9 @@ def _summed(
     data = responses.chunk(whole).data
     at_once = PER_CORE * n_cores()
     parts = [_slices(sizes) for sizes in data.chunks[:2]]
-    if whole_units:
-        parts = [_whole_units(responses, READ_AT_ONCE // at_once), [slice(None)]]
+    if whole_units:  # a chunk's in one task: each task reads for itself
+        of_chunk = math.prod(max(sizes) for sizes in responses.variable.chunksizes.values())
+        parts = [_whole_units(responses, max(READ_AT_ONCE // at_once, of_chunk)), [slice(None)]]
     pieces = list(itertools.starmap(_Piece, itertools.product(*parts)))
     work = dask.delayed(_sums_of_chunk, pure=True)
     batches = [pieces[start : start + at_once] for start in range(0, len(pieces), at_once)]
@@ -247,7 +249,8 @@ def _told(responses: xr.DataArray, units: slice) -> Iterator[None]:
     except (InputError, MemoryError):
         raise
     except Exception as error:
-        which = f"units {units.start} to {units.stop - 1}"
+        labels = responses["unit"].values[units]
+        which = f"units {labels[0]} to {labels[-1]}"
         msg = f"{_name(responses)}: {which} cannot be read or computed ({error})"
         raise InputError(" ".join(msg.split())) from error
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import NamedTuple
 
@@ -45,8 +46,8 @@ def relations_at_large(groups: Sequence[Group]) -> list[list[Relation]]:
     away = groups[0].measured.away
     relation_of = [_relation_at(group) for group in groups]
     tasks = list(product(range(len(groups)), away))
-    typical = sum(group.measured.own.size for group in groups) // len(groups)
-    found = in_threads(lambda task: relation_of[task[0]](task[1]), tasks, numbers=N_GRID * typical)
+    largest = max(group.measured.own.size for group in groups)
+    found = in_threads(lambda task: relation_of[task[0]](task[1]), tasks, numbers=N_GRID * largest)
     relations = list(tracked(found, unit="position", total=len(tasks)))
     return [relations[start : start + len(away)] for start in range(0, len(tasks), len(away))]
 
@@ -98,7 +99,7 @@ def relations_over_passes(passes: Iterable[Cells], positions: Sequence[int]) -> 
         position 0.
     positions : sequence of int
     """
-    of_passes = [_of_pass(cells, positions) for cells in passes]
+    of_passes = map(partial(_of_pass, positions=positions), passes)  # which keeps none of them
     return [_over_passes(of_position) for of_position in zip(*of_passes, strict=True)]
 
 
@@ -172,7 +173,7 @@ def _slope(
 
 def _scaled(cells: Cells) -> Cells:
     """Return cells of responses over the largest, so that no square is beyond what floats hold."""
-    largest = np.nanmax(np.abs(cells.mean))
+    largest = np.fmax.reduce(np.abs(cells.mean), axis=None, initial=0.0)
     if not largest > 0:
         return cells
     return Cells(cells.mean / largest, cells.n, cells.noise / largest**2)

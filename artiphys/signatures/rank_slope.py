@@ -124,7 +124,7 @@ def rank_slope(
     return RankSlope(
         with_error(over.variance, over.freedom),
         n_effective,
-        float(scores.rank.mean(1).var() / RANK_VARIANCE),
+        min(float(scores.rank.mean(1).var() / RANK_VARIANCE), 1.0),  # beyond it by chance
         float(scores.rank_of_invariance.mean(1).var() / RANK_VARIANCE),
         of_unit,
         by_images,

@@ -189,3 +189,20 @@ def test_a_cluster_that_is_there_does_the_work():
         of_cluster = artiphys.signature(lazy)
     assert len(done) >= 8
     xr.testing.assert_allclose(of_cluster, eager, rtol=1e-10)
+
+
+def test_a_chunk_is_read_once_on_however_many_cores(monkeypatch):
+    monkeypatch.setattr(pieces, "n_cores", lambda: 32)
+    monkeypatch.setattr(pieces, "READ_AT_ONCE", 100)
+    trials = with_gaps(0, (40, 13, 3, 6))
+    reads = []
+
+    def counted(block, block_info=None):
+        if block_info:
+            reads.append(block_info[0]["chunk-location"][0])
+        return block
+
+    chunked = trials.chunk({"unit": 10})
+    lazy = chunked.copy(data=chunked.data.map_blocks(counted, dtype=float, meta=np.empty(0)))
+    pieces.halved_cells(lazy)
+    assert sorted(reads) == [0, 1, 2, 3]

@@ -1,5 +1,7 @@
 """The relation for images at large, on populations that defeat a test on the images shown."""
 
+import weakref
+
 import numpy as np
 import pytest
 
@@ -150,3 +152,19 @@ def test_areas_and_positions_are_one_list_of_tasks_and_each_as_it_is_alone(monke
         alone = signature(of_area.assign_coords(area=("unit", areas[areas == area])))
         for name in ("spearman", "interval", "p_value", "caution"):
             np.testing.assert_array_equal(together.sel(area=area)[name], alone.isel(area=0)[name])
+
+
+def test_passes_are_in_memory_one_at_a_time():
+    responses = simulate_responses(n_units=20, n_images=12, rng=0).responses
+    made, alive = [], []
+
+    def passes():
+        for _ in range(3):
+            alive.append(sum(of() is not None for of in made))
+            cells = cells_of(responses.values)
+            made.append(weakref.ref(cells.mean))
+            yield cells
+            del cells
+
+    relations_over_passes(passes(), [1])
+    assert alive == [0, 0, 0]
