@@ -87,7 +87,7 @@ def test_a_damaged_chunk_of_a_large_file_is_one_line(file, tmp_path, monkeypatch
     chunk = store / "response" / "1.0.0"
     chunk.write_bytes(chunk.read_bytes()[:20])
     told = refused(capsys, "signature", store, "--n-resamples", "9", "--out", tmp_path / "out")
-    assert "r.zarr: response: units 0 to 29 cannot be read or computed" in told
+    assert "r.zarr: response: units u0 to u29 cannot be read or computed" in told
     assert not (tmp_path / "out").exists()
 
 

@@ -142,13 +142,11 @@ def killed_at(tmp_path, moments, suffix="zarr"):
         time.sleep(moment * length)
         process.kill()
         process.join()
-        n_unfinished += not out.exists()
+        finished = out.exists()  # even if it was killed before it could end: it is not done again
+        n_unfinished += not finished
         again = started(out)
         again.join()
-        if out.exists() and process.exitcode == 0:  # it was finished: it is not done again
-            assert again.exitcode == 1
-        else:
-            assert again.exitcode == 0
+        assert again.exitcode == (1 if finished else 0)
         assert same_bytes(out, expected), f"killed after {moment:.3f} of {length:.2f} s"
         assert not out.with_name(f"{out.name}.partial").exists()
     assert n_unfinished
