@@ -90,7 +90,7 @@ def of_layer(
     relations: Iterable[Relation]
     if resample == ("unit",):
         halves = list(map(partial(_halves, experiment=experiment, rng=rng), passes))
-        at_position = partial(_over_passes, halves)
+        at_position = partial(_averaged, halves)
         found = in_threads(at_position, positions, numbers=N_GRID * probed.own.size)
         relations = tracked(found, unit="position", total=len(positions))
     else:
@@ -124,7 +124,7 @@ def _halves(values: np.ndarray, experiment: Experiment, rng: np.random.Generator
     return halves
 
 
-def _over_passes(passes: list[Halves], position: int) -> Relation:
+def _averaged(passes: list[Halves], position: int) -> Relation:
     usable = [halves.noise_error[:, position] <= MAX_NOISE_ERROR for halves in passes]
     n_units = float(np.median([members.sum() for members in usable]))
     if n_units < MIN_UNITS:

@@ -13,6 +13,8 @@ import numpy as np
 
 __all__ = ["WorkingArrays", "working_arrays"]
 
+KEPT = 2**26  # bytes: what is larger is given back to the system
+
 
 class WorkingArrays:
     """Arrays by their names, each as large as it was ever asked for."""
@@ -34,7 +36,6 @@ class WorkingArrays:
         return sum(held.size for held in self._held.values())
 
 
-KEPT = 2**26  # bytes: what is larger is given back to the system
 _FREE: deque[WorkingArrays] = deque()  # of those that no thread uses at the moment
 
 

@@ -107,8 +107,8 @@ def _dynamic_range(fold: Fold) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.n
 
     How variances are distributed over units is estimated with the noise that units of each variance
     have on average: as spikes go, the noisy units are those of wide dynamic range, and with its own
-    noise each would be spread over small variances too. A unit is then measured with its own noise,
-    which by itself tells nothing of its variance, as invariance may go with noise.
+    noise each would be spread over small variances too. A unit is then measured with its own noise.
+    That is no evidence of its variance: where invariance goes with noise the two would be related.
     """
     measured = fold.moments[0]
     positive = measured[measured > 0]
@@ -121,8 +121,8 @@ def _dynamic_range(fold: Fold) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.n
         return -((measured[:, None] - grid) ** 2) / (2 * variance) - np.log(variance) / 2
 
     of_own = log_likelihood(fold.noise[:, None])
-    likely = mixing_distribution(of_own).posterior + TINY
-    of_all = mixing_distribution(log_likelihood(fold.noise @ likely / likely.sum(0)))
+    weight = mixing_distribution(of_own).posterior + TINY  # (unit, grid)
+    of_all = mixing_distribution(log_likelihood(fold.noise @ weight / weight.sum(0)))
     ranks = of_all.cumulative
     mixing = mixing_distribution(of_own + np.log(of_all.weights + TINY), n_steps=0)
     expected = mixing.expected(grid)

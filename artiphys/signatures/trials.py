@@ -1,7 +1,6 @@
 """The signature from single trials, of groups of units at each position."""
 
 from collections.abc import Iterator
-from functools import partial
 
 import numpy as np
 import xarray as xr
@@ -89,18 +88,17 @@ def _at_large(asked: Request, groups: list[np.ndarray]) -> list[list[Relation]]:
         )
         for members in groups
     ]
-    found = relations_at_large(at_large)
-    return [
-        list(map(partial(_cautioned, group), of)) for group, of in zip(at_large, found, strict=True)
-    ]
+    return list(map(_cautioned, at_large, relations_at_large(at_large)))
 
 
-def _cautioned(group: Group, relation: Relation) -> Relation:
+def _cautioned(group: Group, relations: list[Relation]) -> list[Relation]:
     sessions = None if group.over_sessions else group.sessions
     n_sessions = 0 if sessions is None else np.unique(sessions).size
     n_images = _n_images(group.measured)
-    caution = cautions_at_large(relation, n_images=n_images, n_sessions=n_sessions)
-    return relation._replace(caution=caution)
+    return [
+        of._replace(caution=cautions_at_large(of, n_images=n_images, n_sessions=n_sessions))
+        for of in relations
+    ]
 
 
 def _n_images(measured: Measurement) -> int:
