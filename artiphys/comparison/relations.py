@@ -23,7 +23,7 @@ from artiphys.estimators.pieces import averages_of, values_of
 from artiphys.estimators.signal_moments import MAX_NOISE_ERROR, Cells, cells_of
 from artiphys.progress import tracked
 from artiphys.signatures.at_large import Group, relations_at_large, relations_over_passes
-from artiphys.signatures.held_out_scores import N_GRID
+from artiphys.signatures.held_out_scores import NUMBERS_OF_UNIT
 from artiphys.signatures.on_these_images import relations_on_these_images
 from artiphys.signatures.relation import Relation, relation_from
 from artiphys.signatures.request import sessions_of
@@ -91,7 +91,7 @@ def of_layer(
     if resample == ("unit",):
         halves = list(map(partial(_halves, experiment=experiment, rng=rng), passes))
         at_position = partial(_averaged, halves)
-        found = in_threads(at_position, positions, numbers=N_GRID * probed.own.size)
+        found = in_threads(at_position, positions, numbers=NUMBERS_OF_UNIT * probed.own.size)
         relations = tracked(found, unit="position", total=len(positions))
     else:
         cells = map(partial(_cells, experiment=experiment, rng=rng), passes)

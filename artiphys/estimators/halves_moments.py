@@ -17,10 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from artiphys.cores import in_threads
 from artiphys.estimators.halves import first_half
 from artiphys.estimators.moments import CONSTANT, MIN_IMAGES_VARIANCE
-from artiphys.progress import tracked
 
 __all__ = ["HalvesMoments", "moments_of_halves"]
 
@@ -59,16 +57,8 @@ def moments_of_halves(
     at : int
         Index of the reference position.
     """
-    leader, pattern = _patterns(values)
-    numbers = values[..., 0].size * len(splits) // max(1, leader.size)
-    tasks = _tasks(values, splits, leader, pattern)
-    found = in_threads(lambda task: _of_units(task, at), tasks, numbers=numbers)
-    yield from tracked(
-        found,
-        unit="split",
-        total=len(values) * len(splits),
-        size=lambda of: of.variance[0, ..., at].size,
-    )
+    for task in _tasks(values, splits):
+        yield _of_units(values[task.units], task, at)
 
 
 class _Task(NamedTuple):
@@ -76,8 +66,7 @@ class _Task(NamedTuple):
 
     units: np.ndarray  # (unit), which these are
     splits: slice  # which of the splits
-    values: np.ndarray  # (unit, image, position, trial)
-    masks: np.ndarray  # (image, position, split, trial), 1 in the first half
+    first: np.ndarray  # (image, position, split, trial), whether it is in the first half
 
 
 def _patterns(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -87,9 +76,8 @@ def _patterns(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return leader, pattern.ravel()
 
 
-def _tasks(
-    values: np.ndarray, splits: Sequence[int], leader: np.ndarray, pattern: np.ndarray
-) -> Iterator[_Task]:
+def _tasks(values: np.ndarray, splits: Sequence[int]) -> Iterator[_Task]:
+    leader, pattern = _patterns(values)
     _, n_image, n_position, n_trial = values.shape
     n_cell = n_image * n_position
     n_splits = max(1, min(len(splits), BLOCK // (n_cell * n_trial)))
@@ -102,10 +90,9 @@ def _tasks(
             first = np.stack([first_half(measured, split) for split in splits[some]], axis=-2)
             for number, halved in enumerate(first, first_pattern):
                 members = np.flatnonzero(pattern == number)
-                masks = halved.astype(float)
                 for start in range(0, members.size, n_units):
                     units = members[start : start + n_units]
-                    yield _Task(units, some, values[units], masks)
+                    yield _Task(units, some, halved)
 
 
 class _Sums(NamedTuple):
@@ -136,8 +123,8 @@ class _Sums(NamedTuple):
         )
 
 
-def _of_units(task: _Task, at: int) -> HalvesMoments:
-    known = np.ascontiguousarray(task.values.transpose(1, 2, 3, 0))
+def _of_units(values: np.ndarray, task: _Task, at: int) -> HalvesMoments:
+    known = np.ascontiguousarray(values.transpose(1, 2, 3, 0))
     measured = ~np.isnan(known[..., 0])
     known[~measured] = 0.0
     n_all = measured.sum(-1)[..., None]
@@ -151,7 +138,8 @@ def _of_units(task: _Task, at: int) -> HalvesMoments:
     whole = powers.sum(3, keepdims=True)
     least = ROUNDING * whole[1].sum((0, 2)) / n_trials
     least += (CONSTANT * np.maximum(highest, -lowest)) ** 2
-    n, parts = task.masks.sum(-1), np.matmul(task.masks, powers)
+    masks = task.first.astype(float)
+    n, parts = masks.sum(-1), np.matmul(masks, powers)
     halves: list[tuple[np.ndarray, ...]] = []
     for of_half in (n, n_all - n):
         if halves:

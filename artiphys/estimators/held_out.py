@@ -4,14 +4,16 @@ What is measured on the images held out shares neither noise nor images with wha
 the unit, so that the errors of the two have nothing in common.
 """
 
-from collections.abc import Iterator
+from itertools import product
+from math import comb
 from typing import NamedTuple
 
 import numpy as np
 
+from artiphys.estimators.blocks import in_blocks
 from artiphys.estimators.signal_moments import Cells
 
-__all__ = ["MIN_IMAGES", "N_FOLDS", "Fold", "folds_of_images"]
+__all__ = ["MIN_IMAGES", "N_FOLDS", "HeldOut", "Others", "images_held_out"]
 
 N_FOLDS = 20
 MIN_IMAGES = 6  # of which five train: fewer do not say how far a variance may be off
@@ -20,30 +22,41 @@ WELL_MEASURED = 2.0  # standard errors by noise, for a variance that tells what 
 SHARE_OF_GAUSSIAN = 2.0  # times 1 / n: what images do to a variance, if too few units tell
 
 
-class Fold(NamedTuple):
-    """One fold of the images held out, and what all the others say.
+class Others(NamedTuple):
+    """What all the images but those of a fold say of each unit.
 
     The three moments are the signal variance at the reference, that at the other position, and the
-    covariance of the two.
+    covariance of the two. Units that were shown fewer than :data:`MIN_IMAGES` images at both
+    positions have NaN.
     """
 
-    moments: np.ndarray  # (3, unit), of the other images
-    errors: np.ndarray  # (unit, 3, 3), covariance of these by noise and by the choice of images
-    noise: np.ndarray  # (unit), variance that noise alone gives the first of them
-    share: float  # variance that the choice of images gives a variance, over its square
-    scores: np.ndarray  # (3, unit, image), whose mean is each moment; of the images held out
-    images: np.ndarray  # (image), which these are
-    n_image: np.ndarray  # (unit), of the others
+    moments: np.ndarray  # (fold, unit, 3)
+    errors: np.ndarray  # (fold, unit, 3, 3), covariance of these by noise and by choice of images
+    noise: np.ndarray  # (fold, unit), variance that noise alone gives the first of them
+    n_image: np.ndarray  # (fold, unit)
+    share: np.ndarray  # (fold), variance that the choice of images gives one, over its square
+
+    def of_folds(self, some: slice) -> "Others":
+        """Return those of some folds."""
+        return Others(*(of[some] for of in self))
 
 
-def folds_of_images(
+class HeldOut(NamedTuple):
+    """Images that are each held out once."""
+
+    scores: np.ndarray  # (3, unit, image), whose mean is each moment
+    fold: np.ndarray  # (image), with which others it is held out
+    others: Others
+
+
+def images_held_out(
     cells: Cells,
     own: np.ndarray,
     position: int,
     n_folds: int = N_FOLDS,
     groups: np.ndarray | None = None,
-) -> Iterator[Fold]:
-    r"""Yield the folds, each image held out once.
+) -> HeldOut:
+    r"""Return unbiased scores of all images, and what the others say of each unit.
 
     With m and v the mean of a cell's trials and the variance of that mean, and the bar a mean over
     the N images that are not held out, the score of image i for the variance is
@@ -66,41 +79,16 @@ def folds_of_images(
         whatever the order of the images.
     groups : numpy.ndarray of int, (image), optional
         Images that are alike, and held out together; by default each is its own.
-
-    Yields
-    ------
-    Fold
-        Units that were shown fewer than :data:`MIN_IMAGES` images at both positions have NaN.
     """
     mean, noise, shown = _pairs(cells, own, position)
     n_image = shown.shape[1]
     groups = np.unique(np.arange(n_image) if groups is None else groups, return_inverse=True)[1]
-    n_folds = min(n_folds, groups.max() + 1)
-    fold = _dealt(mean[0], shown, groups, n_folds)
-    enough = shown.sum(1) >= MIN_IMAGES
-    for f in range(n_folds):
-        held, others = np.flatnonzero(fold == f), np.flatnonzero(fold != f)
-        weight = shown[:, others].astype(float)
-        n = np.where(enough, np.maximum(weight.sum(1), MIN_IMAGES - 2), np.nan)
-        centre = (mean[..., others] * weight).sum(-1) / n
-        terms = _terms(mean[..., others], noise[..., others], centre)
-        terms *= weight
-        terms[:2] += (noise[..., others] * weight) / n[:, None]  # the mean was taken from these
-        moments = terms.sum(-1) / (n - 1)
-        deviation = (terms - (terms.sum(-1) / n)[..., None]) * weight
-        errors = np.einsum("aui,bui->uab", deviation, deviation)
-        errors /= (n * (n - 1) * (1 - 1 / n) ** 3)[:, None, None]  # squares about their own mean
-        of_noise = _noise_of_variance(mean[0][:, others] - centre[0][:, None], noise[0][:, others])
-        by_noise = (of_noise * weight).sum(1) / (n - 1) ** 2
-        by_noise = np.maximum(
-            by_noise, 2 * (noise[0][:, others] ** 2 * weight).sum(1) / (n - 1) ** 2
-        )
-        scores = _terms(mean[..., held], noise[..., held], centre)
-        scores[:2] -= ((noise[..., others] * weight).sum(-1) / n**2)[..., None]
-        known = weight.sum(1) >= MIN_IMAGES - 2  # else too few images are left to say anything
-        scores *= (known * n / (n + 1))[:, None] * shown[:, held]
-        share = _share_of_images(moments[0], errors[:, 0, 0], by_noise, n)
-        yield Fold(moments, errors, by_noise, share, scores, held, n)
+    fold = _dealt(mean[0], shown, groups, min(n_folds, groups.max() + 1))
+    *of_others, scores = in_blocks(_of_units, *mean, *noise, shown, fold=fold)
+    moments, errors, by_noise, n = (np.ascontiguousarray(of.swapaxes(0, 1)) for of in of_others)
+    of_folds = zip(moments[..., 0], errors[..., 0, 0], by_noise, n, strict=True)
+    share = np.array([_share_of_images(*of_fold) for of_fold in of_folds])
+    return HeldOut(scores.transpose(1, 0, 2), fold, Others(moments, errors, by_noise, n, share))
 
 
 def _dealt(mean: np.ndarray, shown: np.ndarray, groups: np.ndarray, n_folds: int) -> np.ndarray:
@@ -132,15 +120,82 @@ def _pairs(
     return np.where(shown, mean - middle[..., None], 0.0), noise, shown
 
 
-def _terms(mean: np.ndarray, noise: np.ndarray, centre: np.ndarray) -> np.ndarray:
-    """Return both squares less their noise, and the product, of each image (3, unit, image)."""
-    first, second = mean - centre[..., None]
-    return np.stack([first**2 - noise[0], second**2 - noise[1], first * second])
+def _of_units(
+    a: np.ndarray, b: np.ndarray, p: np.ndarray, q: np.ndarray, shown: np.ndarray, fold: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    """Return moments, errors, noise and number (unit, fold, ...) of the others, and all scores.
+
+    Of means a and b at the two positions, whose noise is p and q (unit, image). The errors are sums
+    of products of terms, each a product of two deviations less its noise, about their own mean.
+    """
+    others = (fold[:, None] != np.arange(fold.max() + 1)).astype(float)  # (image, fold)
+    n_shown = shown @ others
+    n = np.maximum(n_shown, MIN_IMAGES - 2)
+    n[shown.sum(1) < MIN_IMAGES] = np.nan
+    centre = a @ others / n, b @ others / n
+    m = _sums_about(centre, a, b, shown, others, order=4)
+    by_p, by_q = (_sums_about(centre, a, b, of, others, order=2) for of in (p, q))
+    pp, pq, qq = ((x * y) @ others for x, y in ((p, p), (p, q), (q, q)))
+
+    left = 1 - 1 / n  # of the noise, as the centre was taken from these images too
+    sums = np.stack([m[2, 0] - left * by_p[0, 0], m[0, 2] - left * by_q[0, 0], m[1, 1]], axis=-1)
+    first = m[4, 0] - 2 * left * by_p[2, 0] + left**2 * pp
+    second = m[0, 4] - 2 * left * by_q[0, 2] + left**2 * qq
+    both = m[2, 2] - left * (by_p[0, 2] + by_q[2, 0]) + left**2 * pq
+    first_product, second_product = m[3, 1] - left * by_p[1, 1], m[1, 3] - left * by_q[1, 1]
+    products = np.empty((*n.shape, 3, 3))
+    products[..., 0, 0], products[..., 1, 1], products[..., 2, 2] = first, second, m[2, 2]
+    products[..., 0, 1] = products[..., 1, 0] = both
+    products[..., :2, 2] = products[..., 2, :2] = np.stack([first_product, second_product], -1)
+    of_means = (2 / n - n_shown / n**2)[..., None, None]
+    products -= of_means * sums[..., None] * sums[..., None, :]
+    errors = products / (n * (n - 1) * (1 - 1 / n) ** 3)[..., None, None]
+    by_noise = np.maximum(4 * by_p[2, 0] - 2 * pp, 2 * pp) / (n - 1) ** 2
+
+    da, db = (of - middle[:, fold] for of, middle in zip((a, b), centre, strict=True))
+    of_p, of_q = (of + (by[0, 0] / n**2)[:, fold] for of, by in ((p, by_p), (q, by_q)))
+    scores = np.stack([da**2 - of_p, db**2 - of_q, da * db], axis=1)
+    known = n_shown >= MIN_IMAGES - 2  # else too few images are left to say anything
+    scores *= ((known * n / (n + 1))[:, fold] * shown)[:, None]
+    return sums / (n - 1)[..., None], errors, by_noise, n, scores
 
 
-def _noise_of_variance(deviation: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """Return what the noise of each cell adds to the error of a sum of squares (unit, image)."""
-    return 4 * deviation**2 * noise - 2 * noise**2
+def _sums_about(
+    centre: tuple[np.ndarray, np.ndarray],
+    a: np.ndarray,
+    b: np.ndarray,
+    weight: np.ndarray,
+    others: np.ndarray,
+    order: int,
+) -> dict[tuple[int, int], np.ndarray]:
+    r"""Return sums over the others of products about their centre (unit, fold), by their powers.
+
+    .. math:: \sum w \, (a - A)^i \, (b - B)^j, \qquad i + j \le \text{order}
+
+    from those about 0, of which one matrix product makes those of all folds.
+    """
+    of_a, of_b, by_a, by_b = (_powers(of, order) for of in (a, b, -centre[0], -centre[1]))
+    about_0 = {
+        (i, j): (weight * of_a[i] * of_b[j]) @ others
+        for i, j in product(range(order + 1), repeat=2)
+        if i + j <= order
+    }
+
+    def about_centre(i: int, j: int) -> np.ndarray:
+        parts = (
+            comb(i, k) * by_a[i - k] * comb(j, h) * by_b[j - h] * about_0[k, h]
+            for k, h in product(range(i + 1), range(j + 1))
+        )
+        return np.sum(list(parts), axis=0)
+
+    return {powers: about_centre(*powers) for powers in about_0}
+
+
+def _powers(of: np.ndarray, order: int) -> list[np.ndarray]:
+    powers = [np.ones_like(of)]
+    for _ in range(order):
+        powers.append(powers[-1] * of)
+    return powers
 
 
 def _share_of_images(

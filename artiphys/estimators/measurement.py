@@ -128,6 +128,8 @@ class Measurement:
 
     def of_units(self, members: np.ndarray) -> "Measurement":
         """Return the record of some units (bool), with what is known of them."""
+        if members.all():
+            return self
         part = replace(
             self, responses=self.responses.isel(unit=np.flatnonzero(members)), own=self.own[members]
         )

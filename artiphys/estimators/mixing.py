@@ -13,17 +13,17 @@ TINY = 1e-300
 class Mixing(NamedTuple):
     """A distribution on a grid."""
 
-    weights: np.ndarray  # (grid), their sum 1
-    posterior: np.ndarray  # (unit, grid), given each unit's measurement; the sum over the grid 1
+    weights: np.ndarray  # (..., grid), their sum 1
+    posterior: np.ndarray  # (..., unit, grid), given each unit's measurement; their sum 1
 
     @property
     def cumulative(self) -> np.ndarray:
-        """The distribution function (grid), half of a point's weight counted at that point."""
-        return np.cumsum(self.weights) - self.weights / 2
+        """The distribution function (..., grid), half of a point's weight counted at it."""
+        return np.cumsum(self.weights, axis=-1) - self.weights / 2
 
     def expected(self, of: np.ndarray) -> np.ndarray:
-        """Return the posterior mean (unit) of a function of the grid."""
-        return self.posterior @ of
+        """Return the posterior mean (..., unit) of a function of the grid (..., grid)."""
+        return (self.posterior @ of[..., None])[..., 0]
 
 
 def mixing_distribution(log_likelihood: np.ndarray, n_steps: int = N_STEPS) -> Mixing:
@@ -35,7 +35,7 @@ def mixing_distribution(log_likelihood: np.ndarray, n_steps: int = N_STEPS) -> M
 
     Parameters
     ----------
-    log_likelihood : numpy.ndarray, (unit, grid)
+    log_likelihood : numpy.ndarray, (..., unit, grid)
         Of each unit's measurement if its true value were that of the grid, but for a constant.
     n_steps : int
 
@@ -48,9 +48,10 @@ def mixing_distribution(log_likelihood: np.ndarray, n_steps: int = N_STEPS) -> M
     Laird, N. (1978). Nonparametric maximum likelihood estimation of a mixing distribution. J. Am.
     Stat. Assoc. 73(364), 805-811. https://doi.org/10.1080/01621459.1978.10480103
     """
-    likelihood = np.exp(log_likelihood - log_likelihood.max(1, keepdims=True)) + TINY
-    weights = np.full(likelihood.shape[1], 1 / likelihood.shape[1])
+    likelihood = np.exp(log_likelihood - log_likelihood.max(-1, keepdims=True)) + TINY
+    n_unit, n_grid = likelihood.shape[-2:]
+    weights = np.full((*likelihood.shape[:-2], n_grid, 1), 1 / n_grid)
     for _ in range(n_steps):
-        weights = weights * (likelihood.T @ (1 / (likelihood @ weights))) / len(likelihood)
-    posterior = likelihood * (weights / (likelihood @ weights)[:, None])
-    return Mixing(weights, posterior)
+        weights *= likelihood.swapaxes(-1, -2) @ (1 / (likelihood @ weights)) / n_unit
+    posterior = likelihood * weights.swapaxes(-1, -2) / (likelihood @ weights)
+    return Mixing(weights[..., 0], posterior)

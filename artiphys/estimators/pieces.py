@@ -108,16 +108,20 @@ def halved_cells(responses: xr.DataArray) -> HalvedCells:
     return HalvedCells(*(cells_of_sums(*sums[start : start + n]) for start in (0, n, 2 * n)))
 
 
-def units_in_turn(responses: xr.DataArray) -> Iterator[tuple[slice, np.ndarray]]:
+def units_in_turn(
+    responses: xr.DataArray, at_once: int = AT_ONCE
+) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield the values of some units at a time, as floats, and which units these are.
 
     Parameters
     ----------
     responses : xarray.DataArray, (unit, ...)
         In memory or in chunks, of which those of the same units are read together.
+    at_once : int
+        About how many numbers at a time.
     """
     for units, values in _read_in_turn(responses):
-        for some in some_units(len(values), values.size, AT_ONCE):
+        for some in some_units(len(values), values.size, at_once):
             which = slice(units.start + some.start, units.start + some.stop)
             yield which, values[some].astype(float, copy=False)
 

@@ -14,7 +14,7 @@ from artiphys.estimators.held_out import MIN_IMAGES
 from artiphys.estimators.measurement import Measurement
 from artiphys.estimators.signal_moments import Cells
 from artiphys.progress import tracked
-from artiphys.signatures.held_out_scores import N_GRID, held_out_scores
+from artiphys.signatures.held_out_scores import NUMBERS_OF_UNIT, held_out_scores
 from artiphys.signatures.left_out import of_one_repeat, too_few_images, used_and_counted
 from artiphys.signatures.rank_slope import NO_SLOPE, RankSlope, mean_slope, rank_slope
 from artiphys.signatures.relation import Relation, relation_from
@@ -47,7 +47,9 @@ def relations_at_large(groups: Sequence[Group]) -> list[list[Relation]]:
     relation_of = [_relation_at(group) for group in groups]
     tasks = list(product(range(len(groups)), away))
     largest = max(group.measured.own.size for group in groups)
-    found = in_threads(lambda task: relation_of[task[0]](task[1]), tasks, numbers=N_GRID * largest)
+    found = in_threads(
+        lambda task: relation_of[task[0]](task[1]), tasks, numbers=NUMBERS_OF_UNIT * largest
+    )
     relations = list(tracked(found, unit="position", total=len(tasks)))
     return [relations[start : start + len(away)] for start in range(0, len(tasks), len(away))]
 
@@ -119,7 +121,7 @@ def _of_pass(cells: Cells, positions: Sequence[int]) -> list[_Pass]:
         usable = measured[:, position]
         return _Pass(*_slope(_of_units(cells, usable), own[usable], position), usable)
 
-    return list(in_threads(at_position, positions, numbers=N_GRID * own.size))
+    return list(in_threads(at_position, positions, numbers=NUMBERS_OF_UNIT * own.size))
 
 
 def _over_passes(passes: Sequence[_Pass]) -> Relation:
@@ -152,7 +154,8 @@ def _slope(
     if own.size < MIN_UNITS + n_held:
         return NO_SLOPE, NONE_SHARED
     shown = np.isfinite(cells.mean[:, :, position]).any(0)
-    cells = Cells(*(of[:, shown] for of in cells))
+    if not shown.all():
+        cells = Cells(*(of[:, shown] for of in cells))
     groups = None if image_groups is None else image_groups[shown]
     if groups is not None and np.unique(groups).size < MIN_IMAGES:
         return NO_SLOPE, NONE_SHARED
@@ -180,7 +183,7 @@ def _scaled(cells: Cells) -> Cells:
 
 
 def _of_units(cells: Cells, members: np.ndarray) -> Cells:
-    return Cells(*(of[members] for of in cells))
+    return cells if members.all() else Cells(*(of[members] for of in cells))
 
 
 def _relation(found: RankSlope, n_units: int, level: float, **counts: int | None) -> Relation:

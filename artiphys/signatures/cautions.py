@@ -165,7 +165,8 @@ def images_share(means: np.ndarray) -> float:
     n = known.sum(1)
     filled = np.where(known, means, 0.0)
     deviation = np.where(known, filled - (filled.sum(1) / np.maximum(n, 1))[:, None], 0.0)
-    m2, m4 = ((deviation**power).sum(1) / np.maximum(n, 1) for power in (2, 4))
+    squared = deviation**2
+    m2, m4 = (of.sum(1) / np.maximum(n, 1) for of in (squared, squared**2))
     vary = m2 > 0
     if vary.sum() < 2:
         return 0.0

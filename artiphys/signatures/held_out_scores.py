@@ -9,14 +9,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from artiphys.estimators.held_out import N_FOLDS, Fold, folds_of_images
+from artiphys.cores import in_threads
+from artiphys.estimators.held_out import N_FOLDS, Others, images_held_out
 from artiphys.estimators.mixing import mixing_distribution
 from artiphys.estimators.signal_moments import Cells
 from artiphys.progress import tracked
 
-__all__ = ["MIDDLE", "RANK_VARIANCE", "Scores", "held_out_scores"]
+__all__ = ["MIDDLE", "NUMBERS_OF_UNIT", "RANK_VARIANCE", "Scores", "held_out_scores"]
 
 N_GRID = 64
+NUMBERS_OF_UNIT = N_GRID * N_FOLDS  # at most, in a working array
+AT_ONCE = 2**19  # numbers in a working array, of some of the folds
 # Where the true values may lie: logs of variances beyond the range of the measured ones, and Fisher
 # z of correlations, of which few are below -0.8.
 BELOW, ABOVE, LOWEST = 1.5, 0.7, 0.02
@@ -64,37 +67,58 @@ def held_out_scores(
     Parameters
     ----------
     cells, own, position, groups
-        As in :func:`artiphys.estimators.held_out.folds_of_images`, of units with enough images.
+        As in :func:`artiphys.estimators.held_out.images_held_out`, of units with enough images.
 
     Returns
     -------
     Scores or None
         None where hardly any unit has a signal.
     """
-    shape = cells.mean.shape[:2]
-    scores = Scores(*(np.empty(shape) for _ in Scores._fields))
-    folds = folds_of_images(cells, own, position, groups=groups)
-    for fold in tracked(folds, unit="fold", total=min(N_FOLDS, shape[1])):
-        if (fold.moments[0] > 0).sum() < MIN_WITH_SIGNAL:
-            return None
-        variance, *ranks = _dynamic_range(fold)
-        gain, inflation = _gain(fold)
-        invariance, correlation, slope, error = _invariance(fold, gain, inflation)
-        scale = variance * gain
-        error = error + RANK_VARIANCE * (LEAST_SCALE * np.quantile(scale, RESPOND_BEST)) ** 2
-        of_scale = gain[:, None] * fold.scores[0] + fold.scores[1] / gain[:, None]
-        of_scale /= 2 * inflation[:, None]
-        excess = fold.scores[2] - correlation[:, None] * of_scale
-        scores.y[:, fold.images] = invariance[:, None] * of_scale + slope[:, None] * excess
-        scores.s[:, fold.images] = of_scale
-        precision = 1 / (RANK_VARIANCE + error / scale**2)
-        others = (*ranks, invariance, scale, precision)
-        for into, of in zip(scores[2:], others, strict=True):
-            into[:, fold.images] = of[:, None]
-    return scores
+    held_out = images_held_out(cells, own, position, groups=groups)
+    others = held_out.others
+    n_fold, n_unit = others.noise.shape
+    if ((others.moments[..., 0] > 0).sum(1) < MIN_WITH_SIGNAL).any():
+        return None
+    at_once = max(1, AT_ONCE // (N_GRID * n_unit))
+    some = [others.of_folds(slice(f, f + at_once)) for f in range(0, n_fold, at_once)]
+    told = in_threads(_told, some, numbers=N_GRID * n_unit * min(at_once, n_fold))
+    parts = list(tracked(told, unit="fold", total=n_fold, size=lambda of: len(of.gain)))
+    of = _Told(*(np.concatenate(each)[held_out.fold].T for each in zip(*parts, strict=True)))
+    first, second, product = held_out.scores
+    s = (of.gain * first + second / of.gain) / (2 * of.inflation)
+    y = of.invariance * s + of.slope * (product - of.correlation * s)
+    ranks = of.rank, of.rank_by_scale, of.rank_squared, of.invariance
+    return Scores(y, s, *ranks, of.scale, of.precision)
 
 
-def _dynamic_range(fold: Fold) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+class _Told(NamedTuple):
+    """What the others say (fold, unit), of which Scores has some."""
+
+    gain: np.ndarray
+    inflation: np.ndarray
+    correlation: np.ndarray
+    slope: np.ndarray
+    rank: np.ndarray
+    rank_by_scale: np.ndarray
+    rank_squared: np.ndarray
+    invariance: np.ndarray
+    scale: np.ndarray
+    precision: np.ndarray
+
+
+def _told(others: Others) -> _Told:
+    variance, rank, rank_by_scale, rank_squared = _dynamic_range(others)
+    gain, inflation = _gain(others)
+    invariance, correlation, slope, error = _invariance(others, gain, inflation)
+    scale = variance * gain
+    respond_best = np.quantile(scale, RESPOND_BEST, axis=1, keepdims=True)
+    error = error + RANK_VARIANCE * (LEAST_SCALE * respond_best) ** 2
+    precision = 1 / (RANK_VARIANCE + error / scale**2)
+    ranks = rank, rank_by_scale, rank_squared, invariance
+    return _Told(gain, inflation, correlation, slope, *ranks, scale, precision)
+
+
+def _dynamic_range(others: Others) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     r"""Return the expected signal variance at the reference, and its expected ranks.
 
     A score is in proportion to the true scale, so that a unit whose scale is underestimated counts
@@ -110,72 +134,82 @@ def _dynamic_range(fold: Fold) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.n
     noise each would be spread over small variances too. A unit is then measured with its own noise.
     That is no evidence of its variance: where invariance goes with noise the two would be related.
     """
-    measured = fold.moments[0]
-    positive = measured[measured > 0]
-    lowest = np.log(np.quantile(positive, LOWEST)) - BELOW
-    grid = np.exp(np.linspace(lowest, np.log(positive.max()) + ABOVE, N_GRID))
-    step = BETWEEN * np.log(grid[1] / grid[0])
+    measured = others.moments[..., 0]
+    positive = np.where(measured > 0, measured, np.nan)
+    lowest = np.log(np.nanquantile(positive, LOWEST, axis=1)) - BELOW
+    highest = np.log(np.nanmax(positive, axis=1)) + ABOVE
+    grid = np.exp(np.linspace(lowest, highest, N_GRID, axis=1))  # (fold, grid)
+    step = BETWEEN * np.log(grid[:, 1] / grid[:, 0])
+    by_images = (others.share + step**2)[:, None] * grid**2
+    excess_squared = (measured[..., None] - grid[:, None]) ** 2
 
     def log_likelihood(by_noise: np.ndarray) -> np.ndarray:
-        variance = (fold.share + step**2) * grid**2 + by_noise
-        return -((measured[:, None] - grid) ** 2) / (2 * variance) - np.log(variance) / 2
+        variance = by_images[:, None] + by_noise
+        return -excess_squared / (2 * variance) - np.log(variance) / 2
 
-    of_own = log_likelihood(fold.noise[:, None])
-    weight = mixing_distribution(of_own).posterior + TINY  # (unit, grid)
-    of_all = mixing_distribution(log_likelihood(fold.noise @ weight / weight.sum(0)))
+    of_own = log_likelihood(others.noise[..., None])
+    weight = mixing_distribution(of_own).posterior + TINY  # (fold, unit, grid)
+    of_typical = np.einsum("fu,fug->fg", others.noise, weight) / weight.sum(1)
+    of_all = mixing_distribution(log_likelihood(of_typical[:, None]))
     ranks = of_all.cumulative
-    mixing = mixing_distribution(of_own + np.log(of_all.weights + TINY), n_steps=0)
+    of_own += np.log(of_all.weights + TINY)[:, None]
+    mixing = mixing_distribution(of_own, n_steps=0)
     expected = mixing.expected(grid)
     by_scale = mixing.expected(grid * ranks) / expected
     squared = mixing.expected(grid * ((ranks - MIDDLE) ** 2 - RANK_VARIANCE)) / expected
     return expected, mixing.expected(ranks), by_scale, squared
 
 
-def _gain(fold: Fold) -> tuple[np.ndarray, np.ndarray]:
+def _gain(others: Others) -> tuple[np.ndarray, np.ndarray]:
     """Return each unit's gain, drawn towards the units' mean, and what its error inflates.
 
     With a gain that errs by the factor exp(d) the scale is too large by cosh(d), or 1 + d² / 2.
     """
-    first, second = fold.moments[:2]
+    first, second = others.moments[..., 0], others.moments[..., 1]
     known = (first > LEAST_SHARE * second) & (second > LEAST_SHARE * first)
     a, b = np.where(known, first, 1.0), np.where(known, second, 1.0)
     log_gain = np.log(b / a) / 2
-    e = fold.errors
-    error = (e[:, 0, 0] / a**2 + e[:, 1, 1] / b**2 - 2 * e[:, 0, 1] / (a * b)) / 4
+    e = others.errors
+    error = (e[..., 0, 0] / a**2 + e[..., 1, 1] / b**2 - 2 * e[..., 0, 1] / (a * b)) / 4
     precision = np.where(known, 1 / np.maximum(error, TINY), 0.0)
-    spread = SPREAD_OF_GAIN**2
+    spread = np.full((len(known), 1), SPREAD_OF_GAIN**2)
+    n_known = np.maximum(known.sum(1, keepdims=True), 1)
     for _ in range(GAIN_STEPS):
         weight = np.where(known, 1 / (spread + error), 0.0)
-        mean = (weight * log_gain).sum() / max(weight.sum(), TINY)
+        mean = (weight * log_gain).sum(1, keepdims=True)
+        mean /= np.maximum(weight.sum(1, keepdims=True), TINY)
         variance = 1 / (precision + 1 / spread)
         expected = (precision * log_gain + mean / spread) * variance
-        found = ((expected - mean) ** 2 + variance)[known]
-        spread = max(found.mean() if known.any() else 0.0, LEAST_SPREAD_OF_GAIN**2)
+        found = np.where(known, (expected - mean) ** 2 + variance, 0.0)
+        spread = found.sum(1, keepdims=True) / n_known
+        spread = np.maximum(spread, LEAST_SPREAD_OF_GAIN**2)
     return np.exp(expected), 1 + variance / 2
 
 
 def _invariance(
-    fold: Fold, gain: np.ndarray, inflation: np.ndarray
+    others: Others, gain: np.ndarray, inflation: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     r"""Return expected rank, expected correlation, slope, and the error of the score of the rank.
 
     The likelihood of a correlation R is that of :math:`C - R s`, which is 0 on average and no
     ratio; its error is by a t distribution with as many degrees of freedom as images tell it.
     """
-    to_scale = np.stack([gain / (2 * inflation), 1 / (2 * gain * inflation), np.zeros_like(gain)])
-    scale = (to_scale * fold.moments).sum(0)
-    of_both = np.einsum("uab,au->ub", fold.errors, to_scale)
-    of_scale = np.einsum("ub,bu->u", of_both, to_scale)
-    of_product, shared = fold.errors[:, 2, 2], of_both[:, 2]
+    by_moments = gain / (2 * inflation), 1 / (2 * gain * inflation), np.zeros_like(gain)
+    to_scale = np.stack(by_moments, axis=-1)  # (fold, unit, moment)
+    scale = (to_scale * others.moments).sum(-1)[..., None]
+    of_both = np.einsum("fuab,fua->fub", others.errors, to_scale)
+    of_scale = np.einsum("fub,fub->fu", of_both, to_scale)
+    of_product, shared = others.errors[..., 2, 2], of_both[..., 2]
     grid = CORRELATIONS
-    excess = fold.moments[2][:, None] - grid * scale[:, None]
-    error = of_product[:, None] - 2 * grid * shared[:, None] + grid**2 * of_scale[:, None]
-    least = 1e-6 * (of_product + of_scale)[:, None] + 1e-300
-    error = np.maximum(error, least) + (BETWEEN * np.gradient(grid) * scale[:, None]) ** 2
-    freedom = (fold.n_image - 1.0)[:, None]
+    excess = others.moments[..., 2, None] - grid * scale
+    error = of_product[..., None] - 2 * grid * shared[..., None] + grid**2 * of_scale[..., None]
+    least = 1e-6 * (of_product + of_scale)[..., None] + 1e-300
+    error = np.maximum(error, least) + (BETWEEN * np.gradient(grid) * scale) ** 2
+    freedom = (others.n_image - 1.0)[..., None]
     mixing = mixing_distribution(-(freedom + 1) / 2 * np.log1p(excess**2 / error / freedom))
-    rank, correlation = mixing.expected(mixing.cumulative), mixing.expected(grid)
+    ranks = mixing.cumulative
+    rank, correlation = mixing.expected(ranks), mixing.expected(grid)
     variance = np.maximum(mixing.expected(grid**2) - correlation**2, 1e-9)
-    slope = (mixing.expected(mixing.cumulative * grid) - rank * correlation) / variance
+    slope = (mixing.expected(ranks * grid) - rank * correlation) / variance
     of_score = of_product - 2 * correlation * shared + correlation**2 * of_scale
     return rank, correlation, slope, slope**2 * np.maximum(of_score, 0.0)

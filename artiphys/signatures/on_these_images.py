@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from artiphys.cores import in_threads
+from artiphys.cores import in_threads, n_cores
 from artiphys.estimators.measurement import Measurement
 from artiphys.estimators.pieces import units_in_turn
 from artiphys.progress import tracked
@@ -19,6 +19,7 @@ from artiphys.signatures.split_halves import (
 
 __all__ = ["relations_on_these_images"]
 
+AT_ONCE = 2**22  # numbers, of units that one thread halves
 REASONS = ("n_too_noisy", "n_without_signal", "n_without_repeats", "n_not_measured")
 
 
@@ -90,13 +91,23 @@ def _halves(measured: Measurement) -> Halves:
         np.full((2, N_SPLITS, n_unit, n_position), np.nan),
         np.full((n_unit, n_position), np.nan),
     )
-    for units, values in units_in_turn(measured.responses):
+
+    def fill(piece: tuple[slice, np.ndarray]) -> int:
+        units, values = piece
         own = measured.own[units]
         for at in np.unique(own[own >= 0]):
-            members = units.start + np.flatnonzero(own == at)
-            part = halves_in_splits(values[own == at], int(at))
-            whole.dynamic_range[:, :, members] = part.dynamic_range
-            whole.invariance[:, :, members] = part.invariance
-            whole.noise_error[members] = part.noise_error
-            whole.noise_error[members, at] = np.nan
+            members = own == at
+            part = halves_in_splits(values if members.all() else values[members], int(at))
+            which = units.start + np.flatnonzero(members)
+            whole.dynamic_range[:, :, which] = part.dynamic_range
+            whole.invariance[:, :, which] = part.invariance
+            whole.noise_error[which] = part.noise_error
+            whole.noise_error[which, at] = np.nan
+        return own.size
+
+    size = measured.responses.size
+    pieces = units_in_turn(measured.responses, min(AT_ONCE, size // n_cores() + 1))
+    done = in_threads(fill, pieces, numbers=size)
+    for _ in tracked(done, unit="unit", total=n_unit, size=lambda n: n):
+        pass
     return whole

@@ -5,13 +5,14 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse, stats
 
+from artiphys.estimators.blocks import some_units
 from artiphys.estimators.signal_moments import Cells
 
 __all__ = ["NONE_SHARED", "SharedTuning", "share_tuning"]
 
 SAME_TUNING = 0.7  # a signal correlation; two units of one column have less
 BY_CHANCE = 0.05  # partners of each unit by chance; and, to be told, pairs among all units
-AT_ONCE = 2**21  # pairs of units
+AT_ONCE = 2**19  # pairs of units
 LEAST_SIGNAL = 0.25  # of the variance of a unit's means: with less, its signal is not known
 
 
@@ -49,27 +50,27 @@ def share_tuning(cells: Cells, own: np.ndarray, position: int) -> SharedTuning:
     n = places[0].shown.sum(1)
     n_unit = max(own.size, 2)
     by_chance = stats.norm.isf(BY_CHANCE / np.array([n_unit, n_unit**2]))
-    blocks, n_sharing = [], 0
-    step = max(1, AT_ONCE // n_unit)
-    for start in range(0, own.size, step):
-        rows = slice(start, start + step)
-        of_means, of_signals = np.mean([_correlations(of, rows) for of in places], axis=0)
-        reach = 1 / np.sqrt(np.maximum(np.minimum(n[rows, None], n) - 3.0, 1.0))
-        same = of_signals > SAME_TUNING
-        same[np.arange(len(same)), unit[rows]] = False
-        likely, sure = (same & (of_means > np.tanh(reach * z)) for z in by_chance)
-        blocks.append(sparse.csr_array(likely.astype(float)))
-        n_sharing += int(sure.any(1).sum())
-    return SharedTuning(sparse.vstack(blocks).tocsr() + sparse.eye_array(own.size), n_sharing)
+    pairs, n_sharing = [], 0
+    for rows in some_units(own.size, own.size**2, AT_ONCE):
+        of_places = zip(*(_correlations(of, rows) for of in places), strict=True)
+        of_means, of_signals = ((first + second) / 2 for first, second in of_places)
+        of_signals[np.arange(len(of_signals)), unit[rows]] = 0.0
+        one, other = np.nonzero(of_signals > SAME_TUNING)
+        reach = 1 / np.sqrt(np.maximum(np.minimum(n[rows][one], n[other]) - 3.0, 1.0))
+        likely, sure = (of_means[one, other] > np.tanh(reach * z) for z in by_chance)
+        pairs.append(np.stack([one[likely] + rows.start, other[likely]]))
+        n_sharing += np.unique(one[sure]).size
+    of_pairs = np.concatenate(pairs, axis=1)
+    together = sparse.coo_array((np.ones(of_pairs.shape[1]), tuple(of_pairs)), (own.size, own.size))
+    return SharedTuning(together.tocsr() + sparse.eye_array(own.size), n_sharing)
 
 
 class _Tuning(NamedTuple):
     """Of each unit at one place."""
 
-    deviation: np.ndarray  # (unit, image), of its means from their mean, less what all units do
+    deviation: np.ndarray  # (unit, image), of its means from their mean, over their SD
     shown: np.ndarray  # (unit, image), 1 or 0
-    total: np.ndarray  # (unit), variance of its means
-    signal: np.ndarray  # (unit), that of its signal
+    excess: np.ndarray  # (unit), SD of its means over that of its signal
 
 
 def _tuning(mean: np.ndarray, noise: np.ndarray) -> _Tuning:
@@ -81,7 +82,9 @@ def _tuning(mean: np.ndarray, noise: np.ndarray) -> _Tuning:
     total = (deviation**2).sum(1) / np.maximum(shown.sum(1) - 1, 1)
     by_noise = np.where(shown, noise, 0.0).sum(1) / n
     signal = np.maximum(total - by_noise, LEAST_SIGNAL * total)
-    return _Tuning(deviation, shown.astype(float), total, signal)
+    varies = np.where(total > 0, total, np.inf)
+    deviation /= np.sqrt(varies)[:, None]
+    return _Tuning(deviation, shown.astype(float), np.sqrt(total / np.where(total > 0, signal, 1)))
 
 
 def _common(deviation: np.ndarray, shown: np.ndarray) -> np.ndarray:
@@ -96,12 +99,11 @@ def _common(deviation: np.ndarray, shown: np.ndarray) -> np.ndarray:
     return np.outer(deviation @ alike, alike) / total if total > 0 else np.zeros_like(deviation)
 
 
-def _correlations(of: _Tuning, rows: slice) -> np.ndarray:
-    """Return the correlations of means and of signals, of some units with all (2, row, unit).
+def _correlations(of: _Tuning, rows: slice) -> tuple[np.ndarray, np.ndarray]:
+    """Return the correlations of means and of signals, of some units with all (row, unit).
 
     Over images shown to both.
     """
-    of_both = of.shown[rows] @ of.shown.T
-    covariance = of.deviation[rows] @ of.deviation.T / np.maximum(of_both - 1, 1)
-    scales = np.stack([np.sqrt(np.outer(v[rows], v)) for v in (of.total, of.signal)])
-    return np.divide(covariance, scales, out=np.zeros_like(scales), where=scales > 0)
+    shared = of.shown.shape[1] if of.shown.all() else of.shown[rows] @ of.shown.T
+    of_means = of.deviation[rows] @ of.deviation.T / np.maximum(shared - 1, 1)
+    return of_means, of_means * np.outer(of.excess[rows], of.excess)

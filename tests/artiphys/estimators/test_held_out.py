@@ -1,9 +1,11 @@
 """Images held out: moments and scores against a loop, and against the truth."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 
-from artiphys.estimators.held_out import MIN_IMAGES, folds_of_images
+from artiphys.estimators.held_out import MIN_IMAGES, images_held_out
 from artiphys.estimators.signal_moments import cells_of, signal_moments
 
 OWN = np.zeros(4, dtype=int)
@@ -20,16 +22,39 @@ def trials(seed, n_unit=4, n_image=13, n_trial=4):
 
 def test_each_image_is_held_out_once_and_the_others_have_their_own_moments():
     values = trials(0)
-    cells, seen = cells_of(values), []
-    for fold in folds_of_images(cells, OWN, 1, n_folds=5):
-        seen += fold.images.tolist()
-        others = np.delete(np.arange(13), fold.images)
-        expected = signal_moments(cells_of(values[:, others]), 0)
-        np.testing.assert_allclose(fold.moments[0], expected.variance_reference[:, 1])
-        np.testing.assert_allclose(fold.moments[1], expected.variance[:, 1])
-        np.testing.assert_allclose(fold.moments[2], expected.covariance[:, 1])
-        assert fold.n_image.tolist() == expected.n_image[:, 1].tolist()
-    assert sorted(seen) == list(range(13))
+    held_out = images_held_out(cells_of(values), OWN, 1, n_folds=5)
+    assert set(held_out.fold) == set(range(5))
+    for fold in range(5):
+        expected = signal_moments(cells_of(values[:, held_out.fold != fold]), 0)
+        moments = held_out.others.moments[fold]
+        np.testing.assert_allclose(moments[:, 0], expected.variance_reference[:, 1])
+        np.testing.assert_allclose(moments[:, 1], expected.variance[:, 1])
+        np.testing.assert_allclose(moments[:, 2], expected.covariance[:, 1])
+        assert held_out.others.n_image[fold].tolist() == expected.n_image[:, 1].tolist()
+
+
+def test_errors_noise_and_scores_are_those_of_a_loop_over_units_and_folds():
+    """From the terms of each image, written out; here they come from sums over powers."""
+    values = trials(4, n_unit=3, n_image=11)
+    values[0, :, 1] += 1e3  # far from 0
+    cells = cells_of(values)
+    own = np.zeros(3, dtype=int)
+    scores, fold, others = images_held_out(cells, own, 1, n_folds=4)
+    for unit, f in product(range(3), range(4)):
+        shown = np.isfinite(cells.mean[unit] + cells.noise[unit]).all(1)
+        rest, held = shown & (fold != f), shown & (fold == f)
+        (a, b), (p, q) = (of[unit, rest].T for of in (cells.mean, cells.noise))
+        n, da, db = rest.sum(), a - a.mean(), b - b.mean()
+        terms = np.stack([da**2 - p + p / n, db**2 - q + q / n, da * db])
+        errors = np.cov(terms, ddof=0) / ((n - 1) * (1 - 1 / n) ** 3)
+        np.testing.assert_allclose(others.errors[f, unit], errors, rtol=1e-9)
+        noise = max((4 * da**2 * p - 2 * p**2).sum(), 2 * (p**2).sum()) / (n - 1) ** 2
+        assert others.noise[f, unit] == pytest.approx(noise, rel=1e-9)
+        (x, y), (u, v) = (of[unit, held].T for of in (cells.mean, cells.noise))
+        dx, dy = x - a.mean(), y - b.mean()
+        expected = np.stack([dx**2 - u - p.mean() / n, dy**2 - v - q.mean() / n, dx * dy])
+        np.testing.assert_allclose(scores[:, unit, held], expected * n / (n + 1), rtol=1e-9)
+    assert (scores[:, 1, 5] == 0).all()  # not shown to that unit
 
 
 def test_scores_and_moments_are_unbiased_and_the_errors_are_those_of_repeated_draws():
@@ -39,16 +64,18 @@ def test_scores_and_moments_are_unbiased_and_the_errors_are_those_of_repeated_dr
     n_unit, n_image = 20_000, 12
     signal = rng.multivariate_normal([5.0, 7.0], covariance, size=(n_unit, n_image))
     values = signal[..., None] + 2 * rng.normal(size=(n_unit, n_image, 2, 3))
-    fold = next(folds_of_images(cells_of(values), np.zeros(n_unit, dtype=int), 1))
+    scores, fold, others = images_held_out(cells_of(values), np.zeros(n_unit, dtype=int), 1)
+    moments, scores = others.moments[0].T, scores[:, :, fold == 0]
     truth = np.array([4.0, 9.0, 3.0])
-    np.testing.assert_allclose(fold.moments.mean(1), truth, rtol=0.03)
-    np.testing.assert_allclose(fold.scores.mean((1, 2)), truth, rtol=0.06)
-    found = np.cov(fold.moments)
-    np.testing.assert_allclose(fold.errors.mean(0), found, rtol=0.12)
+    np.testing.assert_allclose(moments.mean(1), truth, rtol=0.03)
+    np.testing.assert_allclose(scores.mean((1, 2)), truth, rtol=0.06)
+    np.testing.assert_allclose(others.errors[0].mean(0), np.cov(moments), rtol=0.12)
     by_noise = 2 * (2 * 4.0 * 4 / 3 + (4 / 3) ** 2) / 10  # closed form, 11 images
-    np.testing.assert_allclose(fold.noise.mean(), by_noise, rtol=0.15)  # that of the noise itself
-    assert fold.share == pytest.approx(2 / 10, rel=0.5)  # a normal signal's
-    together = (fold.scores - truth[:, None, None]).mean(2) @ (fold.moments - truth[:, None]).T
+    np.testing.assert_allclose(
+        others.noise[0].mean(), by_noise, rtol=0.15
+    )  # that of the noise itself
+    assert others.share[0] == pytest.approx(2 / 10, rel=0.5)  # a normal signal's
+    together = (scores - truth[:, None, None]).mean(2) @ (moments - truth[:, None]).T
     # Errors of what is held out and of the rest have next to nothing in common.
     assert np.abs(together / n_unit / np.sqrt(np.outer(truth, truth))).max() < 0.12
 
@@ -57,20 +84,18 @@ def test_images_of_one_group_are_held_out_together():
     rng = np.random.default_rng(0)
     cells = cells_of(rng.poisson(5.0, (7, 30, 2, 4)).astype(float))
     groups = rng.integers(8, size=30)
-    of_folds = [
-        set(groups[fold.images])
-        for fold in folds_of_images(cells, np.zeros(7, dtype=int), 1, groups=groups)
-    ]
+    fold = images_held_out(cells, np.zeros(7, dtype=int), 1, groups=groups).fold
+    of_folds = [set(groups[fold == f]) for f in np.unique(fold)]
     assert len(of_folds) == 8
     assert [len(of) for of in of_folds] == [1] * 8
 
 
-def test_units_with_few_images_have_no_moments_and_their_scores_are_0():
+def test_units_with_few_images_have_no_moments():
     values = trials(2)
     values[2, MIN_IMAGES - 1 :] = np.nan
-    for fold in folds_of_images(cells_of(values), OWN, 1):
-        assert np.isnan(fold.moments[:, 2]).all()
-        assert np.isfinite(fold.moments[:, [0, 1, 3]]).all()
+    moments = images_held_out(cells_of(values), OWN, 1).others.moments
+    assert np.isnan(moments[:, 2]).all()
+    assert np.isfinite(moments[:, [0, 1, 3]]).all()
 
 
 def test_each_unit_may_have_a_reference_of_its_own():
@@ -78,8 +103,7 @@ def test_each_unit_may_have_a_reference_of_its_own():
     own = np.array([0, 1, 0, 1])
     swapped = np.where((own == 1)[:, None, None, None], values[:, :, ::-1], values)
     cells = cells_of(np.concatenate([swapped, values[:, :, 1:]], axis=2))
-    for found, expected in zip(
-        folds_of_images(cells, own, 2), folds_of_images(cells_of(values), OWN, 1), strict=True
-    ):
-        np.testing.assert_allclose(found.moments, expected.moments)
-        np.testing.assert_allclose(found.scores, expected.scores)
+    found = images_held_out(cells, own, 2)
+    expected = images_held_out(cells_of(values), OWN, 1)
+    np.testing.assert_allclose(found.others.moments, expected.others.moments)
+    np.testing.assert_allclose(found.scores, expected.scores)

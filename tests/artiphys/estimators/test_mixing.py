@@ -46,3 +46,16 @@ def test_a_likelihood_of_any_scale_is_taken():
     found = mixing_distribution(log_likelihood(measured, 0.5) - 1e4)
     expected = mixing_distribution(log_likelihood(measured, 0.5))
     np.testing.assert_allclose(found.weights, expected.weights)
+
+
+def test_several_at_once_are_each_as_alone():
+    rng = np.random.default_rng(5)
+    stacked = np.stack([log_likelihood(rng.normal(size=30), noise) for noise in (0.3, 0.6, 0.9)])
+    together = mixing_distribution(stacked)
+    values = np.stack([GRID, GRID**2, np.abs(GRID)])
+    for k, of_one in enumerate(stacked):
+        alone = mixing_distribution(of_one)
+        np.testing.assert_allclose(together.weights[k], alone.weights)
+        np.testing.assert_allclose(together.posterior[k], alone.posterior)
+        np.testing.assert_allclose(together.cumulative[k], alone.cumulative)
+        np.testing.assert_allclose(together.expected(values)[k], alone.expected(values[k]))
