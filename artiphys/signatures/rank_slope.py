@@ -23,7 +23,7 @@ MOST_LEVERAGE = 0.5
 MOST_OF_SESSION = 0.8
 MOST_PASSES = 0.5
 MIN_FREEDOM = 3.0
-BY_CHANCE = 2.0  # F of a curvature that is no reason to fit one
+BY_CHANCE = 2.0  # F of a curvature that is no reason to fit one, were it to cost nothing
 MIN_RELEVANCE = 10.0  # F of the instruments on the scale: below it there is hardly any signal
 Pairs: TypeAlias = sparse.sparray | np.ndarray
 UNKNOWN_SLOPE = BoundedCorrelation(np.nan, np.nan, np.nan)
@@ -172,19 +172,23 @@ class _Trend(NamedTuple):
 def _trend(straight: Equations, scores: Scores, fixed: np.ndarray, together: Pairs) -> _Trend:
     r"""Return the slope of a line, or of a parabola as far as the relation is bent.
 
-    .. math:: b = b_1 + \lambda (b_2 - b_1), \qquad \lambda = \max(0, 1 - 2 / F)
+    .. math:: b = b_1 + \lambda (b_2 - b_1), \qquad
+              \lambda = \max\Bigl(0, 1 - \Bigl(\frac{2}{F}
+              \frac{\mathrm{var}\, b_2}{\mathrm{var}\, b_1}\Bigr)^2\Bigr)
 
     with b_1 the slope of the line, b_2 that of the parabola at the middle and F the square of its
     curvature over its error. The units that are known best, of wide dynamic range, weigh most; if
     the relation is bent the line has their slope, and the parabola that of all units. Where it is
-    not, the parabola costs a third of the power.
+    not, the parabola costs power: the more so the less is known of units of narrow dynamic range,
+    and the surer the bend must then be.
     """
     bent = estimating_equations(scores, fixed, bent=True)
     size = bent.coefficients[2]
-    of_unit = bent.influence[2].sum(1) / (1 - np.clip(bent.leverage, 0.0, MOST_LEVERAGE))
-    variance = _sum_of_pairs(of_unit, together)
+    variance = _variance_over_units(bent, 2, together)
     f = float(size**2 / variance) if variance > 0 else 0.0
-    share = max(0.0, 1 - BY_CHANCE / f) if f > 0 else 0.0
+    of_line, of_parabola = (_variance_over_units(of, 1, together) for of in (straight, bent))
+    enough = BY_CHANCE * of_parabola / of_line if of_line > 0 else np.inf
+    share = 1 - (enough / f) ** 2 if f > enough else 0.0
 
     def between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return a + share * (b - a)
@@ -202,6 +206,11 @@ def _trend(straight: Equations, scores: Scores, fixed: np.ndarray, together: Pai
         between(straight.leverage, bent.leverage),
         between(straight.leverage_on_slope, bent.leverage_on_slope),
     )
+
+
+def _variance_over_units(of: Equations, coefficient: int, together: Pairs) -> float:
+    of_unit = of.influence[coefficient].sum(1) / (1 - np.clip(of.leverage, 0.0, MOST_LEVERAGE))
+    return _sum_of_pairs(of_unit, together)
 
 
 def _weak(signal: np.ndarray) -> bool:

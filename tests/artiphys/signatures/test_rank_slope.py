@@ -73,6 +73,25 @@ def test_a_bent_relation_without_a_trend_has_no_slope():
     assert np.std(straight) == pytest.approx(1, abs=0.3)
 
 
+def test_units_that_hardly_respond_have_no_say_in_whether_the_relation_bends(monkeypatch):
+    def slopes():
+        found = []
+        for seed in range(60):
+            of = scores(seed, relation=0.0, n_unit=120)
+            hardly = np.where(of.rank < 0.5, 30.0, 1.0)
+            more = hardly * np.random.default_rng(seed).normal(size=of.y.shape)
+            of = of._replace(y=of.y + of.scale * more, precision=of.precision / hardly**2)
+            found.append(rank_slope(of).correlation)
+        return np.std([of.slope for of in found]), np.mean([of.p_value < 0.05 for of in found])
+
+    spread, said_yes = slopes()
+    assert said_yes <= 0.1
+    monkeypatch.setattr(
+        "artiphys.signatures.rank_slope.BY_CHANCE", 0.0
+    )  # the parabola of all units: the control
+    assert slopes()[0] > 1.5 * spread
+
+
 def test_the_error_knows_that_units_rank_each_other():
     """Where invariance bends with dynamic range it matters which units happen to be there."""
     found = [rank_slope(scores(seed, 0.0, bend=3.5, n_unit=80)).correlation for seed in range(200)]
