@@ -32,7 +32,9 @@ class Others(NamedTuple):
 
     moments: np.ndarray  # (fold, unit, 3)
     errors: np.ndarray  # (fold, unit, 3, 3), covariance of these by noise and by choice of images
-    noise: np.ndarray  # (fold, unit), variance that noise alone gives the first of them
+    # What noise adds to the variance of the first of them: without a signal, and for each unit of
+    # signal variance.
+    noise: np.ndarray  # (fold, unit, 2)
     n_image: np.ndarray  # (fold, unit)
     share: np.ndarray  # (fold), variance that the choice of images gives one, over its square
 
@@ -81,14 +83,21 @@ def images_held_out(
         Images that are alike, and held out together; by default each is its own.
     """
     mean, noise, shown = _pairs(cells, own, position)
+    n_trial = cells.n[np.arange(own.size), :, np.maximum(own, 0)]
     n_image = shown.shape[1]
     groups = np.unique(np.arange(n_image) if groups is None else groups, return_inverse=True)[1]
     fold = _dealt(mean[0], shown, groups, min(n_folds, groups.max() + 1))
-    *of_others, scores = in_blocks(_of_units, *mean, *noise, shown, fold=fold)
-    moments, errors, by_noise, n = (np.ascontiguousarray(of.swapaxes(0, 1)) for of in of_others)
-    of_folds = zip(moments[..., 0], errors[..., 0, 0], by_noise, n, strict=True)
-    share = np.array([_share_of_images(*of_fold) for of_fold in of_folds])
-    return HeldOut(scores.transpose(1, 0, 2), fold, Others(moments, errors, by_noise, n, share))
+    *of_others, scores = in_blocks(_of_units, *mean, *noise, shown, n_trial, fold=fold)
+    moments, errors, mean_noise, by_noise, n = (
+        np.ascontiguousarray(of.swapaxes(0, 1)) for of in of_others
+    )
+    alone, with_signal, in_all = np.moveaxis(by_noise, -1, 0)
+    variance, error, per_signal = moments[..., 0], errors[..., 0, 0], 4 * mean_noise / (n - 1)
+    each = range(len(n))
+    share = np.array([_share_of_images(variance[f], error[f], in_all[f], n[f]) for f in each])
+    factor = [_where_the_signal_is(variance[f], with_signal[f], per_signal[f]) for f in each]
+    line = np.stack([alone, np.array(factor)[:, None] * per_signal], axis=-1)
+    return HeldOut(scores.transpose(1, 0, 2), fold, Others(moments, errors, line, n, share))
 
 
 def _dealt(mean: np.ndarray, shown: np.ndarray, groups: np.ndarray, n_folds: int) -> np.ndarray:
@@ -121,7 +130,13 @@ def _pairs(
 
 
 def _of_units(
-    a: np.ndarray, b: np.ndarray, p: np.ndarray, q: np.ndarray, shown: np.ndarray, fold: np.ndarray
+    a: np.ndarray,
+    b: np.ndarray,
+    p: np.ndarray,
+    q: np.ndarray,
+    shown: np.ndarray,
+    n_trial: np.ndarray,
+    fold: np.ndarray,
 ) -> tuple[np.ndarray, ...]:
     """Return moments, errors, noise and number (unit, fold, ...) of the others, and all scores.
 
@@ -150,14 +165,20 @@ def _of_units(
     of_means = (2 / n - n_shown / n**2)[..., None, None]
     products -= of_means * sums[..., None] * sums[..., None, :]
     errors = products / (n * (n - 1) * (1 - 1 / n) ** 3)[..., None, None]
-    by_noise = np.maximum(4 * by_p[2, 0] - 2 * pp, 2 * pp) / (n - 1) ** 2
+    # The square of an estimate of noise is too large, and more so the fewer the trials. It is
+    # left so in what noise adds with a signal: counts that are large by chance seem noisy too, and
+    # a square from which that noise is taken errs by less than if the two were independent.
+    squared = p**2 * np.where(n_trial > 1, (n_trial - 1) / (n_trial + 1), 1.0)
+    with_signal = np.maximum(4 * (by_p[2, 0] - pp), 0.0)
+    of_sums = np.stack([2 * squared @ others, with_signal, with_signal + 2 * pp], axis=-1)
+    by_noise = of_sums / ((n - 1) ** 2)[..., None]
 
     da, db = (of - middle[:, fold] for of, middle in zip((a, b), centre, strict=True))
     of_p, of_q = (of + (by[0, 0] / n**2)[:, fold] for of, by in ((p, by_p), (q, by_q)))
     scores = np.stack([da**2 - of_p, db**2 - of_q, da * db], axis=1)
     known = n_shown >= MIN_IMAGES - 2  # else too few images are left to say anything
     scores *= ((known * n / (n + 1))[:, fold] * shown)[:, None]
-    return sums / (n - 1)[..., None], errors, by_noise, n, scores
+    return sums / (n - 1)[..., None], errors, by_p[0, 0] / n, by_noise, n, scores
 
 
 def _sums_about(
@@ -208,3 +229,16 @@ def _share_of_images(
         return float(SHARE_OF_GAUSSIAN / np.nanmean(n)) if np.isfinite(n).any() else np.nan
     by_images = np.maximum(error[well] - by_noise[well], 0.0)
     return float(np.median(by_images / variance[well] ** 2))
+
+
+def _where_the_signal_is(
+    variance: np.ndarray, with_signal: np.ndarray, per_signal: np.ndarray
+) -> float:
+    """Return what noise adds with a signal, over what the mean noise says: of most units.
+
+    Of one unit it is hardly known, as it is from the same few trials as the variance itself.
+    """
+    told = (variance > 0) & (per_signal > 0)
+    if not told.any():
+        return 1.0
+    return float(np.median(with_signal[told] / (per_signal * variance)[told]))

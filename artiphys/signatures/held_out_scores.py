@@ -76,7 +76,7 @@ def held_out_scores(
     """
     held_out = images_held_out(cells, own, position, groups=groups)
     others = held_out.others
-    n_fold, n_unit = others.noise.shape
+    n_fold, n_unit = others.n_image.shape
     if ((others.moments[..., 0] > 0).sum(1) < MIN_WITH_SIGNAL).any():
         return None
     at_once = max(1, AT_ONCE // (N_GRID * n_unit))
@@ -126,8 +126,9 @@ def _dynamic_range(others: Others) -> tuple[np.ndarray, np.ndarray, np.ndarray, 
     the scores tell on average is the rank in proportion to the scale, which is that of the variance
     V: :math:`E[U V] / E[V]`, with U the rank.
 
-    The error that the choice of images makes is in proportion to the true variance, not to the one
-    measured: a unit whose preferred image was not shown seems to have both small.
+    The error that the choice of images makes, and most of that by noise, goes with the true
+    variance, not with the one measured: a unit whose preferred image was not shown, or that by
+    chance answered it weakly, seems to have both small.
 
     How variances are distributed over units is estimated with the noise that units of each variance
     have on average: as spikes go, the noisy units are those of wide dynamic range, and with its own
@@ -147,9 +148,11 @@ def _dynamic_range(others: Others) -> tuple[np.ndarray, np.ndarray, np.ndarray, 
         variance = by_images[:, None] + by_noise
         return -excess_squared / (2 * variance) - np.log(variance) / 2
 
-    of_own = log_likelihood(others.noise[..., None])
-    weight = mixing_distribution(of_own).posterior + TINY  # (fold, unit, grid)
-    of_typical = np.einsum("fu,fug->fg", others.noise, weight) / weight.sum(1)
+    alone, per_signal = np.moveaxis(others.noise, -1, 0)[..., None]
+    by_noise = alone + per_signal * grid[:, None]  # (fold, unit, grid)
+    of_own = log_likelihood(by_noise)
+    weight = mixing_distribution(of_own).posterior + TINY
+    of_typical = (by_noise * weight).sum(1) / weight.sum(1)
     of_all = mixing_distribution(log_likelihood(of_typical[:, None]))
     ranks = of_all.cumulative
     of_own += np.log(of_all.weights + TINY)[:, None]

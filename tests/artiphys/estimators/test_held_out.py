@@ -40,6 +40,7 @@ def test_errors_noise_and_scores_are_those_of_a_loop_over_units_and_folds():
     cells = cells_of(values)
     own = np.zeros(3, dtype=int)
     scores, fold, others = images_held_out(cells, own, 1, n_folds=4)
+    told = np.empty((4, 3, 2))
     for unit, f in product(range(3), range(4)):
         shown = np.isfinite(cells.mean[unit] + cells.noise[unit]).all(1)
         rest, held = shown & (fold != f), shown & (fold == f)
@@ -48,13 +49,20 @@ def test_errors_noise_and_scores_are_those_of_a_loop_over_units_and_folds():
         terms = np.stack([da**2 - p + p / n, db**2 - q + q / n, da * db])
         errors = np.cov(terms, ddof=0) / ((n - 1) * (1 - 1 / n) ** 3)
         np.testing.assert_allclose(others.errors[f, unit], errors, rtol=1e-9)
-        noise = max((4 * da**2 * p - 2 * p**2).sum(), 2 * (p**2).sum()) / (n - 1) ** 2
-        assert others.noise[f, unit] == pytest.approx(noise, rel=1e-9)
+        t = cells.n[unit, rest, 0]
+        alone = 2 * (p**2 * (t - 1) / (t + 1)).sum() / (n - 1) ** 2
+        assert others.noise[f, unit, 0] == pytest.approx(alone, rel=1e-9)
+        with_signal = max(4 * (da**2 * p - p**2).sum(), 0.0) / (n - 1) ** 2
+        per_signal = 4 * p.mean() / (n - 1)
+        told[f, unit] = per_signal, with_signal / (per_signal * others.moments[f, unit, 0])
         (x, y), (u, v) = (of[unit, held].T for of in (cells.mean, cells.noise))
         dx, dy = x - a.mean(), y - b.mean()
         expected = np.stack([dx**2 - u - p.mean() / n, dy**2 - v - q.mean() / n, dx * dy])
         np.testing.assert_allclose(scores[:, unit, held], expected * n / (n + 1), rtol=1e-9)
     assert (scores[:, 1, 5] == 0).all()  # not shown to that unit
+    assert (others.moments[..., 0] > 0).all()
+    expected = told[..., 0] * np.median(told[..., 1], axis=1, keepdims=True)
+    np.testing.assert_allclose(others.noise[..., 1], expected)
 
 
 def test_scores_and_moments_are_unbiased_and_the_errors_are_those_of_repeated_draws():
@@ -70,10 +78,10 @@ def test_scores_and_moments_are_unbiased_and_the_errors_are_those_of_repeated_dr
     np.testing.assert_allclose(moments.mean(1), truth, rtol=0.03)
     np.testing.assert_allclose(scores.mean((1, 2)), truth, rtol=0.06)
     np.testing.assert_allclose(others.errors[0].mean(0), np.cov(moments), rtol=0.12)
-    by_noise = 2 * (2 * 4.0 * 4 / 3 + (4 / 3) ** 2) / 10  # closed form, 11 images
-    np.testing.assert_allclose(
-        others.noise[0].mean(), by_noise, rtol=0.15
-    )  # that of the noise itself
+    alone, per_signal = others.noise[0].mean(0)  # in closed form, of 11 images:
+    np.testing.assert_allclose(alone, 2 * (4 / 3) ** 2 / 10, rtol=0.05)
+    # With a signal less is said, as of counts (see the code): here by the noise over the variance.
+    np.testing.assert_allclose(per_signal, 4 * (4 / 3) / 10 * (1 - 4 / 3 / 4), rtol=0.15)
     assert others.share[0] == pytest.approx(2 / 10, rel=0.5)  # a normal signal's
     together = (scores - truth[:, None, None]).mean(2) @ (moments - truth[:, None]).T
     # Errors of what is held out and of the rest have next to nothing in common.
