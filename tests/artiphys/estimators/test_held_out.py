@@ -79,7 +79,7 @@ def test_scores_and_moments_are_unbiased_and_the_errors_are_those_of_repeated_dr
     np.testing.assert_allclose(scores.mean((1, 2)), truth, rtol=0.06)
     np.testing.assert_allclose(others.errors[0].mean(0), np.cov(moments), rtol=0.12)
     alone, per_signal = others.noise[0].mean(0)  # in closed form, of 11 images:
-    np.testing.assert_allclose(alone, 2 * (4 / 3) ** 2 / 10, rtol=0.05)
+    np.testing.assert_allclose(alone, 2 * (4 / 3) ** 2 * 11 / 10**2, rtol=0.02)
     # With a signal less is said, as of counts (see the code): here by the noise over the variance.
     np.testing.assert_allclose(per_signal, 4 * (4 / 3) / 10 * (1 - 4 / 3 / 4), rtol=0.15)
     assert others.share[0] == pytest.approx(2 / 10, rel=0.5)  # a normal signal's
