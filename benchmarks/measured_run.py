@@ -5,6 +5,7 @@ python benchmarks/measured_run.py '{"path": "v4.zarr", "chunks": {}, "resample":
 """
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -30,8 +31,8 @@ class Run(NamedTuple):
 def measured_run(**asked: Any) -> Run:
     """Return what a signature takes: of made-up responses of `sizes`, or of those at a `path`.
 
-    The other arguments are ``chunks``, by default None for an array in memory, and those of
-    :func:`artiphys.signature`.
+    The other arguments are how many ``cores`` it may take (on Linux), by default all, ``chunks``,
+    by default None for an array in memory, and those of :func:`artiphys.signature`.
     """
     command = [sys.executable, str(Path(__file__)), json.dumps(asked, default=str)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
@@ -39,7 +40,11 @@ def measured_run(**asked: Any) -> Run:
 
 
 def _measured(asked: dict[str, Any]) -> Run:
-    sizes, path, chunks = (asked.pop(name, None) for name in ("sizes", "path", "chunks"))
+    sizes, path, chunks, cores = (
+        asked.pop(name, None) for name in ("sizes", "path", "chunks", "cores")
+    )
+    if cores is not None and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     warnings.simplefilter("ignore", artiphys.ArtiphysWarning)
     signature = artiphys.signature  # imported here, with scipy: a second before any run
     if path is None:

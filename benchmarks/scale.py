@@ -5,9 +5,10 @@
 
 What is compared is timed in turn, several times in one process, in seconds of the processor, and
 medians are compared: other work on the machine then slows both alike. Whole signatures are timed
-each in a process of its own, the largest from Zarr files that are made in the folder, chunk by
-chunk: 600 MB of spike counts, and with ``--growth``, which draws into ``growth.png`` how time and
-memory grow with units, images, trials and resamples, 6 GB for a million units.
+each in a process of its own, those of trials on one core and on all. The largest are from Zarr
+files that are made in the folder, chunk by chunk: 600 MB of spike counts, and with ``--growth``,
+which draws into ``growth.png`` how time and memory grow with units, images, trials and resamples,
+6 GB for a million units.
 
 Beside it: ``benchmarks/probing.py`` (extraction), ``benchmarks/nwb_counting.py`` (reading NWB files
 against h5py, pynwb and pynapple) and ``benchmarks/trials_path.py`` (other sizes).
@@ -217,9 +218,12 @@ def signature_lines(folder: Path, recording: Path | None) -> Iterator[Line]:
         asked.insert(1, (recording.name, {"path": str(recording)}, "≤ 4 s"))
     for size, given, target in asked:
         for resample, which in ((("image", "unit"), "at large"), ("unit", "these images")):
-            run = measured_run(**given, resample=resample)
-            what = f"signature of trials, {which}"
-            yield Line(what, size, _s(run.cpu), "", "", target, _mb(run.peak))
+            one, run = (
+                measured_run(**given, resample=resample, cores=cores) for cores in (1, None)
+            )
+            what, against = f"signature of trials, {which}, by the clock", f"one core {_s(one.cpu)}"
+            ratio = _faster(one.elapsed / run.elapsed)
+            yield Line(what, size, _s(run.elapsed), against, ratio, target, _mb(run.peak))
 
 
 def _compared(

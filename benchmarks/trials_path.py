@@ -3,9 +3,8 @@
 python benchmarks/trials_path.py [SIGNATURE.nc ...]
 
 The bare product is that of the trials and of their squares with the masks of the 64 halves of 32
-splits, on one core as the others are; last, all cores are taken. Everything is timed in turn,
-several times, and the medians are compared. Of files of responses the whole signature is timed, on
-all cores.
+splits, on one core as the others are. Everything is timed in turn, several times, and the medians
+are compared. Of files of responses the whole signature is timed, on all cores.
 """
 
 import os
@@ -20,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import artiphys
-from artiphys.cores import n_cores, one_blas_thread
+from artiphys.cores import one_blas_thread
 from artiphys.estimators.halves import halves_of
 from artiphys.estimators.moments import correlation_of
 from artiphys.estimators.ratio_bias import noise_terms, ratio_bias
@@ -33,7 +32,6 @@ class Times(NamedTuple):
 
     bare: float
     here: float
-    on_all_cores: float
     loop: float
 
 
@@ -50,22 +48,20 @@ def main(
     values = rng.poisson(rates, size=(n_units, n_images, n_positions, n_trials)).astype(float)
     trials = values.transpose(1, 2, 3, 0).copy()
     masks = (rng.random((n_images, n_positions, 2 * N_SPLITS, n_trials)) < 0.5).astype(float)
-    times: list[tuple[float, float, float, float]] = []
+    times: list[tuple[float, float, float]] = []
     for _ in range(n_rounds):
         with one_blas_thread(), one_core():
             bare, _ = _timed(lambda: (masks @ trials, masks @ trials**2))
             here, found = _timed(lambda: halves_in_splits(values, 0))
             loop, expected = _timed(lambda: _one_after_another(values))
-        on_all_cores, _ = _timed(lambda: halves_in_splits(values, 0))
         np.testing.assert_allclose(found.dynamic_range, expected[0], rtol=1e-10, atol=1e-10)
         np.testing.assert_allclose(found.invariance, expected[1], rtol=1e-10, atol=1e-10)
-        times.append((bare, here, on_all_cores, loop))
+        times.append((bare, here, loop))
     medians = Times(*(float(each) for each in np.median(times, axis=0)))
     print(
         f"{n_units} units x {n_images} images x {n_positions} positions x {n_trials} trials: bare "
         f"product {medians.bare:.3f} s, both quantities in all halves {medians.here:.3f} s "
-        f"({medians.here / medians.bare:.1f} times; on {n_cores()} cores "
-        f"{medians.on_all_cores:.3f} s), one after another {medians.loop:.2f} s "
+        f"({medians.here / medians.bare:.1f} times), one after another {medians.loop:.2f} s "
         f"({medians.loop / medians.bare:.0f} times)"
     )
     return medians
