@@ -29,7 +29,9 @@ def concordance(ranks: np.ndarray) -> np.ndarray:
     each = np.arange(n_quantity)
     found[..., each, each] = n_unit - n_equal.swapaxes(1, 2)
     one, other = np.tril_indices(n_quantity, -1)
-    n_splits = max(1, BLOCK // (max(1, one.size) * n_unit))
+    if one.size * n_unit == 0:
+        return found
+    n_splits = max(1, BLOCK // (one.size * n_unit))
     for start in range(0, n_split, n_splits):
         some = slice(start, start + n_splits)
         a, b = code[some, one], code[some, other]
@@ -83,7 +85,10 @@ def _smaller_before(sequence: np.ndarray) -> np.ndarray:
 
 
 def _ties_with_those_below(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return the quarters of units (..., unit) equal in one, and below or equal in both."""
+    """Return what ties add, in quarters of units (..., unit).
+
+    2 for each that is equal in one and below in the other, 1 for each that is equal in both.
+    """
     n = a.shape[-1]
     lowest = {"method": "min", "axis": -1}
     of_a, of_b = a * (2 * n) + b, b * (2 * n) + a

@@ -4,6 +4,7 @@ What is measured on the images held out shares neither noise nor images with wha
 the unit, so that the errors of the two have nothing in common.
 """
 
+from collections.abc import Callable
 from itertools import product
 from math import comb
 from typing import NamedTuple
@@ -18,6 +19,7 @@ __all__ = ["MIN_IMAGES", "N_FOLDS", "HeldOut", "Others", "images_held_out"]
 N_FOLDS = 20
 MIN_IMAGES = 6  # of which five train: fewer do not say how far a variance may be off
 SEED = 20191217
+DIGITS = 12  # of what is summed: beyond them there is rounding
 WELL_MEASURED = 2.0  # standard errors by noise, for a variance that tells what images do to it
 SHARE_OF_GAUSSIAN = 2.0  # times 1 / n: what images do to a variance, if too few units tell
 
@@ -32,9 +34,7 @@ class Others(NamedTuple):
 
     moments: np.ndarray  # (fold, unit, 3)
     errors: np.ndarray  # (fold, unit, 3, 3), covariance of these by noise and by choice of images
-    # What noise adds to the variance of the first of them: without a signal, and for each unit of
-    # signal variance.
-    noise: np.ndarray  # (fold, unit, 2)
+    noise: np.ndarray  # (fold, unit, 2), variance of the first by noise: without signal; per signal
     n_image: np.ndarray  # (fold, unit)
     share: np.ndarray  # (fold), variance that the choice of images gives one, over its square
 
@@ -81,6 +81,12 @@ def images_held_out(
         whatever the order of the images.
     groups : numpy.ndarray of int, (image), optional
         Images that are alike, and held out together; by default each is its own.
+
+    Returns
+    -------
+    HeldOut
+        A score is 0 where the image was not shown to the unit at both positions, or where fewer
+        than four others were; NaN of units that were shown fewer than :data:`MIN_IMAGES`.
     """
     mean, noise, shown = _pairs(cells, own, position)
     n_trial = cells.n[np.arange(own.size), :, np.maximum(own, 0)]
@@ -95,7 +101,7 @@ def images_held_out(
     variance, error, per_signal = moments[..., 0], errors[..., 0, 0], 4 * mean_noise / (n - 1)
     each = range(len(n))
     share = np.array([_share_of_images(variance[f], error[f], in_all[f], n[f]) for f in each])
-    factor = [_where_the_signal_is(variance[f], with_signal[f], per_signal[f]) for f in each]
+    factor = [_noise_with_signal(variance[f], with_signal[f], per_signal[f]) for f in each]
     line = np.stack([alone, np.array(factor)[:, None] * per_signal], axis=-1)
     return HeldOut(scores.transpose(1, 0, 2), fold, Others(moments, errors, line, n, share))
 
@@ -105,11 +111,20 @@ def _dealt(mean: np.ndarray, shown: np.ndarray, groups: np.ndarray, n_folds: int
 
     So the answer does not hang on the order in which the images are listed.
     """
-    total, n = (np.bincount(groups, of.sum(0)) for of in (mean, shown))
-    order = np.argsort(total / np.maximum(n, 1), kind="stable")
+    middle = mean.sum(1) / np.maximum(shown.sum(1), 1)
+    response = np.where(shown, mean - middle[:, None], 0.0)
+    total, square, n = (np.bincount(groups, of.sum(0)) for of in (response, response**2, shown))
+    # Rounded, or the order of units would decide between images that tie.
+    keys = (_rounded(of / np.maximum(n, 1)) for of in (square, total))
+    order = np.lexsort(list(keys))
     fold = np.empty(order.size, dtype=int)
     fold[order] = np.random.default_rng(SEED).permutation(order.size) % n_folds
     return fold[groups]
+
+
+def _rounded(values: np.ndarray) -> np.ndarray:
+    largest = np.abs(values).max(initial=0.0)
+    return np.round(values / largest, DIGITS) if largest > 0 else values
 
 
 def _pairs(
@@ -117,7 +132,7 @@ def _pairs(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return means and noise (2, unit, image) at the reference and the position, and what is shown.
 
-    0 where not shown at both.
+    Means are from the unit's median, which no single image moves; 0 where not shown at both.
     """
     at, unit = np.maximum(own, 0), np.arange(own.size)
     mean, noise = (
@@ -125,8 +140,10 @@ def _pairs(
     )
     shown = np.isfinite(mean + noise).all(0) & (own >= 0)[:, None]
     mean, noise = np.where(shown, mean, 0.0), np.where(shown, noise, 0.0)
-    middle = mean.sum(-1) / np.maximum(shown.sum(-1), 1)
-    return np.where(shown, mean - middle[..., None], 0.0), noise, shown
+    in_order = np.sort(np.where(shown, mean, np.inf), axis=-1)
+    middle = np.maximum(shown.sum(-1) - 1, 0) // 2
+    median = np.take_along_axis(in_order, np.stack([middle, middle])[..., None], axis=-1)
+    return np.where(shown, mean - np.where(shown, median, 0.0), 0.0), noise, shown
 
 
 def _of_units(
@@ -153,32 +170,41 @@ def _of_units(
     pp, pq, qq = ((x * y) @ others for x, y in ((p, p), (p, q), (q, q)))
 
     left = 1 - 1 / n  # of the noise, as the centre was taken from these images too
-    sums = np.stack([m[2, 0] - left * by_p[0, 0], m[0, 2] - left * by_q[0, 0], m[1, 1]], axis=-1)
-    first = m[4, 0] - 2 * left * by_p[2, 0] + left**2 * pp
-    second = m[0, 4] - 2 * left * by_q[0, 2] + left**2 * qq
-    both = m[2, 2] - left * (by_p[0, 2] + by_q[2, 0]) + left**2 * pq
-    first_product, second_product = m[3, 1] - left * by_p[1, 1], m[1, 3] - left * by_q[1, 1]
+    variances = [_freed(m(2, 0), left * by_p(0, 0)), _freed(m(0, 2), left * by_q(0, 0))]
+    sums = np.stack([*variances, m(1, 1)], axis=-1)
+    first = m(4, 0) - 2 * left * by_p(2, 0) + left**2 * pp
+    second = m(0, 4) - 2 * left * by_q(0, 2) + left**2 * qq
+    both = m(2, 2) - left * (by_p(0, 2) + by_q(2, 0)) + left**2 * pq
+    first_product, second_product = m(3, 1) - left * by_p(1, 1), m(1, 3) - left * by_q(1, 1)
     products = np.empty((*n.shape, 3, 3))
-    products[..., 0, 0], products[..., 1, 1], products[..., 2, 2] = first, second, m[2, 2]
+    products[..., 0, 0], products[..., 1, 1], products[..., 2, 2] = first, second, m(2, 2)
     products[..., 0, 1] = products[..., 1, 0] = both
     products[..., :2, 2] = products[..., 2, :2] = np.stack([first_product, second_product], -1)
     of_means = (2 / n - n_shown / n**2)[..., None, None]
     products -= of_means * sums[..., None] * sums[..., None, :]
+    np.maximum(np.einsum("ufaa->ufa", products), 0.0, out=np.einsum("ufaa->ufa", products))
     errors = products / (n * (n - 1) * (1 - 1 / n) ** 3)[..., None, None]
-    # The square of an estimate of noise is too large, and more so the fewer the trials. It is
-    # left so in what noise adds with a signal: counts that are large by chance seem noisy too, and
-    # a square from which that noise is taken errs by less than if the two were independent.
+    # p² is too large for the square of the noise, by (t + 1) / (t - 1) with t trials. Without a
+    # signal that is taken off. With one it is not: of counts the estimates of mean and noise err
+    # together, so that a variance freed of noise errs by less than this sum says. Of noise that is
+    # not that of counts too little is then said.
     squared = p**2 * np.where(n_trial > 1, (n_trial - 1) / (n_trial + 1), 1.0)
-    with_signal = np.maximum(4 * (by_p[2, 0] - pp), 0.0)
+    with_signal = np.maximum(4 * (by_p(2, 0) - pp), 0.0)
     of_sums = np.stack([2 * squared @ others, with_signal, with_signal + 2 * pp], axis=-1)
     by_noise = of_sums / ((n - 1) ** 2)[..., None]
 
     da, db = (of - middle[:, fold] for of, middle in zip((a, b), centre, strict=True))
-    of_p, of_q = (of + (by[0, 0] / n**2)[:, fold] for of, by in ((p, by_p), (q, by_q)))
+    of_p, of_q = (of + (by(0, 0) / n**2)[:, fold] for of, by in ((p, by_p), (q, by_q)))
     scores = np.stack([da**2 - of_p, db**2 - of_q, da * db], axis=1)
     known = n_shown >= MIN_IMAGES - 2  # else too few images are left to say anything
     scores *= ((known * n / (n + 1))[:, fold] * shown)[:, None]
-    return sums / (n - 1)[..., None], errors, by_p[0, 0] / n, by_noise, n, scores
+    return sums / (n - 1)[..., None], errors, by_p(0, 0) / n, by_noise, n, scores
+
+
+def _freed(squares: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Return squares less their noise, 0 where that is all but rounding."""
+    left = squares - noise
+    return np.where(np.abs(left) <= 10.0**-DIGITS * noise, 0.0, left)
 
 
 def _sums_about(
@@ -188,8 +214,8 @@ def _sums_about(
     weight: np.ndarray,
     others: np.ndarray,
     order: int,
-) -> dict[tuple[int, int], np.ndarray]:
-    r"""Return sums over the others of products about their centre (unit, fold), by their powers.
+) -> Callable[[int, int], np.ndarray]:
+    r"""Return what gives sums over the others of products about their centre (unit, fold).
 
     .. math:: \sum w \, (a - A)^i \, (b - B)^j, \qquad i + j \le \text{order}
 
@@ -209,7 +235,7 @@ def _sums_about(
         )
         return np.sum(list(parts), axis=0)
 
-    return {powers: about_centre(*powers) for powers in about_0}
+    return about_centre
 
 
 def _powers(of: np.ndarray, order: int) -> list[np.ndarray]:
@@ -231,10 +257,10 @@ def _share_of_images(
     return float(np.median(by_images / variance[well] ** 2))
 
 
-def _where_the_signal_is(
+def _noise_with_signal(
     variance: np.ndarray, with_signal: np.ndarray, per_signal: np.ndarray
 ) -> float:
-    """Return what noise adds with a signal, over what the mean noise says: of most units.
+    """Return what noise adds with a signal, over what the mean noise says: the median of units.
 
     Of one unit it is hardly known, as it is from the same few trials as the variance itself.
     """

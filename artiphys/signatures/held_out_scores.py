@@ -206,7 +206,7 @@ def _invariance(
     grid = CORRELATIONS
     excess = others.moments[..., 2, None] - grid * scale
     error = of_product[..., None] - 2 * grid * shared[..., None] + grid**2 * of_scale[..., None]
-    least = 1e-6 * (of_product + of_scale)[..., None] + 1e-300
+    least = 1e-6 * (of_product + np.maximum(of_scale, 0.0))[..., None] + 1e-300
     error = np.maximum(error, least) + (BETWEEN * np.gradient(grid) * scale) ** 2
     freedom = (others.n_image - 1.0)[..., None]
     mixing = mixing_distribution(-(freedom + 1) / 2 * np.log1p(excess**2 / error / freedom))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from artiphys.cores import in_threads, n_cores
+from artiphys.cores import in_threads
 from artiphys.estimators.measurement import Measurement
 from artiphys.estimators.pieces import units_in_turn
 from artiphys.progress import tracked
@@ -19,7 +19,9 @@ from artiphys.signatures.split_halves import (
 
 __all__ = ["relations_on_these_images"]
 
-AT_ONCE = 2**22  # numbers, of units that one thread halves
+# Units that are halved at a time, by one core, whatever the number of cores: sums over more of them
+# at once may be rounded otherwise.
+AT_ONCE, LEAST_PIECES = 2**22, 4  # numbers
 REASONS = ("n_too_noisy", "n_without_signal", "n_without_repeats", "n_not_measured")
 
 
@@ -106,7 +108,7 @@ def _halves(measured: Measurement) -> Halves:
         return own.size
 
     size = measured.responses.size
-    pieces = units_in_turn(measured.responses, min(AT_ONCE, size // n_cores() + 1))
+    pieces = units_in_turn(measured.responses, min(AT_ONCE, size // LEAST_PIECES + 1))
     done = in_threads(fill, pieces, numbers=size)
     for _ in tracked(done, unit="unit", total=n_unit, size=lambda n: n):
         pass

@@ -33,3 +33,8 @@ def test_blocks_of_splits_change_nothing(monkeypatch):
     whole = concordance(ranks)
     monkeypatch.setattr(module, "BLOCK", 1)
     assert np.array_equal(concordance(ranks), whole)
+
+
+def test_of_one_quantity_or_of_no_units_there_is_little_to_say():
+    assert concordance(ranks_of(np.arange(3.0)[None, None])).ravel().tolist() == [2, 2, 2]
+    assert concordance(np.empty((2, 4, 0))).shape == (2, 0, 4, 4)

@@ -106,6 +106,36 @@ def test_units_with_few_images_have_no_moments():
     assert np.isfinite(moments[:, [0, 1, 3]]).all()
 
 
+def test_scores_of_an_image_whose_group_leaves_too_few_others_are_0():
+    cells = cells_of(np.random.default_rng(0).poisson(5.0, (7, 9, 2, 4)).astype(float))
+    groups = np.array([0] * 6 + [1, 2, 3])
+    scores = images_held_out(cells, np.zeros(7, dtype=int), 1, groups=groups).scores
+    assert (scores[:, :, :6] == 0).all()
+    assert (scores[:, :, 6:] != 0).any()
+
+
+@pytest.mark.parametrize("times", [1e3, 1e6, 1e9])
+def test_an_image_that_exceeds_all_others_leaves_their_moments_as_they_are(times):
+    values = trials(5)
+    values[:, 7] *= times
+    held_out = images_held_out(cells_of(values), OWN, 1)
+    fold = held_out.fold[7]
+    expected = signal_moments(cells_of(values[:, held_out.fold != fold]), 0)
+    moments, errors = held_out.others.moments[fold], held_out.others.errors
+    np.testing.assert_allclose(moments[:, 0], expected.variance_reference[:, 1], rtol=1e-9)
+    assert (np.einsum("fuaa->fua", errors) >= 0).all()
+
+
+def test_units_that_are_silent_in_all_other_images_have_no_variance_at_all():
+    values = trials(6)
+    values[0] = 0.0
+    values[0, 4] = [[3.0, 1.0, 0.0, 2.0], [2.0, 2.0, 1.0, 0.0]]
+    held_out = images_held_out(cells_of(values), OWN, 1)
+    assert (held_out.others.moments[held_out.fold[4], 0] == 0).all()
+    turned = images_held_out(cells_of(values[:, ::-1] + 7.0), OWN, 1)
+    assert (turned.fold[::-1] == held_out.fold).all()
+
+
 def test_each_unit_may_have_a_reference_of_its_own():
     values = trials(3)
     own = np.array([0, 1, 0, 1])

@@ -86,9 +86,8 @@ def test_units_that_hardly_respond_have_no_say_in_whether_the_relation_bends(mon
 
     spread, said_yes = slopes()
     assert said_yes <= 0.1
-    monkeypatch.setattr(
-        "artiphys.signatures.rank_slope.BY_CHANCE", 0.0
-    )  # the parabola of all units: the control
+    # The parabola of all units, whatever it costs: the control.
+    monkeypatch.setattr("artiphys.signatures.rank_slope.BY_CHANCE", 0.0)
     assert slopes()[0] > 1.5 * spread
 
 
