@@ -149,6 +149,8 @@ def _of_cells(
     whole_units: bool = False,
 ) -> list[np.ndarray]:
     """Return sums of trials (unit, image, position), `n` of them."""
+    if in_memory(responses):
+        return list(sums(responses.values))
     shape = tuple(responses.sizes[dim] for dim in ("unit", "image", "position"))
     total = [np.empty(shape) for _ in range(n)]
     for piece, found in _summed(responses, sums, whole_units=whole_units):
