@@ -99,7 +99,7 @@ def row_of(name: str, relation: float, outcomes: Sequence[Outcome]) -> str:
         f"{truth:.2f}",
         f"{np.nanmean(o.naive):.2f}",
         f"{np.mean(o.p_naive < ALPHA):.2f}",
-        _share(o.p_oracle) if relation else "–",
+        _share(o.p_oracle),
         f"**{_share(o.p_value)}**",
         rate_interval(o.p_value < ALPHA, np.isfinite(o.p_value)),
         f"{np.nanmean(o.estimate):.2f}",
