@@ -51,8 +51,8 @@ def cautions_at_large(relation: Relation, *, n_images: int, n_sessions: int = 0)
         found.append(
             f"bent (invariance is {ends} at both ends of dynamic range than a line says, and "
             f"{middle} between, by {abs(curvature):.1f} standard errors): r_s is the trend over "
-            "all units; 9 % of experiments with such a relation and no trend had p < 0.05; "
-            "look at the figure"
+            "all units; 6 to 9 % of experiments with such a relation and no trend had "
+            "p < 0.05; look at the figure"
         )
     if n_images < FEW_IMAGES:
         found.append(

@@ -164,6 +164,7 @@ TWICE = {
 
 @pytest.mark.filterwarnings("ignore:.*units left out")
 @pytest.mark.filterwarnings("ignore:.*too little signal")
+@pytest.mark.filterwarnings("ignore:.*leaves r_s open")
 @pytest.mark.parametrize("call", TWICE.values(), ids=TWICE)
 def test_chunks_are_read_twice_to_be_halved_or_drawn_or_to_choose_a_position(call):
     try:
