@@ -204,7 +204,7 @@ def signature_lines(folder: Path, recording: Path | None) -> Iterator[Line]:
             _s(both.cpu),
             f"units drawn {_s(unit.cpu)}",
             _slower(both.cpu / unit.cpu),
-            "≤ 10, 500 MB",
+            "≤ 500 MB",
             _mb(both.peak),
         )
     asked: list[tuple[str, dict[str, Any], str]] = [

@@ -69,7 +69,7 @@ def interval_over_images(
     blocks = in_threads(
         lambda task: of_block(*task),
         list(zip(starts, generators, strict=True)),
-        numbers=BLOCK * n_unit,
+        numbers=min(step, BLOCK) * values[:, 0].size,
     )
     resamples = np.concatenate(list(tracked(blocks, unit="resample", total=n_resamples, size=len)))
     return np.array(
