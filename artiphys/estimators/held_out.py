@@ -248,7 +248,7 @@ def _powers(of: np.ndarray, order: int) -> list[np.ndarray]:
 def _share_of_images(
     variance: np.ndarray, error: np.ndarray, by_noise: np.ndarray, n: np.ndarray
 ) -> float:
-    """Return the relative variance that the choice of images gives a variance: of most units."""
+    """Return the relative variance that the choice of images gives one: the median of units."""
     with np.errstate(invalid="ignore"):
         well = variance > WELL_MEASURED * np.sqrt(by_noise)
     if well.sum() < MIN_IMAGES:

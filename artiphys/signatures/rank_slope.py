@@ -109,7 +109,7 @@ def rank_slope(
         factor = 1.0
     estimate = float(factor * trend.slope)
     influence = factor * trend.influence
-    of_unit = influence.sum(1) / (1 - np.clip(trend.leverage, 0.0, MOST_LEVERAGE))
+    of_unit = _of_each_unit(influence, trend.leverage)
     of_unit += factor * trend.by_ranks - estimate / 2 * spread.influence / spread.variance
     by_images, n_groups = _over_images(influence, image_groups)
     over = _over_units(of_unit, trend.leverage_on_slope, together, freedom, sessions)
@@ -209,8 +209,12 @@ def _trend(straight: Equations, scores: Scores, fixed: np.ndarray, together: Pai
 
 
 def _variance_over_units(of: Equations, coefficient: int, together: Pairs) -> float:
-    of_unit = of.influence[coefficient].sum(1) / (1 - np.clip(of.leverage, 0.0, MOST_LEVERAGE))
-    return _sum_of_pairs(of_unit, together)
+    return _sum_of_pairs(_of_each_unit(of.influence[coefficient], of.leverage), together)
+
+
+def _of_each_unit(influence: np.ndarray, leverage: np.ndarray) -> np.ndarray:
+    """Return what each unit adds (unit), its residual divided by 1 less its leverage."""
+    return influence.sum(1) / (1 - np.clip(leverage, 0.0, MOST_LEVERAGE))
 
 
 def _weak(signal: np.ndarray) -> bool:
