@@ -20,8 +20,6 @@ N_FOLDS = 20
 MIN_IMAGES = 6  # of which five train: fewer do not say how far a variance may be off
 SEED = 20191217
 DIGITS = 12  # of what is summed: beyond them there is rounding
-WELL_MEASURED = 2.0  # standard errors by noise, for a variance that tells what images do to it
-SHARE_OF_GAUSSIAN = 2.0  # times 1 / n: what images do to a variance, if too few units tell
 
 
 class Others(NamedTuple):
@@ -35,8 +33,8 @@ class Others(NamedTuple):
     moments: np.ndarray  # (fold, unit, 3)
     errors: np.ndarray  # (fold, unit, 3, 3), covariance of these by noise and by choice of images
     noise: np.ndarray  # (fold, unit, 2), variance of the first by noise: without signal; per signal
+    halves: np.ndarray  # (fold, unit, 2), the first again, from two halves of these images
     n_image: np.ndarray  # (fold, unit)
-    share: np.ndarray  # (fold), variance that the choice of images gives one, over its square
 
     def of_folds(self, some: slice) -> "Others":
         """Return those of some folds."""
@@ -94,16 +92,15 @@ def images_held_out(
     groups = np.unique(np.arange(n_image) if groups is None else groups, return_inverse=True)[1]
     fold = _dealt(mean[0], shown, groups, min(n_folds, groups.max() + 1))
     *of_others, scores = in_blocks(_of_units, *mean, *noise, shown, n_trial, fold=fold)
-    moments, errors, mean_noise, by_noise, n = (
+    moments, errors, mean_noise, by_noise, halves, n = (
         np.ascontiguousarray(of.swapaxes(0, 1)) for of in of_others
     )
-    alone, with_signal, in_all = np.moveaxis(by_noise, -1, 0)
-    variance, error, per_signal = moments[..., 0], errors[..., 0, 0], 4 * mean_noise / (n - 1)
-    each = range(len(n))
-    share = np.array([_share_of_images(variance[f], error[f], in_all[f], n[f]) for f in each])
-    factor = [_noise_with_signal(variance[f], with_signal[f], per_signal[f]) for f in each]
-    line = np.stack([alone, np.array(factor)[:, None] * per_signal], axis=-1)
-    return HeldOut(scores.transpose(1, 0, 2), fold, Others(moments, errors, line, n, share))
+    alone, with_signal = np.moveaxis(by_noise, -1, 0)
+    per_signal = 4 * mean_noise / (n - 1)
+    of_folds = zip(moments[..., 0], with_signal, per_signal, strict=True)
+    factor = np.array([_noise_with_signal(*of_fold) for of_fold in of_folds])
+    line = np.stack([alone, factor[:, None] * per_signal], axis=-1)
+    return HeldOut(scores.transpose(1, 0, 2), fold, Others(moments, errors, line, halves, n))
 
 
 def _dealt(mean: np.ndarray, shown: np.ndarray, groups: np.ndarray, n_folds: int) -> np.ndarray:
@@ -155,7 +152,7 @@ def _of_units(
     n_trial: np.ndarray,
     fold: np.ndarray,
 ) -> tuple[np.ndarray, ...]:
-    """Return moments, errors, noise and number (unit, fold, ...) of the others, and all scores.
+    """Return moments, errors, noise, halves and number (unit, fold, ...) of the others; scores.
 
     Of means a and b at the two positions, whose noise is p and q (unit, image). The errors are sums
     of products of terms, each a product of two deviations less its noise, about their own mean.
@@ -184,21 +181,39 @@ def _of_units(
     products -= of_means * sums[..., None] * sums[..., None, :]
     np.maximum(np.einsum("ufaa->ufa", products), 0.0, out=np.einsum("ufaa->ufa", products))
     errors = products / (n * (n - 1) * (1 - 1 / n) ** 3)[..., None, None]
-    # p² is too large for the square of the noise, by (t + 1) / (t - 1) with t trials. Without a
-    # signal that is taken off. With one it is not: of counts the estimates of mean and noise err
-    # together, so that a variance freed of noise errs by less than this sum says. Of noise that is
-    # not that of counts too little is then said.
-    squared = p**2 * np.where(n_trial > 1, (n_trial - 1) / (n_trial + 1), 1.0)
-    with_signal = np.maximum(4 * (by_p(2, 0) - pp), 0.0)
-    of_sums = np.stack([2 * squared @ others, with_signal, with_signal + 2 * pp], axis=-1)
-    by_noise = of_sums / ((n - 1) ** 2)[..., None]
+    # With t trials the square of an estimated noise is too large by (t + 1) / (t - 1), and what is
+    # taken off for noise errs by 2 / (t - 1) of that square, which adds to that of the mean.
+    several = n_trial > 1
+    of_square = np.where(several, (n_trial - 1) / (n_trial + 1), 1.0)
+    of_both = np.where(several, n_trial / (n_trial + 1), 1.0)
+    with_signal = np.maximum(4 * (by_p(2, 0) - (of_square * p**2) @ others), 0.0)
+    by_noise = np.stack([2 * (of_both * p**2) @ others, with_signal], axis=-1)
+    by_noise /= ((n - 1) ** 2)[..., None]
 
     da, db = (of - middle[:, fold] for of, middle in zip((a, b), centre, strict=True))
     of_p, of_q = (of + (by(0, 0) / n**2)[:, fold] for of, by in ((p, by_p), (q, by_q)))
     scores = np.stack([da**2 - of_p, db**2 - of_q, da * db], axis=1)
     known = n_shown >= MIN_IMAGES - 2  # else too few images are left to say anything
     scores *= ((known * n / (n + 1))[:, fold] * shown)[:, None]
-    return sums / (n - 1)[..., None], errors, by_p(0, 0) / n, by_noise, n, scores
+    halves = np.stack([_variance(a, p, shown, half) for half in _halves(fold)], axis=-1)
+    return sums / (n - 1)[..., None], errors, by_p(0, 0) / n, by_noise, halves, n, scores
+
+
+def _halves(fold: np.ndarray) -> list[np.ndarray]:
+    """Return two halves of the others of each fold (image, fold): every second fold, in turn."""
+    n_folds = fold.max() + 1
+    after = (fold[:, None] - np.arange(n_folds)) % n_folds
+    return [((after > 0) & (after % 2 == half)).astype(float) for half in (0, 1)]
+
+
+def _variance(
+    mean: np.ndarray, noise: np.ndarray, shown: np.ndarray, some: np.ndarray
+) -> np.ndarray:
+    """Return the signal variance over some of the images (unit, fold), NaN of fewer than two."""
+    n = shown @ some
+    n[n < 2] = np.nan
+    squares = mean**2 @ some - (mean @ some) ** 2 / n
+    return _freed(squares, (1 - 1 / n) * (noise @ some)) / (n - 1)
 
 
 def _freed(squares: np.ndarray, noise: np.ndarray) -> np.ndarray:
@@ -243,18 +258,6 @@ def _powers(of: np.ndarray, order: int) -> list[np.ndarray]:
     for _ in range(order):
         powers.append(powers[-1] * of)
     return powers
-
-
-def _share_of_images(
-    variance: np.ndarray, error: np.ndarray, by_noise: np.ndarray, n: np.ndarray
-) -> float:
-    """Return the relative variance that the choice of images gives one: the median of units."""
-    with np.errstate(invalid="ignore"):
-        well = variance > WELL_MEASURED * np.sqrt(by_noise)
-    if well.sum() < MIN_IMAGES:
-        return float(SHARE_OF_GAUSSIAN / np.nanmean(n)) if np.isfinite(n).any() else np.nan
-    by_images = np.maximum(error[well] - by_noise[well], 0.0)
-    return float(np.median(by_images / variance[well] ** 2))
 
 
 def _noise_with_signal(

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from artiphys.signatures.held_out_scores import Scores
+from artiphys.signatures.held_out_scores import MIDDLE, Scores
 
 __all__ = ["Equations", "estimating_equations"]
 
@@ -28,6 +28,7 @@ class Equations(NamedTuple):
     instrument: np.ndarray  # (coefficient, unit, image)
     coefficients: np.ndarray  # (coefficient): middle, slope, curvature if asked for, what is held
     influence: np.ndarray  # (coefficient, unit, image), on each
+    by_rank: np.ndarray  # (unit), by how much the slope falls if a unit's rank rises
     leverage: np.ndarray  # (unit), on all the coefficients
     leverage_on_slope: np.ndarray  # (unit), their sum 1
 
@@ -53,11 +54,16 @@ def estimating_equations(scores: Scores, fixed: np.ndarray, *, bent: bool) -> Eq
     inverse = np.linalg.pinv(np.einsum("aui,ui,bui->ab", instrument, scores.s, design))
     coefficients = inverse @ np.einsum("aui,ui->a", instrument, scores.y)
     residual = scores.y - scores.s * np.einsum("a,aui->ui", coefficients, design)
+    on_slope = np.einsum("a,aui,ui->ui", inverse[1], instrument, scores.s)
+    steepness = coefficients[1]
+    if bent:
+        steepness = steepness + 2 * coefficients[2] * (scores.rank_by_scale - MIDDLE)
     return Equations(
         design,
         instrument,
         coefficients,
         influence=np.einsum("ab,bui->aui", inverse, instrument) * residual,
+        by_rank=(on_slope * steepness).sum(1),
         leverage=np.einsum("aui,ab,bui,ui->u", design, inverse, instrument, scores.s),
-        leverage_on_slope=np.einsum("a,aui,ui->u", inverse[1], instrument, scores.s * x),
+        leverage_on_slope=(on_slope * x).sum(1),
     )

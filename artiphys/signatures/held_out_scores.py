@@ -5,6 +5,7 @@ Bayes): the distribution over units of the true values is estimated from all of 
 what each unit's measurement says. Ranks are shares, from 0 to 1.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from artiphys.estimators.held_out import N_FOLDS, Others, images_held_out
 from artiphys.estimators.mixing import mixing_distribution
 from artiphys.estimators.signal_moments import Cells
 from artiphys.progress import tracked
+from artiphys.signatures.choice_of_images import ChoiceOfImages, choice_of_images
 
 __all__ = ["MIDDLE", "NUMBERS_OF_UNIT", "RANK_VARIANCE", "Scores", "held_out_scores"]
 
@@ -26,6 +28,8 @@ BELOW, ABOVE, LOWEST = 1.5, 0.7, 0.02
 CORRELATIONS = np.tanh(np.linspace(-1.2, 3.2, N_GRID))
 BETWEEN = 0.7  # of a grid step: no measurement counts as finer than the grid
 TINY = 1e-12
+NORMAL = 1e5  # root of the shape of a gamma distribution that is as good as normal
+LEAST_INSIDE = 1e-6
 SPREAD_OF_GAIN = 0.3  # SD across units of the log gain to start from, and the least it may be
 LEAST_SPREAD_OF_GAIN = 0.02
 LEAST_SHARE = 1e-3  # of one variance in the other, for their ratio to be known
@@ -81,7 +85,8 @@ def held_out_scores(
         return None
     at_once = max(1, AT_ONCE // (N_GRID * n_unit))
     some = [others.of_folds(slice(f, f + at_once)) for f in range(0, n_fold, at_once)]
-    told = in_threads(_told, some, numbers=N_GRID * n_unit * min(at_once, n_fold))
+    told_with = partial(_told, choice=choice_of_images(others))
+    told = in_threads(told_with, some, numbers=N_GRID * n_unit * min(at_once, n_fold))
     parts = list(tracked(told, unit="fold", total=n_fold, size=lambda of: len(of.gain)))
     of = _Told(*(np.concatenate(each)[held_out.fold].T for each in zip(*parts, strict=True)))
     first, second, product = held_out.scores
@@ -106,8 +111,8 @@ class _Told(NamedTuple):
     precision: np.ndarray
 
 
-def _told(others: Others) -> _Told:
-    variance, rank, rank_by_scale, rank_squared = _dynamic_range(others)
+def _told(others: Others, choice: ChoiceOfImages) -> _Told:
+    variance, rank, rank_by_scale, rank_squared = _dynamic_range(others, choice)
     gain, inflation = _gain(others)
     invariance, correlation, slope, error = _invariance(others, gain, inflation)
     scale = variance * gain
@@ -118,7 +123,9 @@ def _told(others: Others) -> _Told:
     return _Told(gain, inflation, correlation, slope, *ranks, scale, precision)
 
 
-def _dynamic_range(others: Others) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _dynamic_range(
+    others: Others, choice: ChoiceOfImages
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     r"""Return the expected signal variance at the reference, and its expected ranks.
 
     A score is in proportion to the true scale, so that a unit whose scale is underestimated counts
@@ -141,19 +148,13 @@ def _dynamic_range(others: Others) -> tuple[np.ndarray, np.ndarray, np.ndarray, 
     highest = np.log(np.nanmax(positive, axis=1)) + ABOVE
     grid = np.exp(np.linspace(lowest, highest, N_GRID, axis=1))  # (fold, grid)
     step = BETWEEN * np.log(grid[:, 1] / grid[:, 0])
-    by_images = (others.share + step**2)[:, None] * grid**2
-    excess_squared = (measured[..., None] - grid[:, None]) ** 2
+    by_images = (choice.relative_variance(grid) + step[:, None] ** 2) * grid**2
 
-    def log_likelihood(by_noise: np.ndarray) -> np.ndarray:
-        variance = by_images[:, None] + by_noise
-        return -excess_squared / (2 * variance) - np.log(variance) / 2
-
-    alone, per_signal = np.moveaxis(others.noise, -1, 0)[..., None]
-    by_noise = alone + per_signal * grid[:, None]  # (fold, unit, grid)
-    of_own = log_likelihood(by_noise)
+    of_own = _log_likelihood(measured, grid, by_images, others.noise[..., None, :])
     weight = mixing_distribution(of_own).posterior + TINY
-    of_typical = (by_noise * weight).sum(1) / weight.sum(1)
-    of_all = mixing_distribution(log_likelihood(of_typical[:, None]))
+    weight /= weight.sum(1, keepdims=True)
+    typical = (weight.swapaxes(1, 2) @ others.noise)[:, None]
+    of_all = mixing_distribution(_log_likelihood(measured, grid, by_images, typical))
     ranks = of_all.cumulative
     of_own += np.log(of_all.weights + TINY)[:, None]
     mixing = mixing_distribution(of_own, n_steps=0)
@@ -161,6 +162,30 @@ def _dynamic_range(others: Others) -> tuple[np.ndarray, np.ndarray, np.ndarray, 
     by_scale = mixing.expected(grid * ranks) / expected
     squared = mixing.expected(grid * ((ranks - MIDDLE) ** 2 - RANK_VARIANCE)) / expected
     return expected, mixing.expected(ranks), by_scale, squared
+
+
+def _log_likelihood(
+    measured: np.ndarray, true: np.ndarray, by_images: np.ndarray, noise: np.ndarray
+) -> np.ndarray:
+    r"""Return that of measured variances (fold, unit) if they were those of the grid (fold, grid).
+
+    By the choice of images a variance follows a gamma distribution, and noise is normal, its
+    variance a line in that of the images shown. The distribution with these three moments is taken
+    to be a gamma distribution of shape a², shifted, with z what is measured less the mean, in SDs:
+
+    .. math:: (a^2 - 1) \log(1 + z / a) - a z - \log \sigma - \frac{1}{12 a^2}
+
+    but for a constant (Stirling). Where noise is all it is a normal distribution.
+    """
+    true, by_images = true[:, None], by_images[:, None]  # (fold, 1, grid)
+    alone, per_signal = noise[..., 0], noise[..., 1]  # of each unit, or at each true variance
+    variance = by_images + alone + per_signal * true
+    third = by_images * (2 * by_images / true + 3 * per_signal)
+    sd = np.sqrt(variance)
+    z = (measured[..., None] - true) / sd
+    a = np.minimum(2 * variance * sd / third, NORMAL)
+    inside = np.maximum(z / a, LEAST_INSIDE - 1)
+    return (a**2 - 1) * np.log1p(inside) - a * z - np.log(sd) - 1 / (12 * a**2)
 
 
 def _gain(others: Others) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from artiphys.correlations.inference import BoundedCorrelation
 from artiphys.signatures.estimating_equations import Equations, estimating_equations
-from artiphys.signatures.held_out_scores import MIDDLE, RANK_VARIANCE, Scores
+from artiphys.signatures.held_out_scores import RANK_VARIANCE, Scores
 from artiphys.signatures.shortfalls import MIN_SESSIONS
 
 __all__ = ["NO_SLOPE", "RankSlope", "mean_slope", "rank_slope"]
@@ -82,12 +82,17 @@ def rank_slope(
     Notes
     -----
     The error is that of sums over units and of sums over images, clustered both ways, with each
-    unit's residual divided by 1 less its leverage. Degrees of freedom are Satterthwaite's.
+    unit's residual divided by 1 less its leverage. Degrees of freedom are Satterthwaite's: of the
+    effective number of units, or fewer where few units make most of the error (Pan & Wall).
 
     References
     ----------
     Cameron, A. C., Gelbach, J. B. & Miller, D. L. (2011). Robust inference with multiway
     clustering. J. Bus. Econ. Stat. 29(2), 238-249. https://doi.org/10.1198/jbes.2010.07136
+
+    Pan, W. & Wall, M. M. (2002). Small-sample adjustments in using the sandwich variance estimator
+    in generalized estimating equations. Stat. Med. 21(10), 1429-1441.
+    https://doi.org/10.1002/sim.1142
 
     Staiger, D. & Stock, J. H. (1997). Instrumental variables regression with weak instruments.
     Econometrica 65(3), 557-586. https://doi.org/10.2307/2171753
@@ -112,6 +117,7 @@ def rank_slope(
     of_unit = _of_each_unit(influence, trend.leverage)
     of_unit += factor * trend.by_ranks - estimate / 2 * spread.influence / spread.variance
     by_images, n_groups = _over_images(influence, image_groups)
+    freedom = min(freedom, _freedom(of_unit))
     over = _over_units(of_unit, trend.leverage_on_slope, together, freedom, sessions)
 
     def with_error(variance: float, freedom: float) -> BoundedCorrelation:
@@ -194,18 +200,24 @@ def _trend(straight: Equations, scores: Scores, fixed: np.ndarray, together: Pai
         return a + share * (b - a)
 
     middle, slope = between(straight.coefficients[:2], bent.coefficients[:2])
-    distance = scores.rank.mean(1) - MIDDLE
-    by_ranks = slope * distance**2 / 2 + share * size * distance**3 * 2 / 3
-    by_ranks = (by_ranks - by_ranks.mean()) / (RANK_VARIANCE * distance.size)
     return _Trend(
         float(middle),
         float(slope),
         float(np.copysign(np.sqrt(f), size)),
         between(straight.influence[1], bent.influence[1]),
-        by_ranks,
+        _as_ranks(scores.rank.mean(1), between(straight.by_rank, bent.by_rank)),
         between(straight.leverage, bent.leverage),
         between(straight.leverage_on_slope, bent.leverage_on_slope),
     )
+
+
+def _as_ranks(rank: np.ndarray, by_rank: np.ndarray) -> np.ndarray:
+    """Return what each unit adds to the slope (unit) as it lifts the ranks of those above it."""
+    order = np.argsort(rank, kind="stable")
+    of_first = np.append(0.0, np.cumsum(by_rank[order]))
+    below, up_to = (np.searchsorted(rank[order], rank, side=side) for side in ("left", "right"))
+    above = of_first[-1] - (of_first[below] + of_first[up_to]) / 2
+    return (above.mean() - above) / rank.size
 
 
 def _variance_over_units(of: Equations, coefficient: int, together: Pairs) -> float:
@@ -220,6 +232,13 @@ def _of_each_unit(influence: np.ndarray, leverage: np.ndarray) -> np.ndarray:
 def _weak(signal: np.ndarray) -> bool:
     """Say whether what the instruments find of the scale might be noise alone."""
     return not signal.sum() > np.sqrt(MIN_RELEVANCE * (signal**2).sum())
+
+
+def _freedom(of_unit: np.ndarray) -> float:
+    """Return the degrees of freedom of a sum of squares over units, from how the squares differ."""
+    squares = of_unit**2
+    variance = ((squares - squares.mean()) ** 2).sum()
+    return max(float(2 * squares.sum() ** 2 / variance), MIN_FREEDOM) if variance > 0 else np.inf
 
 
 class _OverUnits(NamedTuple):

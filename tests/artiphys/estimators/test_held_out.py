@@ -50,9 +50,10 @@ def test_errors_noise_and_scores_are_those_of_a_loop_over_units_and_folds():
         errors = np.cov(terms, ddof=0) / ((n - 1) * (1 - 1 / n) ** 3)
         np.testing.assert_allclose(others.errors[f, unit], errors, rtol=1e-9)
         t = cells.n[unit, rest, 0]
-        alone = 2 * (p**2 * (t - 1) / (t + 1)).sum() / (n - 1) ** 2
+        alone = 2 * (p**2 * t / (t + 1)).sum() / (n - 1) ** 2
         assert others.noise[f, unit, 0] == pytest.approx(alone, rel=1e-9)
-        with_signal = max(4 * (da**2 * p - p**2).sum(), 0.0) / (n - 1) ** 2
+        with_signal = 4 * (da**2 * p - p**2 * (t - 1) / (t + 1)).sum()
+        with_signal = max(with_signal, 0.0) / (n - 1) ** 2
         per_signal = 4 * p.mean() / (n - 1)
         told[f, unit] = per_signal, with_signal / (per_signal * others.moments[f, unit, 0])
         (x, y), (u, v) = (of[unit, held].T for of in (cells.mean, cells.noise))
@@ -78,14 +79,28 @@ def test_scores_and_moments_are_unbiased_and_the_errors_are_those_of_repeated_dr
     np.testing.assert_allclose(moments.mean(1), truth, rtol=0.03)
     np.testing.assert_allclose(scores.mean((1, 2)), truth, rtol=0.06)
     np.testing.assert_allclose(others.errors[0].mean(0), np.cov(moments), rtol=0.12)
-    alone, per_signal = others.noise[0].mean(0)  # in closed form, of 11 images:
-    np.testing.assert_allclose(alone, 2 * (4 / 3) ** 2 * 11 / 10**2, rtol=0.02)
-    # With a signal less is said, as of counts (see the code): here by the noise over the variance.
-    np.testing.assert_allclose(per_signal, 4 * (4 / 3) / 10 * (1 - 4 / 3 / 4), rtol=0.15)
-    assert others.share[0] == pytest.approx(2 / 10, rel=0.5)  # a normal signal's
+    shown = signal[:, fold != 0, 0].var(1, ddof=1)
+    alone, per_signal = others.noise[0].T
+    by_noise = (moments[0] - shown) ** 2  # the control: without what is taken off, too little
+    np.testing.assert_allclose((alone + per_signal * shown).mean(), by_noise.mean(), rtol=0.04)
+    for some in np.array_split(np.argsort(shown), 3):
+        told = (alone + per_signal * shown)[some].mean()
+        np.testing.assert_allclose(told, by_noise[some].mean(), rtol=0.12)
     together = (scores - truth[:, None, None]).mean(2) @ (moments - truth[:, None]).T
     # Errors of what is held out and of the rest have next to nothing in common.
     assert np.abs(together / n_unit / np.sqrt(np.outer(truth, truth))).max() < 0.12
+
+
+def test_halves_are_halves_of_the_others_and_have_their_own_variance():
+    values = trials(7, n_unit=3, n_image=21)
+    cells = cells_of(values)
+    _, fold, others = images_held_out(cells, np.zeros(3, dtype=int), 1, n_folds=7)
+    for f, half in product(range(7), range(2)):
+        after = (fold - f) % 7
+        mine = (after > 0) & (after % 2 == half)
+        assert mine.sum() == 9
+        expected = signal_moments(cells_of(values[:, mine]), 0).variance_reference[:, 1]
+        np.testing.assert_allclose(others.halves[f, :, half], expected)
 
 
 def test_images_of_one_group_are_held_out_together():

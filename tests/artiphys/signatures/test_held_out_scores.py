@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from artiphys.estimators.signal_moments import cells_of
-from artiphys.signatures.held_out_scores import held_out_scores
+from artiphys.signatures.held_out_scores import _log_likelihood, held_out_scores
 
 N_UNIT, N_IMAGE, N_TRIAL = 80, 24, 4
 SPREAD = 0.3  # SD of the log of the SD of the rates: noise hides much of what units differ by
@@ -47,7 +47,7 @@ def test_scores_tell_the_rank_in_proportion_to_the_scale():
             into.append(slope_of_true_ranks(getattr(of, name), true, of.s / of.scale))
     by_scale, plain = (np.array(slopes[name]) for name in ("rank_by_scale", "rank"))
     assert by_scale.mean() == pytest.approx(1, abs=0.05)
-    assert plain.mean() < 0.95
+    assert plain.mean() < by_scale.mean() - 0.05
 
 
 def test_ranks_are_known_where_units_of_wide_dynamic_range_are_the_noisy_ones():
@@ -58,6 +58,51 @@ def test_ranks_are_known_where_units_of_wide_dynamic_range_are_the_noisy_ones():
         of, true = recorded(seed, spread=0.6, n_trial=2, noise=(0.8, 0.3, 0.6))
         slopes.append(slope_of_true_ranks(of.rank_by_scale, true, of.s / of.scale))
     assert np.mean(slopes) == pytest.approx(1, abs=0.05)
+
+
+GRID = np.geomspace(0.3, 3.0, 9)
+
+
+def of_grid(measured, relative, alone, per_signal):
+    """Log-likelihoods (grid) of one measured variance."""
+    noise = np.array([[[[alone, per_signal]]]])
+    by_images = relative * GRID[None] ** 2
+    return _log_likelihood(np.array([[measured]]), GRID[None], by_images, noise)[0, 0]
+
+
+@pytest.mark.parametrize("shape", [1.5, 4.0, 40.0])
+def test_without_noise_the_likelihood_is_that_of_a_gamma_distribution(shape):
+    expected = stats.gamma.logpdf(0.8, shape, scale=GRID / shape)
+    apart = of_grid(0.8, 1 / shape, 1e-12, 0.0) - expected
+    np.testing.assert_allclose(apart, apart[0], atol=0.003)  # but for a constant
+
+
+def test_where_noise_is_all_the_likelihood_is_that_of_a_normal_distribution():
+    sd = np.sqrt(0.2 + 0.1 * GRID)
+    apart = of_grid(-0.4, 1e-8, 0.2, 0.1) - stats.norm.logpdf(-0.4, GRID, sd)
+    np.testing.assert_allclose(apart, apart[0], atol=1e-3)
+
+
+def test_the_likelihood_is_that_of_drawn_variances():
+    # Gamma by the choice of images, and noise whose variance goes with that of the images shown.
+    rng = np.random.default_rng(0)
+    relative, alone, per_signal = 0.15, 0.02, 0.1
+    true = 1.3
+    shown = true * rng.gamma(1 / relative, relative, size=1_000_000)
+    drawn = shown + np.sqrt(alone + per_signal * shown) * rng.normal(size=shown.size)
+    edges = np.linspace(0.2, 3.0, 15)
+    share = np.histogram(drawn, edges)[0] / drawn.size
+    fine = (edges[:-1, None] + np.diff(edges)[:, None] * (np.arange(40) + 0.5) / 40).ravel()
+    noise = np.array([[[[alone, per_signal]]]])
+    by_images = np.array([[relative * true**2]])
+    density = np.exp(
+        [_log_likelihood(np.array([[v]]), np.array([[true]]), by_images, noise) for v in fine]
+    ).reshape(14, 40)
+    found = density.sum(1) / density.sum() * share.sum()
+    sd = np.sqrt(relative * true**2 + alone + per_signal * true)
+    normal = np.diff(stats.norm.cdf(edges, true, sd))
+    assert np.abs(found - share).sum() < 0.02
+    assert np.abs(normal - share).sum() > 0.08  # the control
 
 
 def test_silent_units_tell_nothing_however_many_they_are():

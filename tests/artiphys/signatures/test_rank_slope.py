@@ -5,7 +5,7 @@ import pytest
 
 from artiphys.signatures.estimating_equations import estimating_equations
 from artiphys.signatures.held_out_scores import Scores
-from artiphys.signatures.rank_slope import mean_slope, rank_slope
+from artiphys.signatures.rank_slope import _as_ranks, _freedom, mean_slope, rank_slope
 
 N_UNIT, N_IMAGE = 60, 25
 
@@ -56,6 +56,29 @@ def test_the_relation_is_found_as_large_as_it_is():
     assert np.mean([of.interval(0.05)[0] < 0.5 < of.interval(0.05)[1] for of in found]) > 0.88
 
 
+def test_what_a_unit_adds_as_it_ranks_the_others_is_that_of_a_loop():
+    rng = np.random.default_rng(0)
+    rank, by_rank = np.round(rng.random(30), 1), rng.normal(size=30)  # some tie
+    above = [
+        sum((b > a) * w + (b == a) * w / 2 for b, w in zip(rank, by_rank, strict=True))
+        for a in rank
+    ]
+    np.testing.assert_allclose(_as_ranks(rank, by_rank), (np.mean(above) - above) / 30)
+
+
+def test_a_sum_of_squares_over_few_units_has_few_degrees_of_freedom():
+    rng = np.random.default_rng(0)
+    drawn = rng.normal(size=(4000, 50))
+    found = [_freedom(of) for of in drawn]
+    assert np.median(found) == pytest.approx(50, rel=0.15)
+    few = np.where(np.arange(50) < 8, 1.0, 0.05) * drawn
+    sums = (few**2).sum(1)
+    assert np.median([_freedom(of) for of in few]) == pytest.approx(
+        2 * sums.mean() ** 2 / sums.var(), rel=0.35
+    )
+    assert _freedom(np.ones(50)) == np.inf
+
+
 def weighted(seed, bend):
     """Scores without a trend, of units that are known the better the wider their dynamic range."""
     of = scores(seed, relation=0.0, bend=bend, n_unit=120)
@@ -91,11 +114,17 @@ def test_units_that_hardly_respond_have_no_say_in_whether_the_relation_bends(mon
     assert slopes()[0] > 1.5 * spread
 
 
-def test_the_error_knows_that_units_rank_each_other():
+@pytest.mark.parametrize("known", ["alike", "by rank"])
+def test_the_error_knows_that_units_rank_each_other(known):
     """Where invariance bends with dynamic range it matters which units happen to be there."""
-    found = [rank_slope(scores(seed, 0.0, bend=3.5, n_unit=80)).correlation for seed in range(200)]
+    found = []
+    for seed in range(300):
+        of = scores(seed, 0.0, bend=3.5, n_unit=80)
+        if known == "by rank":
+            of = of._replace(precision=of.precision * (0.1 + of.rank**2))
+        found.append(rank_slope(of).correlation)
     z = np.array([of.estimate / of.error for of in found])
-    assert np.std(z) == pytest.approx(1, abs=0.15)
+    assert np.std(z) == pytest.approx(1, abs=0.1)
 
 
 def test_what_images_do_to_all_units_alike_is_in_the_error():
