@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from artiphys.cores import in_threads
+
 __all__ = ["in_blocks", "some_units"]
 
 AT_ONCE = 2**18  # numbers, so that the arrays made of them stay in cache
@@ -23,10 +25,14 @@ def in_blocks(
     **more
         Passed on as it is.
     """
-    blocks = list(some_units(len(arrays[0]), arrays[0].size)) or [slice(0)]
-    parts = [work(*(array[units] for array in arrays), **more) for units in blocks]
-    if len(parts) == 1:
-        return list(parts[0])
+    blocks = list(some_units(len(arrays[0]), arrays[0].size))
+    if len(blocks) < 2:
+        return list(work(*arrays, **more))
+
+    def of_block(units: slice) -> Sequence[np.ndarray]:
+        return work(*(array[units] for array in arrays), **more)
+
+    parts = in_threads(of_block, iter(blocks), numbers=AT_ONCE)  # not a list: the data stay here
     return [np.concatenate(of) for of in zip(*parts, strict=True)]
 
 

@@ -182,11 +182,11 @@ def measurement_of(
     else:
         own = np.full(responses.sizes["unit"], labels.index(label))
     known: dict[str, Any] = {}
-    if "trial" in responses.dims and noise is not None and not in_memory(responses):
-        halved = halves and noise != "corrected"
-        known["halved" if halved else "cells"] = (halved_cells if halved else cells_of_trials)(
-            responses
-        )
+    if "trial" in responses.dims and noise is not None:
+        if not (halves and noise != "corrected"):
+            known["cells"] = cells_of_trials(responses)
+        elif not in_memory(responses):
+            known["halved"] = halved_cells(responses)
     cells = known["halved"].whole if "halved" in known else known.get("cells")
     noise = resolved_noise(responses, noise, None if cells is None else cells.n)
     if noise is None and best:

@@ -21,7 +21,7 @@ __all__ = ["MIDDLE", "NUMBERS_OF_UNIT", "RANK_VARIANCE", "Scores", "held_out_sco
 
 N_GRID = 64
 NUMBERS_OF_UNIT = N_GRID * N_FOLDS  # at most, in a working array
-AT_ONCE = 2**19  # numbers in a working array, of some of the folds
+AT_ONCE = 2**18  # numbers in a working array, of some of the folds
 # Where the true values may lie: logs of variances beyond the range of the measured ones, and Fisher
 # z of correlations, of which few are below -0.8.
 BELOW, ABOVE, LOWEST = 1.5, 0.7, 0.02

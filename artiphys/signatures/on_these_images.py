@@ -52,7 +52,8 @@ def relations_on_these_images(
     def at_position(position: int) -> Relation:
         return _relation(halves, reasons[:, position], position, level, covariates)
 
-    found = in_threads(at_position, measured.away, numbers=halves.dynamic_range.size)
+    ranked = 2 * halves.dynamic_range.size  # both quantities, of both halves
+    found = in_threads(at_position, measured.away, numbers=ranked)
     relations = list(tracked(found, unit="position", total=len(measured.away)))
     return relations, reasons[:, measured.away] == ""
 

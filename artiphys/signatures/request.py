@@ -84,7 +84,8 @@ class Request:
     @property
     def positions(self) -> dict[str, xr.DataArray]:
         """The coordinates along the positions at which invariance is measured."""
-        away = self.measured.responses.isel(position=self.measured.away)
+        coords = self.measured.responses.coords.to_dataset()  # without a copy of the responses
+        away = coords.isel(position=self.measured.away)
         return {str(name): c for name, c in away.coords.items() if c.dims == ("position",)}
 
 
