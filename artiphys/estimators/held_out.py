@@ -154,49 +154,123 @@ def _of_units(
 ) -> tuple[np.ndarray, ...]:
     """Return moments, errors, noise, halves and number (unit, fold, ...) of the others; scores.
 
-    Of means a and b at the two positions, whose noise is p and q (unit, image). The errors are sums
-    of products of terms, each a product of two deviations less its noise, about their own mean.
+    Of means a and b at the two positions, whose noise is p and q (unit, image).
     """
-    others = (fold[:, None] != np.arange(fold.max() + 1)).astype(float)  # (image, fold)
-    n_shown = shown @ others
-    n = np.maximum(n_shown, MIN_IMAGES - 2)
-    n[shown.sum(1) < MIN_IMAGES] = np.nan
-    centre = a @ others / n, b @ others / n
-    m = _sums_about(centre, a, b, shown, others, order=4)
-    by_p, by_q = (_sums_about(centre, a, b, of, others, order=2) for of in (p, q))
-    pp, pq, qq = ((x * y) @ others for x, y in ((p, p), (p, q), (q, q)))
-
-    left = 1 - 1 / n  # of the noise, as the centre was taken from these images too
-    variances = [_freed(m(2, 0), left * by_p(0, 0)), _freed(m(0, 2), left * by_q(0, 0))]
-    sums = np.stack([*variances, m(1, 1)], axis=-1)
-    first = m(4, 0) - 2 * left * by_p(2, 0) + left**2 * pp
-    second = m(0, 4) - 2 * left * by_q(0, 2) + left**2 * qq
-    both = m(2, 2) - left * (by_p(0, 2) + by_q(2, 0)) + left**2 * pq
-    first_product, second_product = m(3, 1) - left * by_p(1, 1), m(1, 3) - left * by_q(1, 1)
-    products = np.empty((*n.shape, 3, 3))
-    products[..., 0, 0], products[..., 1, 1], products[..., 2, 2] = first, second, m(2, 2)
-    products[..., 0, 1] = products[..., 1, 0] = both
-    products[..., :2, 2] = products[..., 2, :2] = np.stack([first_product, second_product], -1)
-    of_means = (2 / n - n_shown / n**2)[..., None, None]
-    products -= of_means * sums[..., None] * sums[..., None, :]
-    np.maximum(np.einsum("ufaa->ufa", products), 0.0, out=np.einsum("ufaa->ufa", products))
-    errors = products / (n * (n - 1) * (1 - 1 / n) ** 3)[..., None, None]
-    # With t trials the square of an estimated noise is too large by (t + 1) / (t - 1), and what is
-    # taken off for noise errs by 2 / (t - 1) of that square, which adds to that of the mean.
-    several = n_trial > 1
-    of_square = np.where(several, (n_trial - 1) / (n_trial + 1), 1.0)
-    of_both = np.where(several, n_trial / (n_trial + 1), 1.0)
-    with_signal = np.maximum(4 * (by_p(2, 0) - (of_square * p**2) @ others), 0.0)
-    by_noise = np.stack([2 * (of_both * p**2) @ others, with_signal], axis=-1)
-    by_noise /= ((n - 1) ** 2)[..., None]
-
-    da, db = (of - middle[:, fold] for of, middle in zip((a, b), centre, strict=True))
-    of_p, of_q = (of + (by(0, 0) / n**2)[:, fold] for of, by in ((p, by_p), (q, by_q)))
-    scores = np.stack([da**2 - of_p, db**2 - of_q, da * db], axis=1)
-    known = n_shown >= MIN_IMAGES - 2  # else too few images are left to say anything
-    scores *= ((known * n / (n + 1))[:, fold] * shown)[:, None]
+    rest = _Rest(a, b, p, q, shown, fold)
     halves = np.stack([_variance(a, p, shown, half) for half in _halves(fold)], axis=-1)
-    return sums / (n - 1)[..., None], errors, by_p(0, 0) / n, by_noise, halves, n, scores
+    moments, errors = rest.moments_and_errors()
+    mean_noise = rest.by_p(0, 0) / rest.n
+    return moments, errors, mean_noise, rest.noise(n_trial), halves, rest.n, rest.scores()
+
+
+class _Rest:
+    """Sums over the others of each fold (unit, fold), about their own mean.
+
+    Parameters
+    ----------
+    a, b : numpy.ndarray, (unit, image)
+        Means at the two positions.
+    p, q : numpy.ndarray, (unit, image)
+        Their noise.
+    shown : numpy.ndarray of bool, (unit, image)
+    fold : numpy.ndarray of int, (image)
+    """
+
+    def __init__(
+        self,
+        a: np.ndarray,
+        b: np.ndarray,
+        p: np.ndarray,
+        q: np.ndarray,
+        shown: np.ndarray,
+        fold: np.ndarray,
+    ) -> None:
+        self._a, self._b, self._p, self._q, self._shown, self._fold = a, b, p, q, shown, fold
+        self._others = (fold[:, None] != np.arange(fold.max() + 1)).astype(float)  # (image, fold)
+        self._n_shown = shown @ self._others
+        self.n = np.maximum(self._n_shown, MIN_IMAGES - 2)
+        self.n[shown.sum(1) < MIN_IMAGES] = np.nan
+        self._centre = self._sum(a) / self.n, self._sum(b) / self.n
+        self._m = self._about_centre(shown, order=4)
+        self.by_p, self._by_q = (self._about_centre(of, order=2) for of in (p, q))
+
+    def moments_and_errors(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the moments (unit, fold, 3) and their covariance (unit, fold, 3, 3).
+
+        The covariance is of sums of terms, each a product of two deviations less its noise.
+        """
+        n, m, by_p, by_q = self.n, self._m, self.by_p, self._by_q
+        p, q = self._p, self._q
+        left = 1 - 1 / n  # of the noise, as the centre was taken from these images too
+        variances = [_freed(m(2, 0), left * by_p(0, 0)), _freed(m(0, 2), left * by_q(0, 0))]
+        sums = np.stack([*variances, m(1, 1)], axis=-1)
+        pp, pq, qq = (left**2 * self._sum(of) for of in (p * p, p * q, q * q))
+        products = np.empty((*n.shape, 3, 3))
+        products[..., 0, 0] = m(4, 0) - 2 * left * by_p(2, 0) + pp
+        products[..., 1, 1] = m(0, 4) - 2 * left * by_q(0, 2) + qq
+        products[..., 2, 2] = m(2, 2)
+        products[..., 0, 1] = m(2, 2) - left * (by_p(0, 2) + by_q(2, 0)) + pq
+        products[..., 0, 2] = m(3, 1) - left * by_p(1, 1)
+        products[..., 1, 2] = m(1, 3) - left * by_q(1, 1)
+        for one, other in ((1, 0), (2, 0), (2, 1)):
+            products[..., one, other] = products[..., other, one]
+        of_means = (2 / n - self._n_shown / n**2)[..., None, None]
+        products -= of_means * sums[..., None] * sums[..., None, :]
+        squares = np.einsum("ufaa->ufa", products)
+        np.maximum(squares, 0.0, out=squares)
+        errors = products / (n * (n - 1) * (1 - 1 / n) ** 3)[..., None, None]
+        return sums / (n - 1)[..., None], errors
+
+    def noise(self, n_trial: np.ndarray) -> np.ndarray:
+        """Return the variance of the first moment by noise: without a signal, and with (..., 2).
+
+        With t trials the square of an estimated noise is too large by (t + 1) / (t - 1), and what
+        is taken off a variance for noise errs by 2 / (t - 1) of that square, which adds to that of
+        the means.
+        """
+        squared, several = self._p**2, n_trial > 1
+        of_square = np.where(several, (n_trial - 1) / (n_trial + 1), 1.0) * squared
+        of_both = np.where(several, n_trial / (n_trial + 1), 1.0) * squared
+        alone = 2 * self._sum(of_both)
+        with_signal = np.maximum(4 * (self.by_p(2, 0) - self._sum(of_square)), 0.0)
+        return np.stack([alone, with_signal], axis=-1) / ((self.n - 1) ** 2)[..., None]
+
+    def scores(self) -> np.ndarray:
+        """Return the scores of the images held out (unit, 3, image)."""
+        n, fold = self.n, self._fold
+        da, db = self._a - self._centre[0][:, fold], self._b - self._centre[1][:, fold]
+        of_p = self._p + (self.by_p(0, 0) / n**2)[:, fold]
+        of_q = self._q + (self._by_q(0, 0) / n**2)[:, fold]
+        scores = np.stack([da**2 - of_p, db**2 - of_q, da * db], axis=1)
+        known = self._n_shown >= MIN_IMAGES - 2  # else too few images are left to say anything
+        return scores * ((known * n / (n + 1))[:, fold] * self._shown)[:, None]
+
+    def _sum(self, of: np.ndarray) -> np.ndarray:
+        return of @ self._others
+
+    def _about_centre(self, weight: np.ndarray, order: int) -> Callable[[int, int], np.ndarray]:
+        r"""Return what gives sums of products about the centre (unit, fold).
+
+        .. math:: \sum w \, (a - A)^i \, (b - B)^j, \qquad i + j \le \text{order}
+
+        from those about 0, of which one matrix product makes those of all folds.
+        """
+        of_a, of_b = _powers(self._a, order), _powers(self._b, order)
+        by_a, by_b = (_powers(-of, order) for of in self._centre)
+        about_0 = {
+            (i, j): self._sum(weight * of_a[i] * of_b[j])
+            for i, j in product(range(order + 1), repeat=2)
+            if i + j <= order
+        }
+
+        def about_centre(i: int, j: int) -> np.ndarray:
+            parts = (
+                comb(i, k) * by_a[i - k] * comb(j, h) * by_b[j - h] * about_0[k, h]
+                for k, h in product(range(i + 1), range(j + 1))
+            )
+            return np.sum(list(parts), axis=0)
+
+        return about_centre
 
 
 def _halves(fold: np.ndarray) -> list[np.ndarray]:
@@ -220,37 +294,6 @@ def _freed(squares: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """Return squares less their noise, 0 where that is all but rounding."""
     left = squares - noise
     return np.where(np.abs(left) <= 10.0**-DIGITS * noise, 0.0, left)
-
-
-def _sums_about(
-    centre: tuple[np.ndarray, np.ndarray],
-    a: np.ndarray,
-    b: np.ndarray,
-    weight: np.ndarray,
-    others: np.ndarray,
-    order: int,
-) -> Callable[[int, int], np.ndarray]:
-    r"""Return what gives sums over the others of products about their centre (unit, fold).
-
-    .. math:: \sum w \, (a - A)^i \, (b - B)^j, \qquad i + j \le \text{order}
-
-    from those about 0, of which one matrix product makes those of all folds.
-    """
-    of_a, of_b, by_a, by_b = (_powers(of, order) for of in (a, b, -centre[0], -centre[1]))
-    about_0 = {
-        (i, j): (weight * of_a[i] * of_b[j]) @ others
-        for i, j in product(range(order + 1), repeat=2)
-        if i + j <= order
-    }
-
-    def about_centre(i: int, j: int) -> np.ndarray:
-        parts = (
-            comb(i, k) * by_a[i - k] * comb(j, h) * by_b[j - h] * about_0[k, h]
-            for k, h in product(range(i + 1), range(j + 1))
-        )
-        return np.sum(list(parts), axis=0)
-
-    return about_centre
 
 
 def _powers(of: np.ndarray, order: int) -> list[np.ndarray]:
