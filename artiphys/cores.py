@@ -11,11 +11,11 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sized
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from contextvars import ContextVar, copy_context
-from functools import cache
+from functools import cache, partial
 from threading import Lock
 from typing import Any, TypeVar
 
-__all__ = ["in_threads", "n_cores", "on_cluster", "one_blas_thread"]
+__all__ = ["in_own_thread", "in_threads", "n_cores", "on_cluster", "one_blas_thread"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -117,9 +117,14 @@ def on_cluster(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterato
     return None if shipped is None else _by_workers(client, shipped, work, items)
 
 
-def _in_thread(work: Callable[[Item], Result], item: Item) -> Result:
+def in_own_thread(work: Callable[..., Result], *args: Any, **more: Any) -> Result:
+    """Return what a task of a pool of threads makes, dask's say: it opens no pool of its own."""
+    return copy_context().run(_in_thread, partial(work, **more), *args)
+
+
+def _in_thread(work: Callable[..., Result], *args: Any) -> Result:
     _IN_THREAD.set(True)
-    return work(item)
+    return work(*args)
 
 
 def _ahead(

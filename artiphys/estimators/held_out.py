@@ -34,6 +34,7 @@ class Others(NamedTuple):
     errors: np.ndarray  # (fold, unit, 3, 3), covariance of these by noise and by choice of images
     noise: np.ndarray  # (fold, unit, 2), variance of the first by noise: without signal; per signal
     halves: np.ndarray  # (fold, unit, 2), the first again, from two halves of these images
+    n_halves: np.ndarray  # (fold, unit, 2), how many images these are
     n_image: np.ndarray  # (fold, unit)
 
     def of_folds(self, some: slice) -> "Others":
@@ -92,7 +93,7 @@ def images_held_out(
     groups = np.unique(np.arange(n_image) if groups is None else groups, return_inverse=True)[1]
     fold = _dealt(mean[0], shown, groups, min(n_folds, groups.max() + 1))
     *of_others, scores = in_blocks(_of_units, *mean, *noise, shown, n_trial, fold=fold)
-    moments, errors, mean_noise, by_noise, halves, n = (
+    moments, errors, mean_noise, by_noise, halves, n_halves, n = (
         np.ascontiguousarray(of.swapaxes(0, 1)) for of in of_others
     )
     alone, with_signal = np.moveaxis(by_noise, -1, 0)
@@ -100,7 +101,9 @@ def images_held_out(
     of_folds = zip(moments[..., 0], with_signal, per_signal, strict=True)
     factor = np.array([_noise_with_signal(*of_fold) for of_fold in of_folds])
     line = np.stack([alone, factor[:, None] * per_signal], axis=-1)
-    return HeldOut(scores.transpose(1, 0, 2), fold, Others(moments, errors, line, halves, n))
+    return HeldOut(
+        scores.transpose(1, 0, 2), fold, Others(moments, errors, line, halves, n_halves, n)
+    )
 
 
 def _dealt(mean: np.ndarray, shown: np.ndarray, groups: np.ndarray, n_folds: int) -> np.ndarray:
@@ -152,15 +155,16 @@ def _of_units(
     n_trial: np.ndarray,
     fold: np.ndarray,
 ) -> tuple[np.ndarray, ...]:
-    """Return moments, errors, noise, halves and number (unit, fold, ...) of the others; scores.
+    """Return moments, errors, noise, halves and numbers (unit, fold, ...) of the others; scores.
 
     Of means a and b at the two positions, whose noise is p and q (unit, image).
     """
     rest = _Rest(a, b, p, q, shown, fold)
-    halves = np.stack([_variance(a, p, shown, half) for half in _halves(fold)], axis=-1)
+    of_halves = [_variance(a, p, shown, half) for half in _halves(fold)]
+    halves, n_halves = (np.stack(of, axis=-1) for of in zip(*of_halves, strict=True))
     moments, errors = rest.moments_and_errors()
-    mean_noise = rest.by_p(0, 0) / rest.n
-    return moments, errors, mean_noise, rest.noise(n_trial), halves, rest.n, rest.scores()
+    mean_noise, noise = rest.by_p(0, 0) / rest.n, rest.noise(n_trial)
+    return moments, errors, mean_noise, noise, halves, n_halves, rest.n, rest.scores()
 
 
 class _Rest:
@@ -282,12 +286,15 @@ def _halves(fold: np.ndarray) -> list[np.ndarray]:
 
 def _variance(
     mean: np.ndarray, noise: np.ndarray, shown: np.ndarray, some: np.ndarray
-) -> np.ndarray:
-    """Return the signal variance over some of the images (unit, fold), NaN of fewer than two."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the signal variance over some of the images (unit, fold), and how many these are.
+
+    NaN of fewer than two.
+    """
     n = shown @ some
     n[n < 2] = np.nan
     squares = mean**2 @ some - (mean @ some) ** 2 / n
-    return _freed(squares, (1 - 1 / n) * (noise @ some)) / (n - 1)
+    return _freed(squares, (1 - 1 / n) * (noise @ some)) / (n - 1), n
 
 
 def _freed(squares: np.ndarray, noise: np.ndarray) -> np.ndarray:
@@ -310,7 +317,7 @@ def _noise_with_signal(
 
     Of one unit it is hardly known, as it is from the same few trials as the variance itself.
     """
-    told = (variance > 0) & (per_signal > 0)
+    told = (variance > 0) & (per_signal * variance > 0)  # which may underflow
     if not told.any():
         return 1.0
     return float(np.median(with_signal[told] / (per_signal * variance)[told]))

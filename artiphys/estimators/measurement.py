@@ -184,7 +184,7 @@ def measurement_of(
     known: dict[str, Any] = {}
     if "trial" in responses.dims and noise is not None:
         if not (halves and noise != "corrected"):
-            known["cells"] = cells_of_trials(responses)
+            known["cells"] = cells_of_trials(responses)  # all that is asked for needs them
         elif not in_memory(responses):
             known["halved"] = halved_cells(responses)
     cells = known["halved"].whole if "halved" in known else known.get("cells")

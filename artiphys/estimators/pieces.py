@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from artiphys.cores import n_cores
+from artiphys.cores import in_own_thread, n_cores
 from artiphys.errors import InputError
 from artiphys.estimators.blocks import in_blocks, some_units
 from artiphys.estimators.halves import first_half
@@ -244,7 +244,7 @@ def _sums_of_chunk(
     values: np.ndarray, name: str, sums: Callable[..., Sequence[np.ndarray]], **more: Any
 ) -> Sequence[np.ndarray]:
     require_finite(values, name)
-    return sums(values, **more)
+    return in_own_thread(sums, values, **more)
 
 
 @contextmanager

@@ -1,11 +1,13 @@
 """Each unit's best position, chosen on trials that no estimate then uses."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from artiphys.cores import in_own_thread
 from artiphys.errors import InputError
 from artiphys.estimators.blocks import in_blocks
 from artiphys.estimators.pieces import cells_of_trials, in_memory
@@ -63,9 +65,10 @@ def best_positions(responses: xr.DataArray) -> tuple[np.ndarray, xr.DataArray]:
 
 def _dealt(responses: xr.DataArray, order: xr.Variable, *, choosing: bool) -> xr.DataArray:
     """Return trials in an order (image, position, trial), NaN but for those that choose, or not."""
+    in_chunks = not in_memory(responses)
     return xr.apply_ufunc(
-        _trials_dealt,
-        responses if in_memory(responses) else responses.chunk({"trial": -1}),
+        partial(in_own_thread, _trials_dealt) if in_chunks else _trials_dealt,
+        responses.chunk({"trial": -1}) if in_chunks else responses,
         order,
         kwargs={"choosing": choosing},
         input_core_dims=[["trial"], ["trial"]],

@@ -28,8 +28,11 @@ BELOW, ABOVE, LOWEST = 1.5, 0.7, 0.02
 CORRELATIONS = np.tanh(np.linspace(-1.2, 3.2, N_GRID))
 BETWEEN = 0.7  # of a grid step: no measurement counts as finer than the grid
 TINY = 1e-12
-NORMAL = 1e5  # root of the shape of a gamma distribution that is as good as normal
-LEAST_INSIDE = 1e-6
+# Roots of shapes of gamma distributions: one as good as normal, and the most skewed that is used.
+NORMAL, EXPONENTIAL = 1e5, 1.0
+AT_END = 1e-9  # of a, from the end of the gamma distribution
+NOISE_BELOW = 2.0  # SDs of noise below 0
+MOST_NOISE = 1e60  # relative variance by noise, of a variance next to nothing
 SPREAD_OF_GAIN = 0.3  # SD across units of the log gain to start from, and the least it may be
 LEAST_SPREAD_OF_GAIN = 0.02
 LEAST_SHARE = 1e-3  # of one variance in the other, for their ratio to be known
@@ -118,7 +121,8 @@ def _told(others: Others, choice: ChoiceOfImages) -> _Told:
     scale = variance * gain
     respond_best = np.quantile(scale, RESPOND_BEST, axis=1, keepdims=True)
     error = error + RANK_VARIANCE * (LEAST_SCALE * respond_best) ** 2
-    precision = 1 / (RANK_VARIANCE + error / scale**2)
+    with np.errstate(over="ignore"):  # of scales next to nothing, which have no precision
+        precision = 1 / (RANK_VARIANCE + error / scale / scale)
     ranks = rank, rank_by_scale, rank_squared, invariance
     return _Told(gain, inflation, correlation, slope, *ranks, scale, precision)
 
@@ -148,7 +152,7 @@ def _dynamic_range(
     highest = np.log(np.nanmax(positive, axis=1)) + ABOVE
     grid = np.exp(np.linspace(lowest, highest, N_GRID, axis=1))  # (fold, grid)
     step = BETWEEN * np.log(grid[:, 1] / grid[:, 0])
-    by_images = (choice.relative_variance(grid) + step[:, None] ** 2) * grid**2
+    by_images = choice.relative_variance(grid, others.n_image) + step[:, None, None] ** 2
 
     of_own = _log_likelihood(measured, grid, by_images, others.noise[..., None, :])
     weight = mixing_distribution(of_own).posterior + TINY
@@ -167,7 +171,7 @@ def _dynamic_range(
 def _log_likelihood(
     measured: np.ndarray, true: np.ndarray, by_images: np.ndarray, noise: np.ndarray
 ) -> np.ndarray:
-    r"""Return that of measured variances (fold, unit) if they were those of the grid (fold, grid).
+    r"""Return that of measured variances if they were those of the grid (fold, unit, grid).
 
     By the choice of images a variance follows a gamma distribution, and noise is normal, its
     variance a line in that of the images shown. The distribution with these three moments is taken
@@ -175,17 +179,36 @@ def _log_likelihood(
 
     .. math:: (a^2 - 1) \log(1 + z / a) - a z - \log \sigma - \frac{1}{12 a^2}
 
-    but for a constant (Stirling). Where noise is all it is a normal distribution.
+    but for a constant (Stirling). Where noise is all it is a normal distribution. A variance below
+    0 is noise: towards the end of the gamma distribution, at z = -a, it goes on as noise does.
+
+    Parameters
+    ----------
+    measured : numpy.ndarray, (fold, unit)
+    true : numpy.ndarray, (fold, grid)
+    by_images : numpy.ndarray, (fold, unit or 1, grid)
+        Relative variance by the choice of images. All is relative to the true variance here.
+    noise : numpy.ndarray, (fold, unit or 1, grid or 1, 2)
+        As in :class:`artiphys.estimators.held_out.Others`.
     """
-    true, by_images = true[:, None], by_images[:, None]  # (fold, 1, grid)
-    alone, per_signal = noise[..., 0], noise[..., 1]  # of each unit, or at each true variance
-    variance = by_images + alone + per_signal * true
-    third = by_images * (2 * by_images / true + 3 * per_signal)
+    true = true[:, None]
+    with np.errstate(over="ignore", divide="ignore"):  # of variances next to nothing
+        alone, per_signal = noise[..., 0] / true / true, noise[..., 1] / true
+    alone, per_signal = (np.minimum(of, MOST_NOISE) for of in (alone, per_signal))
+    variance = by_images + alone + per_signal
     sd = np.sqrt(variance)
-    z = (measured[..., None] - true) / sd
-    a = np.minimum(2 * variance * sd / third, NORMAL)
-    inside = np.maximum(z / a, LEAST_INSIDE - 1)
-    return (a**2 - 1) * np.log1p(inside) - a * z - np.log(sd) - 1 / (12 * a**2)
+    a = 2 * variance * sd / (by_images * (2 * by_images + 3 * per_signal))
+    a = np.clip(a, EXPONENTIAL, NORMAL)
+    found = measured[..., None] / true
+    least = np.maximum(-NOISE_BELOW * np.sqrt(alone), (1 - a * sd) / 2)
+    z = (np.maximum(found, least) - 1) / sd
+    likelihood = (a**2 - 1) * np.log(np.maximum(1 + z / a, AT_END)) - a * z
+    likelihood -= np.log(sd) + np.log(true) + 1 / (12 * a**2)
+    below = found < least
+    if below.any():
+        alone, least = (np.broadcast_to(of, below.shape)[below] for of in (alone, least))
+        likelihood[below] -= (found[below] ** 2 - least**2) / (2 * np.maximum(alone, TINY))
+    return likelihood
 
 
 def _gain(others: Others) -> tuple[np.ndarray, np.ndarray]:
@@ -198,7 +221,7 @@ def _gain(others: Others) -> tuple[np.ndarray, np.ndarray]:
     a, b = np.where(known, first, 1.0), np.where(known, second, 1.0)
     log_gain = np.log(b / a) / 2
     e = others.errors
-    error = (e[..., 0, 0] / a**2 + e[..., 1, 1] / b**2 - 2 * e[..., 0, 1] / (a * b)) / 4
+    error = (e[..., 0, 0] / a / a + e[..., 1, 1] / b / b - 2 * e[..., 0, 1] / a / b) / 4
     precision = np.where(known, 1 / np.maximum(error, TINY), 0.0)
     spread = np.full((len(known), 1), SPREAD_OF_GAIN**2)
     n_known = np.maximum(known.sum(1, keepdims=True), 1)

@@ -107,7 +107,7 @@ def rank_slope(
     if not freedom >= MIN_FREEDOM or _weak(straight.instrument[0] * scores.s):
         return NO_SLOPE._replace(n_effective=n_effective)
     trend = _trend(straight, scores, fixed, together)
-    spread = _spread_of_ranks(scores, trend.middle)
+    spread = _spread_of_ranks(scores, trend.middle, image_groups)
     left = _unexplained(scores, fixed, spread.variance)
     factor, known = np.sqrt(left), bool(spread.known and np.isfinite(left))
     if not known:  # there is a test still
@@ -276,12 +276,17 @@ def _over_units(
 
 def _over_images(influence: np.ndarray, groups: np.ndarray | None) -> tuple[float, int]:
     """Return the variance over groups of images less that which is over units too, and how many."""
-    if groups is not None:
-        member = groups[:, None] == np.unique(groups)
-        influence = influence @ member.astype(float)
+    influence = _over_groups(influence, groups)
     n = influence.shape[1]
     total = (influence.sum(0) ** 2).sum() * n / (n - 1)
     return float(max(total - (influence**2).sum(), 0.0)), n
+
+
+def _over_groups(values: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+    """Return the sums over images that are alike (unit, group), of values (unit, image)."""
+    if groups is None:
+        return values
+    return values @ (groups[:, None] == np.unique(groups)).astype(float)
 
 
 class _Spread(NamedTuple):
@@ -290,14 +295,17 @@ class _Spread(NamedTuple):
     influence: np.ndarray  # (unit)
 
 
-def _spread_of_ranks(scores: Scores, middle: float) -> _Spread:
+def _spread_of_ranks(scores: Scores, middle: float, groups: np.ndarray | None) -> _Spread:
     """Return the variance over units of the ranks that are scored, true ranks having 1/12.
 
-    From products of two different images, whose noise has nothing in common.
+    From products of two images that are not alike, whose noise and choice have nothing in common.
     """
     ranks = (scores.y - middle * scores.s) / scores.scale
     weight = scores.precision.mean(1) ** 2
-    squares, scales = (weight * _products_of_two(of) for of in (ranks, scores.s / scores.scale))
+    squares, scales = (
+        weight * _products_of_two(_over_groups(of, groups))
+        for of in (ranks, scores.s / scores.scale)
+    )
     found = squares.sum() / scales.sum()
     influence = (squares - found * scales) / scales.sum()
     error = np.sqrt((influence**2).sum())

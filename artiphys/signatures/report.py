@@ -60,7 +60,7 @@ def verdict(result: xr.Dataset) -> str:
     >>> from artiphys.simulation import simulate_responses
     >>> responses, truth = simulate_responses(relation="none", n_units=40, rng=0)
     >>> print(verdict(signature(responses)).splitlines()[0])
-    simulated, position 1: no relation was found (p = 0.237, false discovery rate 0.237).
+    simulated, position 1: no relation was found (p = 0.236, false discovery rate 0.236).
     """
     texts = paragraphs(result)
     return "\n\n".join([*texts, BEYOND_BOUNDS] if any(map(is_marked, texts)) else texts)

@@ -101,6 +101,9 @@ def test_halves_are_halves_of_the_others_and_have_their_own_variance():
         assert mine.sum() == 9
         expected = signal_moments(cells_of(values[:, mine]), 0).variance_reference[:, 1]
         np.testing.assert_allclose(others.halves[f, :, half], expected)
+        assert others.n_halves[f, :, half].tolist() == [
+            9 - (unit == 1 and mine[5]) for unit in range(3)
+        ]
 
 
 def test_images_of_one_group_are_held_out_together():

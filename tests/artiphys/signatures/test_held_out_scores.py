@@ -61,48 +61,71 @@ def test_ranks_are_known_where_units_of_wide_dynamic_range_are_the_noisy_ones():
 
 
 GRID = np.geomspace(0.3, 3.0, 9)
+NORMAL_CONSTANT = np.log(2 * np.pi) / 2
 
 
-def of_grid(measured, relative, alone, per_signal):
+def of_grid(measured, relative, alone, per_signal, true=GRID):
     """Log-likelihoods (grid) of one measured variance."""
     noise = np.array([[[[alone, per_signal]]]])
-    by_images = relative * GRID[None] ** 2
-    return _log_likelihood(np.array([[measured]]), GRID[None], by_images, noise)[0, 0]
+    by_images = np.full((1, 1, true.size), relative)
+    found = _log_likelihood(np.array([[measured]]), true[None], by_images, noise)[0, 0]
+    return found - NORMAL_CONSTANT
+
+
+def by_quadrature(measured, relative, alone, per_signal, true=GRID):
+    """The same, over the variances that the images shown may have."""
+    place, weight = np.polynomial.legendre.leggauss(600)
+    shown = true[:, None] * stats.gamma.ppf((place + 1) / 2, 1 / relative, scale=relative)
+    density = stats.norm.pdf(measured, shown, np.sqrt(alone + per_signal * shown))
+    return np.log((density * weight / 2).sum(1))
 
 
 @pytest.mark.parametrize("shape", [1.5, 4.0, 40.0])
 def test_without_noise_the_likelihood_is_that_of_a_gamma_distribution(shape):
     expected = stats.gamma.logpdf(0.8, shape, scale=GRID / shape)
-    apart = of_grid(0.8, 1 / shape, 1e-12, 0.0) - expected
-    np.testing.assert_allclose(apart, apart[0], atol=0.003)  # but for a constant
+    np.testing.assert_allclose(of_grid(0.8, 1 / shape, 1e-14, 0.0), expected, atol=0.004)
 
 
 def test_where_noise_is_all_the_likelihood_is_that_of_a_normal_distribution():
     sd = np.sqrt(0.2 + 0.1 * GRID)
-    apart = of_grid(-0.4, 1e-8, 0.2, 0.1) - stats.norm.logpdf(-0.4, GRID, sd)
-    np.testing.assert_allclose(apart, apart[0], atol=1e-3)
+    expected = stats.norm.logpdf(-0.4, GRID, sd)
+    np.testing.assert_allclose(of_grid(-0.4, 1e-8, 0.2, 0.1), expected, atol=1e-3)
 
 
-def test_the_likelihood_is_that_of_drawn_variances():
-    # Gamma by the choice of images, and noise whose variance goes with that of the images shown.
+@pytest.mark.parametrize(
+    ("relative", "alone", "per_signal"),
+    [(0.8, 0.01, 0.05), (0.3, 0.01, 0.05), (0.1, 0.01, 0.02), (0.1, 0.2, 0.1), (0.05, 0.02, 0.05)],
+)
+@pytest.mark.parametrize("measured", [-0.3, -0.1, 0.05, 0.3, 1.0, 2.0])
+def test_the_likelihood_is_that_of_a_gamma_distribution_with_noise(
+    measured, relative, alone, per_signal
+):
+    exact = by_quadrature(measured, relative, alone, per_signal)
+    found = of_grid(measured, relative, alone, per_signal)
+    one, other = (np.average(np.log(GRID), weights=np.exp(of - of.max())) for of in (found, exact))
+    assert one == pytest.approx(other, abs=0.12)
+
+
+def test_the_less_is_measured_the_smaller_is_the_variance_expected():
+    true = np.geomspace(0.01, 100.0, 60)
+    for relative, alone in ((0.8, 0.01), (0.8, 1e-4), (0.3, 0.05), (0.1, 0.2), (0.05, 1e-3)):
+        expected = []
+        for measured in np.linspace(2.0, -1.0, 40):
+            likelihood = of_grid(measured, relative, alone, 0.05, true)
+            weight = np.exp(likelihood - likelihood.max())
+            expected.append(np.average(np.log(true), weights=weight))
+        assert np.diff(expected).max() < 0.1
+        assert expected[-1] < expected[0] - 1
+
+
+def test_units_of_very_different_scale_are_ranked():
     rng = np.random.default_rng(0)
-    relative, alone, per_signal = 0.15, 0.02, 0.1
-    true = 1.3
-    shown = true * rng.gamma(1 / relative, relative, size=1_000_000)
-    drawn = shown + np.sqrt(alone + per_signal * shown) * rng.normal(size=shown.size)
-    edges = np.linspace(0.2, 3.0, 15)
-    share = np.histogram(drawn, edges)[0] / drawn.size
-    fine = (edges[:-1, None] + np.diff(edges)[:, None] * (np.arange(40) + 0.5) / 40).ravel()
-    noise = np.array([[[[alone, per_signal]]]])
-    by_images = np.array([[relative * true**2]])
-    density = np.exp(
-        [_log_likelihood(np.array([[v]]), np.array([[true]]), by_images, noise) for v in fine]
-    ).reshape(14, 40)
-    found = density.sum(1) / density.sum() * share.sum()
-    sd = np.sqrt(relative * true**2 + alone + per_signal * true)
-    normal = np.diff(stats.norm.cdf(edges, true, sd))
-    assert np.abs(found - share).sum() < 0.02
-    assert np.abs(normal - share).sum() > 0.08  # the control
+    scale = np.where(np.arange(60) % 2 == 0, 1e-60, 1.0)
+    trials = scale[:, None, None, None] * rng.gamma(2.0, size=(60, 30, 2, 4))
+    of = held_out_scores(cells_of(trials), np.zeros(60, int), 1)
+    rank = of.rank.mean(1)
+    assert rank[::2].max() < rank[1::2].min()
+    assert np.isfinite(of.y).all()
 
 
 def test_silent_units_tell_nothing_however_many_they_are():

@@ -79,6 +79,24 @@ def test_a_sum_of_squares_over_few_units_has_few_degrees_of_freedom():
     assert _freedom(np.ones(50)) == np.inf
 
 
+def test_the_interval_knows_that_few_units_make_most_of_the_error():
+    given = scores(0, relation=0.0, noise=0.5)
+    alike = rank_slope(given).correlation.freedom
+    few = np.where(np.arange(N_UNIT) < 3, 30.0, 1.0)[:, None]
+    noisy = given._replace(y=given.y + few * given.scale * np.random.default_rng(0).normal())
+    assert rank_slope(noisy).correlation.freedom < 0.5 * alike
+
+
+def test_images_that_are_alike_do_not_spread_the_ranks():
+    group = np.repeat(np.arange(12), 8)
+    one = scores(3, relation=0.9, noise=1.5, n_image=12)
+    frames = Scores(*(np.repeat(of, 8, axis=1) for of in one))
+    expected = rank_slope(one).correlation.estimate
+    found = rank_slope(frames, image_groups=group).correlation.estimate
+    assert found == pytest.approx(expected, rel=1e-9)
+    assert rank_slope(frames).correlation.estimate < 0.9 * expected  # the control
+
+
 def weighted(seed, bend):
     """Scores without a trend, of units that are known the better the wider their dynamic range."""
     of = scores(seed, relation=0.0, bend=bend, n_unit=120)
