@@ -186,4 +186,4 @@ def _by_workers(
 
 def _on_worker(work: Callable[[Item], Result], item: Item) -> Result:
     with one_blas_thread():
-        return copy_context().run(_in_thread, work, item)
+        return in_own_thread(work, item)

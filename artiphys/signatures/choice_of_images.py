@@ -61,6 +61,11 @@ def choice_of_images(others: Others) -> ChoiceOfImages:
     whatever the sum of the two: that units are taken by what was measured does no harm. The halves
     of all folds are averaged. The line is drawn towards 1 and level by what the number of units
     leaves open.
+
+    References
+    ----------
+    Lukacs, E. (1955). A characterization of the gamma distribution. Ann. Math. Stat. 26(2),
+    319-324. https://doi.org/10.1214/aoms/1177728549
     """
     variance, (first, second) = others.moments[..., 0], np.moveaxis(others.halves, -1, 0)
     alone, per_signal = np.moveaxis(others.noise, -1, 0)

@@ -16,6 +16,7 @@ from artiphys.estimators.mixing import mixing_distribution
 from artiphys.estimators.signal_moments import Cells
 from artiphys.progress import tracked
 from artiphys.signatures.choice_of_images import ChoiceOfImages, choice_of_images
+from artiphys.signatures.variance_likelihood import log_likelihood_of_variance
 
 __all__ = ["MIDDLE", "NUMBERS_OF_UNIT", "RANK_VARIANCE", "Scores", "held_out_scores"]
 
@@ -28,11 +29,6 @@ BELOW, ABOVE, LOWEST = 1.5, 0.7, 0.02
 CORRELATIONS = np.tanh(np.linspace(-1.2, 3.2, N_GRID))
 BETWEEN = 0.7  # of a grid step: no measurement counts as finer than the grid
 TINY = 1e-12
-# Roots of shapes of gamma distributions: one as good as normal, and the most skewed that is used.
-NORMAL, EXPONENTIAL = 1e5, 1.0
-AT_END = 1e-9  # of a, from the end of the gamma distribution
-NOISE_BELOW = 2.0  # SDs of noise below 0
-MOST_NOISE = 1e60  # relative variance by noise, of a variance next to nothing
 SPREAD_OF_GAIN = 0.3  # SD across units of the log gain to start from, and the least it may be
 LEAST_SPREAD_OF_GAIN = 0.02
 LEAST_SHARE = 1e-3  # of one variance in the other, for their ratio to be known
@@ -154,11 +150,11 @@ def _dynamic_range(
     step = BETWEEN * np.log(grid[:, 1] / grid[:, 0])
     by_images = choice.relative_variance(grid, others.n_image) + step[:, None, None] ** 2
 
-    of_own = _log_likelihood(measured, grid, by_images, others.noise[..., None, :])
+    of_own = log_likelihood_of_variance(measured, grid, by_images, others.noise[..., None, :])
     weight = mixing_distribution(of_own).posterior + TINY
     weight /= weight.sum(1, keepdims=True)
     typical = (weight.swapaxes(1, 2) @ others.noise)[:, None]
-    of_all = mixing_distribution(_log_likelihood(measured, grid, by_images, typical))
+    of_all = mixing_distribution(log_likelihood_of_variance(measured, grid, by_images, typical))
     ranks = of_all.cumulative
     of_own += np.log(of_all.weights + TINY)[:, None]
     mixing = mixing_distribution(of_own, n_steps=0)
@@ -166,49 +162,6 @@ def _dynamic_range(
     by_scale = mixing.expected(grid * ranks) / expected
     squared = mixing.expected(grid * ((ranks - MIDDLE) ** 2 - RANK_VARIANCE)) / expected
     return expected, mixing.expected(ranks), by_scale, squared
-
-
-def _log_likelihood(
-    measured: np.ndarray, true: np.ndarray, by_images: np.ndarray, noise: np.ndarray
-) -> np.ndarray:
-    r"""Return that of measured variances if they were those of the grid (fold, unit, grid).
-
-    By the choice of images a variance follows a gamma distribution, and noise is normal, its
-    variance a line in that of the images shown. The distribution with these three moments is taken
-    to be a gamma distribution of shape a², shifted, with z what is measured less the mean, in SDs:
-
-    .. math:: (a^2 - 1) \log(1 + z / a) - a z - \log \sigma - \frac{1}{12 a^2}
-
-    but for a constant (Stirling). Where noise is all it is a normal distribution. A variance below
-    0 is noise: towards the end of the gamma distribution, at z = -a, it goes on as noise does.
-
-    Parameters
-    ----------
-    measured : numpy.ndarray, (fold, unit)
-    true : numpy.ndarray, (fold, grid)
-    by_images : numpy.ndarray, (fold, unit or 1, grid)
-        Relative variance by the choice of images. All is relative to the true variance here.
-    noise : numpy.ndarray, (fold, unit or 1, grid or 1, 2)
-        As in :class:`artiphys.estimators.held_out.Others`.
-    """
-    true = true[:, None]
-    with np.errstate(over="ignore", divide="ignore"):  # of variances next to nothing
-        alone, per_signal = noise[..., 0] / true / true, noise[..., 1] / true
-    alone, per_signal = (np.minimum(of, MOST_NOISE) for of in (alone, per_signal))
-    variance = by_images + alone + per_signal
-    sd = np.sqrt(variance)
-    a = 2 * variance * sd / (by_images * (2 * by_images + 3 * per_signal))
-    a = np.clip(a, EXPONENTIAL, NORMAL)
-    found = measured[..., None] / true
-    least = np.maximum(-NOISE_BELOW * np.sqrt(alone), (1 - a * sd) / 2)
-    z = (np.maximum(found, least) - 1) / sd
-    likelihood = (a**2 - 1) * np.log(np.maximum(1 + z / a, AT_END)) - a * z
-    likelihood -= np.log(sd) + np.log(true) + 1 / (12 * a**2)
-    below = found < least
-    if below.any():
-        alone, least = (np.broadcast_to(of, below.shape)[below] for of in (alone, least))
-        likelihood[below] -= (found[below] ** 2 - least**2) / (2 * np.maximum(alone, TINY))
-    return likelihood
 
 
 def _gain(others: Others) -> tuple[np.ndarray, np.ndarray]:

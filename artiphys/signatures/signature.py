@@ -106,7 +106,7 @@ def signature(
     relation is another among them than among the rest, a parabola in X takes the place of the line
     as far as the data show that it must, so that r_s is the trend over all units. ``curvature``
     says by how many standard errors the relation is bent. The error is over units and over images,
-    and knows of units that share their tuning and of sessions that differ. r_s is within 0.04 of
+    and knows of units that share their tuning and of sessions that differ. r_s is within 0.05 of
     the truth where the reliability of invariance is above 0.3; below, the p-value holds but the
     size is less well known. The estimate can lie beyond ±1 by chance; the interval is cut there.
     NaN for fewer than 10 units or if they say too little; a p-value and no estimate where all units
